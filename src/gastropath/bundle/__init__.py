@@ -1,0 +1,1 @@
+"""The model bundle, the only thing that passes from training to use."""

@@ -1,0 +1,102 @@
+"""``card.json``: everything about a model that is needed to use it rightly."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+FORMAT_VERSION = 1
+
+INTENDED_USE = (
+    "Research and education: sorting tiles of H&E-stained gastric tissue into the classes listed. Not for diagnosis; "
+    "it assists and does not replace a pathologist, and clinical validation comes before any use on patients."
+)
+LIMITATIONS = (
+    "Answers with one of its classes whatever the picture shows. Trained on tiles of one source: other scanners, "
+    "stains, magnifications and tissues can lower its accuracy without a sign.",
+    "Labels of the training tiles are taken as they were published.",
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CardClass(_Part):
+    """One output of the model."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+
+
+class CardInput(_Part):
+    """What the graph takes: square ``uint8`` RGB tiles at a known resolution."""
+
+    tile_px: Annotated[int, Field(ge=32, le=1024)]
+    mpp: Annotated[float, Field(gt=0)]
+    dtype: Literal["uint8"] = "uint8"
+    layout: Literal["NHWC"] = "NHWC"
+
+
+class Calibration(_Part):
+    """What the logits are divided by before the softmax; 1 where confidence was not calibrated."""
+
+    method: Literal["none"] = "none"
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+
+
+class TrainingData(_Part):
+    """What the model learned from."""
+
+    name: str
+    n_tiles: Annotated[int, Field(ge=0)]
+    licence: str
+    sha256: str
+    synthetic: bool
+
+
+class Card(_Part):
+    """The model card that programs read.
+
+    ``metrics`` is ``None`` in a draft, and the document of ``metrics.json`` once the bundle is sealed.
+    """
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    created: str
+    classes: Annotated[tuple[CardClass, ...], Field(min_length=2, max_length=1000)]
+    input: CardInput
+    precision: Literal["float32", "float16"]
+    calibration: Calibration = Calibration()
+    abstention: None = None
+    domain: None = None
+    training_data: TrainingData
+    metrics: dict[str, Any] | None = None
+    files: dict[str, str]
+    versions: dict[str, str]
+    intended_use: str = INTENDED_USE
+    limitations: tuple[str, ...] = LIMITATIONS
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Class codes in the order of the outputs."""
+        return tuple(entry.code for entry in self.classes)
+
+    @field_validator("files")
+    @classmethod
+    def _plain_names(cls, files: dict[str, str]) -> dict[str, str]:
+        for name, digest in files.items():
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+                raise ValueError(f"file name {name!r} is not a plain name")
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise ValueError(f"the hash of {name} is no SHA-256")
+        return files
+
+    @model_validator(mode="after")
+    def _distinct_codes(self) -> Card:
+        if len(set(self.codes)) != len(self.codes):
+            raise ValueError("a class code occurs twice")
+        return self

@@ -1,0 +1,103 @@
+"""The model card that people read: the bundle's README in the format of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import json
+
+from gastropath.bundle.card import Card
+
+_KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
+
+
+def model_card(card: Card) -> str:
+    """Write the card as Markdown with the Hub's YAML header; every figure comes from the card."""
+    return "\n".join([*_header(card), *model_card_body(card), ""])
+
+
+def _header(card: Card) -> list[str]:
+    # JSON strings are YAML strings, so nothing in a name can break the header.
+    lines = [
+        "---",
+        "library_name: litert",
+        "pipeline_tag: image-classification",
+        f"license: {_KNOWN_LICENCES.get(card.training_data.licence, 'other')}",
+        "tags: [histopathology, gastric-cancer, tissue-classification, h-and-e, research-only]",
+    ]
+    if card.metrics:
+        lines += [
+            "model-index:",
+            f"- name: {json.dumps(card.name)}",
+            "  results:",
+            "  - task: {type: image-classification}",
+            f"    dataset: {{name: {json.dumps(card.training_data.name)}, type: image-folder}}",
+            "    metrics:",
+            f"    - {{type: accuracy, value: {card.metrics['accuracy']['value']:.4f}}}",
+            f"    - {{type: f1, name: macro F1, value: {card.metrics['macro_f1']['value']:.4f}}}",
+        ]
+    return [*lines, "---", ""]
+
+
+def model_card_body(card: Card) -> list[str]:
+    """Write the card as lines of Markdown, without the Hub's header."""
+    data = card.training_data
+    lines = [f"# {card.name}", ""]
+    if data.synthetic:
+        lines += [
+            "**Trained on synthetic, computer-drawn tiles.** It shows that the software works; on real tissue its "
+            "answers mean nothing.",
+            "",
+        ]
+    lines += [card.intended_use, "", "## Classes", "", "| code | tissue |", "|---|---|"]
+    lines += [f"| {_cell(entry.code)} | {_cell(entry.name)} |" for entry in card.classes]
+    lines += [
+        "",
+        "## Input and output",
+        "",
+        f"`model.tflite` takes `uint8` RGB tiles of {card.input.tile_px} x {card.input.tile_px} px at "
+        f"{card.input.mpp:g} µm/px (shape n, height, width, 3) and returns `logits`, `features` and `cam` (one "
+        f"class-activation map a class). Precision {card.precision}; temperature {card.calibration.temperature:g} "
+        f"({'not calibrated' if card.calibration.method == 'none' else card.calibration.method}).",
+        "",
+        "## Training data",
+        "",
+        f"{data.name}: {data.n_tiles:,} tiles, licence {data.licence}. Index SHA-256 `{data.sha256}`.",
+        "",
+        "## How good it is",
+        "",
+        *_figures(card),
+        "",
+        "## Limits",
+        "",
+        *(f"- {limit}" for limit in card.limitations),
+        "",
+        f"Made {card.created} with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
+    ]
+    return lines
+
+
+def _figures(card: Card) -> list[str]:
+    metrics = card.metrics
+    if not metrics:
+        return ["Not evaluated yet: this is a draft."]
+    lines = [
+        f"{metrics['part'].capitalize()} part, {metrics['n']:,} tiles in {metrics['groups']:,} groups; 95 % intervals.",
+        "",
+        "| | value | interval |",
+        "|---|---|---|",
+    ]
+    overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+    lines += [f"| {key.replace('_', ' ')} | {_estimate(metrics[key])} |" for key in overall]
+    lines += [f"| F1 {_cell(code)} | {_estimate(figures['f1'])} |" for code, figures in metrics["per_class"].items()]
+    return lines + [f"\n{warning}" for warning in metrics.get("warnings", ())]
+
+
+def _estimate(figure: dict[str, float | None]) -> str:
+    if figure["value"] is None:
+        return "– | –"
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.3f} | –"
+    return f"{figure['value']:.3f} | {figure['low']:.3f}–{figure['high']:.3f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,98 @@
+"""What the user sees while a command works: progress, notes, refusals, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+
+from gastropath.cluster import Progress
+
+EXIT_REFUSED = 3
+"""Exit status when the work is done but some inputs were refused."""
+
+_SECONDS_BETWEEN_LINES = 5.0
+_SHOWN_REFUSALS = 20
+
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+_stdout = Console(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show a bar on a terminal, and a line every few seconds elsewhere; both on standard error."""
+    if not _stderr.is_terminal:
+        yield _lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=_stderr, transient=False) as bars:
+        tasks: dict[str, object] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(escape(what), total=total)
+            bars.update(tasks[what], completed=done, total=total)  # pyright: ignore[reportArgumentType]
+
+        yield show
+
+
+def note(text: str) -> None:
+    """Tell something on standard error."""
+    _stderr.print(escape(text))
+
+
+def say(text: str) -> None:
+    """Tell a result on standard output."""
+    _stdout.print(escape(text))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a small table on standard output."""
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    _stdout.print(drawn)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document and nothing else."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def refusals(refused: Mapping[str, str]) -> None:
+    """Name the refused inputs with their reasons, at most the first twenty."""
+    for path, reason in list(refused.items())[:_SHOWN_REFUSALS]:
+        note(f"refused: {path} {reason}")
+    if len(refused) > _SHOWN_REFUSALS:
+        note(f"refused: {len(refused) - _SHOWN_REFUSALS:,} more")
+
+
+def _lines() -> Progress:
+    started = last = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            note(f"{what}: {done:,} of {total:,} ({now - started:.0f} s)")
+
+    return show

@@ -1,0 +1,59 @@
+"""``evaluate``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gastropath.cli import console
+from gastropath.cli.options import Classes, Json, Model, Overwrite, Seed, chosen
+from gastropath.cli.training import show_metrics
+from gastropath.errors import MissingExtra
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[list[Path], typer.Option("--data", help="Tiles, in any form that `train` takes; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.json, predictions.csv and report.html.")] = Path(
+        "evaluation"
+    ),
+    split: Annotated[Path | None, typer.Option(help="Judge the test part of this split.")] = None,
+    classes: Classes = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge a model: accuracy, precision, recall, F1, confusion matrix, misclassified tiles.
+
+    With the data a run was trained on, its test part is judged; with other data, all of it.
+    """
+    for module in ("sklearn", "matplotlib", "jinja2"):
+        if find_spec(module) is None:
+            raise MissingExtra("gastropath evaluate", "evaluate", module)
+    from gastropath.data.index import find_tiles
+    from gastropath.data.split import read_split, split_of_run
+    from gastropath.evaluation.assessment import assess
+    from gastropath.evaluation.report import FILES, write_evaluation
+    from gastropath.inference.classifier import Classifier
+    from gastropath.outputs import replacing_folder
+
+    index = find_tiles(data, chosen(classes))
+    classifier = Classifier.load(model)
+    parts = read_split(split, index) if split else split_of_run(model, index)
+    with replacing_folder(out, FILES, overwrite=overwrite) as folder:
+        with console.progress() as progress:
+            assessment = assess(classifier, index, parts, seed=seed, progress=progress)
+        write_evaluation(assessment, classifier.card, folder)
+    if as_json:
+        console.print_json(assessment.metrics.model_dump())
+    else:
+        show_metrics(assessment.metrics)
+        console.say(f"look at {out / 'report.html'}")
+    answers = assessment.predictions
+    refused = {p: r for p, r in zip(assessment.index.paths, answers.reasons, strict=True) if r}
+    console.refusals(refused)
+    if refused:
+        raise typer.Exit(console.EXIT_REFUSED)

@@ -1,0 +1,71 @@
+"""The ``gastropath`` command, and the one place where errors become messages and exit statuses."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from gastropath import __version__
+from gastropath.cli import data, demo, evaluation, predict, publish, training
+from gastropath.errors import GastroPathError, UnknownSetting
+
+app = typer.Typer(
+    help="Classify gastric-cancer tissue in H&E histology: audit, train, evaluate, publish. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo.demo)
+app.command()(data.audit)
+app.command()(data.split)
+app.command()(training.train)
+app.command()(evaluation.evaluate)
+app.command()(predict.predict)
+app.command()(training.export)
+app.command()(publish.app)
+app.command()(publish.space)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gastropath {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0 done, 1 failed, 2 wrong usage, 3 done with refused inputs."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up lines say nothing a user can act on
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal can show
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"error: {_one_line(error)}", err=True)
+        sys.exit(2 if isinstance(error, UnknownSetting) else 1)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, GastroPathError):
+        return text
+    return f"{type(error).__name__}: {text} (this is a fault of GastroPath or its set-up; --debug shows where)"

@@ -1,0 +1,67 @@
+"""``predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gastropath.cli import console
+from gastropath.cli.options import Json, Model, Overwrite
+
+_SHOWN = 30
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files, and folders of them.")],
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="Table to write; predictions.csv where --json is not given.")] = None,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Classify image files: one row an image; files that cannot be read are refused and named."""
+    from gastropath.inference.classifier import Classifier
+    from gastropath.inference.gathering import gather
+    from gastropath.inference.predictions import Predictions
+    from gastropath.outputs import new_file
+    from gastropath.tables import write_table
+
+    files = gather(images)
+    if out is None and not as_json:
+        out = Path("predictions.csv")
+    if out:
+        new_file(out, overwrite=overwrite)
+    classifier = Classifier.load(model)
+    with console.progress() as progress:
+        predictions = classifier.predict_files(files, progress=progress)
+    paths = [str(file) for file in files]
+    if out:
+        write_table(out, Predictions.columns(classifier.classes), predictions.rows(paths))
+    names = {entry.code: entry.name for entry in classifier.card.classes}
+    if as_json:
+        console.print_json(
+            {
+                "model": classifier.card.name,
+                "synthetic": classifier.card.training_data.synthetic,
+                "predictions": list(predictions.documents(paths)),
+            }
+        )
+    else:
+        rows = [
+            (path, label, names.get(label, ""), "" if reason else f"{confidence:.3f}", decision)
+            for path, label, confidence, decision, reason in zip(
+                paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.reasons,
+                strict=True,
+            )
+        ]  # fmt: skip
+        console.table(["image", "class", "tissue", "confidence", "decision"], rows[:_SHOWN])
+        if len(rows) > _SHOWN:
+            console.say(f"… and {len(rows) - _SHOWN:,} more")
+        console.say(f"wrote {out}")
+        if classifier.card.training_data.synthetic:
+            console.note("warning: this model was trained on synthetic tiles; its answers on real tissue mean nothing")
+    refused = {path: reason for path, reason in zip(paths, predictions.reasons, strict=True) if reason}
+    console.refusals(refused)
+    if refused:
+        raise typer.Exit(console.EXIT_REFUSED)

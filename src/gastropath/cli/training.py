@@ -1,0 +1,144 @@
+"""``train`` and ``export``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gastropath.cli import console
+from gastropath.cli.options import Classes, Data, Json, chosen
+
+
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("run"),
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "baseline",
+    split: Annotated[
+        Path | None, typer.Option(help="Table made by `gastropath split`; by default split by group.")
+    ] = None,
+    classes: Classes = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier, export it as a bundle, evaluate the bundle and seal it with the result."""
+    need_tensorflow("train")
+    from gastropath.bundle.files import open_bundle, seal
+    from gastropath.data.audit import audit_tiles
+    from gastropath.data.index import find_tiles
+    from gastropath.data.split import check_trainable, make_split, read_split
+    from gastropath.errors import OutputExists
+    from gastropath.evaluation.assessment import assess
+    from gastropath.evaluation.report import write_evaluation
+    from gastropath.inference.classifier import Classifier
+    from gastropath.tables import read_table, write_table
+    from gastropath.training import run as runs
+    from gastropath.training.recipe import read_recipe
+
+    settings = settings or []
+    index = find_tiles(data, chosen(classes))
+    if resume and runs.has_begun(out):
+        same = recipe == "baseline" and not settings
+        parts, used = runs.continue_run(out, index, None if same else read_recipe(recipe, settings))
+        if runs.is_finished(out):
+            console.say(f"{out}: this run is finished; look at {out / 'report.html'}")
+            return
+    else:
+        if not resume and out.is_dir() and any(out.iterdir()):
+            raise OutputExists(f"{out}: is there already; go on with it by --resume, or choose another --out")
+        used = read_recipe(recipe, settings)
+        with console.progress() as progress:
+            audited = audit_tiles(index, progress=progress)
+        parts = read_split(split, index, audited) if split else make_split(audited, "group", seed=used.seed)
+        check_trainable(parts)
+        runs.begin_run(out, parts, used, {"command": shlex.join(["gastropath", *sys.argv[1:]])})
+        if refused := audited.refused():
+            write_table(
+                out / "refused.csv", ("path", "problem"), [{"path": p, "problem": r} for p, r in refused.items()]
+            )
+    with console.progress() as progress:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        runs.train(out, parts, used, name=_name(data), created=now, progress=progress)
+        bundle = open_bundle(out)
+        assessment = assess(Classifier.load(out), parts.index, parts, seed=used.seed, progress=progress)
+    _, rows = read_table(out / "history.csv", ())
+    history = [{key: float(value) for key, value in row.items()} for row in rows]
+    write_evaluation(assessment, bundle.card, out, history)
+    seal(bundle, assessment.metrics.model_dump())
+    runs.finish_run(out)
+    if as_json:
+        console.print_json(assessment.metrics.model_dump())
+    else:
+        show_metrics(assessment.metrics)
+        console.say(f"look at {out / 'report.html'}; use the model with --model {out}")
+    if (out / "refused.csv").exists():
+        _, refused_rows = read_table(out / "refused.csv", ("path", "problem"))
+        console.refusals({row["path"]: row["problem"] for row in refused_rows})
+        raise typer.Exit(console.EXIT_REFUSED)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("model"),
+    precision: Annotated[
+        str, typer.Option(help="float32, or float16: half the size, computed in float32.")
+    ] = "float32",
+) -> None:
+    """Export the model of a run as a bundle."""
+    need_tensorflow("export")
+    from gastropath.errors import UnknownSetting, did_you_mean
+    from gastropath.training.run import export_run
+
+    if precision not in ("float32", "float16"):
+        raise UnknownSetting(f"--precision: there is no {precision!r}{did_you_mean(precision, ['float32', 'float16'])}")
+    bundle = export_run(run, out, "float16" if precision == "float16" else "float32")
+    console.say(f"wrote {out} ({bundle.graph.stat().st_size / 1e6:.1f} MB graph, {precision})")
+
+
+def show_metrics(metrics) -> None:
+    """Print the main figures of an evaluation."""
+    rows = [
+        (f"{metrics.part} accuracy", metrics.n, metrics.accuracy.estimate()),
+        ("balanced accuracy", metrics.n, metrics.balanced_accuracy.estimate()),
+        ("macro-F1", metrics.n, metrics.macro_f1.estimate()),
+    ]
+    if metrics.split:
+        rows[:0] = [
+            (f"{part} accuracy", metrics.split.tiles[part], figure.estimate())
+            for part, figure in (("train", metrics.train_accuracy), ("val", metrics.val_accuracy))
+            if figure
+        ]
+    if metrics.shortcut_baseline.macro_f1:
+        rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1.estimate()))
+    console.table(["figure", "tiles", "value (95 % interval)"], rows)
+    for warning in metrics.warnings:
+        console.note(f"warning: {warning}")
+    if metrics.synthetic:
+        console.note("warning: synthetic tiles; these figures say nothing about real tissue")
+
+
+def _name(data: list[Path]) -> str:
+    names = " + ".join(path.resolve().name for path in data)
+    return names.encode("utf-8", "backslashreplace").decode()[:150]
+
+
+def need_tensorflow(command: str) -> None:
+    """Say how to install what training needs, before anything is read."""
+    from importlib.util import find_spec
+
+    from gastropath.errors import MissingExtra
+
+    for module in ("tensorflow", "keras", "sklearn", "matplotlib", "jinja2"):
+        if find_spec(module) is None:
+            raise MissingExtra(f"gastropath {command}", "train", module)
+    from gastropath.nativelog import without_native_log
+
+    with without_native_log():
+        import tensorflow  # noqa: F401  # here, so that its native start-up lines go nowhere

@@ -1,0 +1,1 @@
+"""Tiles on disk: finding, auditing, splitting and drawing them."""

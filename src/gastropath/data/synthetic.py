@@ -1,0 +1,282 @@
+"""Synthetic tissue tiles: eight H&E-like textures in ever changing stains, for demonstrations and tests.
+
+No pixel comes from a patient. A tile is drawn as stain concentrations (`textures`) and turned into colour by the
+Beer-Lambert law with its own stains, glass, magnification, blur and sensor noise. Everything learnt from such tiles
+must say so; `synthetic_marker` tells whether a folder holds them.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, PngImagePlugin
+
+from gastropath.cluster import Progress, each, silent
+from gastropath.data.canvas import Canvas
+from gastropath.data.textures import DRAWINGS
+from gastropath.errors import OutputExists
+from gastropath.outputs import replacing, write_json, writing
+
+GENERATOR = "gastropath.data.synthetic"
+VERSION = 1
+MARKER = "SYNTHETIC.json"
+MPP = 0.5
+TILE_PX = 224
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How a laboratory and a scanner render tissue.
+
+    Attributes
+    ----------
+    haematoxylin, eosin : tuple of 3 float
+        Optical density per unit of concentration in R, G, B; they add up to 1.5.
+    haematoxylin_strength, eosin_strength : float
+        Factors on the concentrations.
+    glass : tuple of 3 float
+        Colour of empty glass in R, G, B, 0 to 1.
+    scale : float
+        Magnification against the nominal 0.5 micrometres per pixel; 1.2 shows everything 1.2 times as large.
+    blur_px : float
+        Standard deviation of the optical blur in pixels.
+    noise : float
+        Standard deviation of the sensor noise in grey levels of 255.
+    """
+
+    haematoxylin: tuple[float, float, float]
+    eosin: tuple[float, float, float]
+    haematoxylin_strength: float
+    eosin_strength: float
+    glass: tuple[float, float, float]
+    scale: float
+    blur_px: float
+    noise: float
+
+
+# Each axis runs from 0 to 1. The training domain draws from the middle of it, the shifted one from its two ends.
+# Colour changes more between laboratories than darkness does: a histogram is misled where structure still holds.
+_HUE_TRAINED, _HUE_SHIFTED = (0.18, 0.82), ((0.0, 0.08), (0.92, 1.0))
+_TRAINED, _SHIFTED = (0.10, 0.90), ((0.0, 0.07), (0.93, 1.0))
+# Optical densities at the two ends of each stain's axis: blue to violet, orange-red to magenta.
+_HAEMATOXYLIN = np.array([(0.84, 0.52, 0.16), (0.44, 0.80, 0.42)])
+_EOSIN = np.array([(0.03, 0.70, 0.76), (0.27, 0.95, 0.13)])
+_STRENGTH = (0.8, 1.25)
+_SCALE = (0.84, 1.19)
+_GLASS = (0.84, 1.0)  # brightness
+_CAST = 0.09  # the light's red over and blue under that, or the reverse
+
+
+def _hue(rng: np.random.Generator, shifted: bool) -> float:
+    return float(rng.uniform(*(_HUE_SHIFTED[int(rng.integers(2))] if shifted else _HUE_TRAINED)))
+
+
+def _position(rng: np.random.Generator, shifted: bool) -> float:
+    return float(rng.uniform(*(_SHIFTED[int(rng.integers(2))] if shifted else _TRAINED)))
+
+
+def _between(ends: tuple[float, float], position: float) -> float:
+    """Point on a logarithmic axis."""
+    return float(ends[0] * (ends[1] / ends[0]) ** position)
+
+
+def _stain(rng: np.random.Generator, ends: NDArray[np.float64], position: float) -> tuple[float, float, float]:
+    # A fixed sum of densities changes the hue of a stain without changing how dark it is.
+    vector = ends[0] * (1 - position) + ends[1] * position + rng.uniform(-0.008, 0.008, 3)
+    red, green, blue = 1.5 * np.clip(vector, 0.01, None) / vector.sum()
+    return float(red), float(green), float(blue)
+
+
+def draw_appearance(rng: np.random.Generator, *, shifted: bool) -> Appearance:
+    """Draw one laboratory's and scanner's look.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    shifted : bool
+        False draws from the training domain; True draws stain hues, stain strengths, glass and scale from ranges
+        that do not overlap the training domain's.
+    """
+    brightness = _between(_GLASS, _position(rng, shifted))
+    cast = _CAST * (2 * _hue(rng, shifted) - 1)  # warm above 0, cool below
+    red, green, blue = np.minimum(brightness * np.array([1 + cast, 1 + rng.uniform(-0.02, 0.02), 1 - cast]), 1)
+    return Appearance(
+        haematoxylin=_stain(rng, _HAEMATOXYLIN, _hue(rng, shifted)),
+        eosin=_stain(rng, _EOSIN, _hue(rng, shifted)),
+        haematoxylin_strength=_between(_STRENGTH, _position(rng, shifted)),
+        eosin_strength=_between(_STRENGTH, _position(rng, shifted)),
+        glass=(float(red), float(green), float(blue)),
+        scale=_between(_SCALE, _position(rng, shifted)),
+        blur_px=float(rng.uniform(0.3, 0.9)),
+        noise=float(rng.uniform(1.0, 4.0)),
+    )
+
+
+def draw_tile(
+    code: str, rng: np.random.Generator, *, appearance: Appearance, tile_px: int = TILE_PX
+) -> NDArray[np.uint8]:
+    """Draw one tile of a tissue class.
+
+    Parameters
+    ----------
+    code : str
+        Class code, one of `DRAWINGS`.
+    rng : numpy.random.Generator
+        Decides everything but the appearance.
+    appearance : Appearance
+        Stains, glass, magnification, blur and noise.
+    tile_px : int
+        Side in pixels; a larger tile shows more tissue, not larger cells.
+
+    Returns
+    -------
+    uint8 [tile_px, tile_px, 3]
+        RGB.
+
+    Raises
+    ------
+    ValueError
+        The code is none of the eight.
+    """
+    if code not in DRAWINGS:
+        raise ValueError(f"No texture for class {code!r}. Expected one of {', '.join(DRAWINGS)}.")
+    canvas = Canvas(rng, tile_px, MPP / appearance.scale)
+    DRAWINGS[code](canvas)
+    haematoxylin = np.float32(appearance.haematoxylin_strength) * np.maximum(canvas.haematoxylin, 0)
+    eosin = np.float32(appearance.eosin_strength) * np.maximum(canvas.eosin, 0)
+    pixels = np.empty((tile_px, tile_px, 3), np.float32)
+    for channel in range(3):
+        # Beer-Lambert: each stain's optical density adds up, light falls off exponentially.
+        density = haematoxylin * np.float32(appearance.haematoxylin[channel])
+        density += eosin * np.float32(appearance.eosin[channel])
+        pixels[..., channel] = np.float32(255 * appearance.glass[channel]) * np.exp(-density)
+    image = Image.fromarray(np.rint(pixels).astype(np.uint8)).filter(ImageFilter.GaussianBlur(appearance.blur_px))
+    noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(appearance.noise)
+    return np.clip(np.rint(np.asarray(image) + noise), 0, 255).astype(np.uint8)
+
+
+def _tile_rng(seed: int, code: str, number: int, shifted: bool) -> np.random.Generator:
+    return np.random.default_rng([seed, int.from_bytes(code.encode(), "big"), number, int(shifted)])
+
+
+def write_tiles(
+    out: Path, *, tiles_per_class: int, seed: int, shifted: bool = False, progress: Progress = silent
+) -> Path:
+    """Write a synthetic tile set: `out/CODE/CODE_<n>.png` for the eight classes, and its marker.
+
+    A tile depends on nothing but the seed, its code, its number and the domain: a larger set begins with the smaller
+    one, and an interrupted one continues where it stopped.
+
+    Parameters
+    ----------
+    out : Path
+        Folder, made if missing. It must be empty or hold an earlier part of the same tile set.
+    tiles_per_class : int
+        Tiles of each class, at least 1.
+    seed : int
+        Not negative.
+    shifted : bool
+        Draw stains and scales that the training domain (False) does not have.
+    progress : callable
+        Called as `progress(label, done, total)` after each tile.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    ValueError
+        A count below 1 or a negative seed.
+    OutputExists
+        The folder holds something else than an earlier part of this tile set.
+    CannotWrite
+        The folder or the disk does not take the tiles.
+    """
+    if tiles_per_class < 1 or seed < 0:
+        raise ValueError(
+            f"Expected tiles_per_class of at least 1 and a seed of at least 0, found {tiles_per_class} and {seed}."
+        )
+    marker = {
+        "synthetic": True,
+        "generator": GENERATOR,
+        "version": VERSION,
+        "seed": seed,
+        "tiles_per_class": tiles_per_class,
+        "shifted": shifted,
+    }
+    _check_folder(out, marker)
+    # The marker comes first: no tile ever lies in an unmarked folder.
+    write_json(out / MARKER, marker)
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Synthetic", "GastroPath")
+    for code in DRAWINGS:
+        (out / code).mkdir(exist_ok=True)
+
+    def draw(tile: tuple[str, int]) -> None:
+        code, number = tile
+        path = out / code / f"{code}_{number}.png"
+        if path.exists():
+            return
+        rng = _tile_rng(seed, code, number, shifted)
+        appearance = draw_appearance(rng, shifted=shifted)
+        image = Image.fromarray(draw_tile(code, rng, appearance=appearance))
+        with replacing(path) as unfinished:
+            image.save(unfinished, format="PNG", pnginfo=note, compress_level=1)
+
+    tiles = [(code, number) for code in DRAWINGS for number in range(1, tiles_per_class + 1)]
+    for done, _ in enumerate(each(draw, tiles), start=1):
+        progress("drawing synthetic tiles", done, len(tiles))
+    return out
+
+
+def _check_folder(out: Path, marker: dict[str, object]) -> None:
+    """Refuse a folder whose contents would end up under a marker that does not describe them."""
+    with writing(out):
+        if not out.exists() or not any(out.iterdir()):
+            return
+    found = _read_marker(out / MARKER)
+    if found is None:
+        raise OutputExists(f"{out}: is not empty and holds no synthetic tiles; choose a new folder")
+    same = all(found.get(key) == marker[key] for key in ("generator", "version", "seed", "shifted"))
+    if not same or found.get("tiles_per_class", 0) > marker["tiles_per_class"]:
+        raise OutputExists(
+            f"{out}: holds another synthetic tile set ({found}; asked for was {marker}); "
+            "choose a new folder, or the same settings with at least as many tiles"
+        )
+
+
+def synthetic_marker(folder: Path) -> dict | None:
+    """Read the marker of a synthetic tile set.
+
+    Parameters
+    ----------
+    folder : Path
+        The tile set, one of its class folders, or a folder two levels below it.
+
+    Returns
+    -------
+    dict or None
+        Contents of the nearest `SYNTHETIC.json` in the folder or up to two parents above it; None where there is
+        none. A marker that cannot be read still marks: it gives `{"synthetic": True}`.
+    """
+    folder = Path(folder).absolute()
+    for place in (folder, *folder.parents[:2]):
+        found = _read_marker(place / MARKER)
+        if found is not None:
+            return found
+    return None
+
+
+def _read_marker(path: Path) -> dict | None:
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {"synthetic": True}

@@ -1,0 +1,203 @@
+"""Safe decoding of images, and the one resize.
+
+Training and inference get their pixels from :func:`load_tile` and nowhere else, so no caller can resize or convert
+differently from another. Pixel scaling is not done here: it is a layer of the model.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gastropath.errors import CannotReadImage
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+"""Formats that are tried; every other decoder of Pillow stays closed."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+"""File names that are taken for tiles when a folder is searched."""
+
+MAX_PIXELS = 50_000_000
+"""Images with more pixels are refused before a pixel is decoded."""
+
+MAX_BYTES = 200_000_000
+"""Files with more bytes are refused before they are read."""
+
+MIN_SIDE_PX = 16
+"""Images narrower or lower than this hold no tissue to judge."""
+
+_GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_WHITE_IS_ZERO = 0
+_PHOTOMETRIC = 262  # TIFF tag: what the number 0 stands for
+
+_OTHER_KINDS = (
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"<", "an SVG, XML or HTML text"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
+)
+
+# A header that Pillow finds odd is decoded or refused here, in words. Set once: `catch_warnings` is not thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+
+
+def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode one image to 8-bit RGB.
+
+    Transparent parts become white (glass), 16-bit grey is scaled to 8 bits, and the orientation in the EXIF header
+    is applied. Animations and files with several pages are refused: which of the pictures is meant is not known.
+
+    Parameters
+    ----------
+    source
+        A file, or the bytes of one.
+    max_pixels
+        Width times height allowed, checked before decoding.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``uint8``, shape (height, width, 3).
+
+    Raises
+    ------
+    CannotReadImage
+        With the reason in words.
+    """
+    image, _ = _open(source, max_pixels)
+    return np.asarray(image)
+
+
+def resize(pixels: np.ndarray, tile_px: int) -> np.ndarray:
+    """Resample an RGB image to a square tile (bicubic, with antialiasing when it shrinks).
+
+    Parameters
+    ----------
+    pixels
+        ``uint8``, shape (height, width, 3).
+    tile_px
+        Side of the result in pixels. An image that already has this size is returned unchanged.
+    """
+    if pixels.shape[:2] == (tile_px, tile_px):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((tile_px, tile_px), Image.Resampling.BICUBIC))
+
+
+def load_tile(source: Path | bytes, tile_px: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode one image and bring it to the model's tile size: ``uint8``, shape (tile_px, tile_px, 3)."""
+    return resize(decode(source, max_pixels=max_pixels), tile_px)
+
+
+def inspect(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
+    """Decode one image and also return the colour mode it was stored in (Pillow's name, e.g. ``"RGBA"``)."""
+    image, mode = _open(source, max_pixels)
+    return np.asarray(image), mode
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode ``uint8`` RGB pixels as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=False)
+    return buffer.getvalue()
+
+
+def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:
+    """Encode ``uint8`` RGB pixels as JPEG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
+    data = _read(source)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_header(image, max_pixels)
+            mode = image.mode
+            return _to_rgb(image), mode
+    except CannotReadImage:
+        raise
+    except Image.DecompressionBombError:
+        allowed = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+        raise CannotReadImage(f"has more pixels than the {allowed:,} allowed") from None
+    except UnidentifiedImageError:
+        raise CannotReadImage(f"is {_kind(data)} (expected {', '.join(FORMATS)})") from None
+    except MemoryError:
+        raise CannotReadImage("needs more memory to decode than there is") from None
+    except Exception as error:
+        # Pillow reports damage as almost any type, depending on the format and on where the file breaks off.
+        if "truncated" in str(error).lower():
+            raise CannotReadImage("is truncated: the file ends before the picture does") from None
+        raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def _read(source: Path | bytes) -> bytes:
+    if isinstance(source, Path):
+        try:
+            status = source.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise CannotReadImage("is no ordinary file")  # reading a pipe or a device may never end
+            if status.st_size > MAX_BYTES:
+                raise CannotReadImage(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} allowed")
+            source = source.read_bytes()
+        except OSError as error:
+            raise CannotReadImage(f"cannot be read: {error.strerror or error}") from None
+        except ValueError as error:  # a path that no file can have, e.g. with a zero byte
+            raise CannotReadImage(f"cannot be read: {error}") from None
+    if not source:
+        raise CannotReadImage("is empty (0 bytes)")
+    if len(source) > MAX_BYTES:
+        raise CannotReadImage(f"has {len(source):,} bytes, more than the {MAX_BYTES:,} allowed")
+    return source
+
+
+def _kind(data: bytes) -> str:
+    """Say what a file is that is none of :data:`FORMATS`."""
+    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for signature, name in _OTHER_KINDS:
+        if start.startswith(signature):
+            return name
+    if data[4:8] == b"ftyp":
+        return "a HEIC, AVIF or video file"
+    return "no image"
+
+
+def _check_header(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise CannotReadImage(f"has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed")
+    if min(width, height) < MIN_SIDE_PX:
+        raise CannotReadImage(f"has {width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # MPO: a JPEG with a second view, as many phones write
+        raise CannotReadImage(f"holds {frames} pictures (an animation or pages); expected one")
+    if image.mode in {"I", "F", "LAB", "HSV"} and not (image.mode == "I" and image.format == "PNG"):
+        raise CannotReadImage(f"has colour mode {image.mode}, whose scale is not known; save it as 8-bit RGB")
+    if "transparency" in image.info and "16" in str(getattr(image, "tile", "")):
+        raise CannotReadImage("has 16 bits and a transparent colour; save it as 8-bit RGB")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    white_is_zero = image.format == "TIFF" and image.getexif().get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "RGB" and "transparency" not in upright.info:
+        return upright
+    if upright.mode in _GREY_16_BIT or upright.mode == "I":  # "I": how Pillow before 11.3 opens a 16-bit grey PNG
+        values = np.asarray(upright).astype(np.uint32) >> 8  # as Pillow does it for 16-bit colour
+        values = 255 - values if white_is_zero else values  # which Pillow heeds for 8 bits only
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+    if upright.has_transparency_data:
+        opaque = upright.convert("RGBA")
+        white = Image.new("RGBA", opaque.size, "white")
+        return Image.alpha_composite(white, opaque).convert("RGB")
+    return upright.convert("RGB")

@@ -1,0 +1,1 @@
+"""Answers from a bundle, through LiteRT and without TensorFlow."""

@@ -1,0 +1,48 @@
+"""Which files a list of files and folders means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gastropath.errors import NoTilesFound
+
+
+def gather(sources: Sequence[Path]) -> list[Path]:
+    """List files as named, and every file at or below a folder, sorted; each once.
+
+    Files in a folder are taken whatever their name, so that a picture with a wrong suffix is answered and anything
+    else is refused by name instead of being passed over. Hidden files and GastroPath's own marker are left out.
+
+    Raises
+    ------
+    NoTilesFound
+        If a path does not exist, a folder cannot be opened, or there is nothing to classify.
+    """
+    found: dict[str, Path] = {}
+    for source in sources:
+        for file in _files(source):
+            found.setdefault(os.path.abspath(file), file)
+    if not found:
+        raise NoTilesFound(f"{' '.join(map(str, sources))}: no files here; give image files or folders of them")
+    return list(found.values())
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_dir():
+        for parent, folders, names in os.walk(source, onerror=_cannot_open):
+            folders[:] = sorted(name for name in folders if not _hidden(name))
+            yield from (Path(parent) / name for name in sorted(names) if not _hidden(name))
+    elif os.path.lexists(source):
+        yield source
+    else:
+        raise NoTilesFound(f"{source}: there is no such file or folder")
+
+
+def _cannot_open(error: OSError) -> None:
+    raise NoTilesFound(f"{error.filename}: cannot be opened: {error.strerror}")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in {"__macosx", "thumbs.db", "desktop.ini", "synthetic.json"}

@@ -1,0 +1,202 @@
+"""Files that appear under their final name only when complete, and folders that are never overwritten unasked."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gastropath.errors import CannotWrite, OutputExists
+
+_PARTIAL = ".partial-"
+"""How the name of everything half-written begins."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; it becomes ``path`` when the block ends without an error.
+
+    Yields
+    ------
+    pathlib.Path
+        Write the file (or folder) here. After an error it is removed and ``path`` is as it was.
+
+    Raises
+    ------
+    CannotWrite
+        If the folder is read-only, the disk is full, or a name on the way is a file.
+    """
+    with writing(path):
+        target = Path(os.path.realpath(path))  # "." has no name to take; a link stays, what it points to is replaced
+        target.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
+        try:
+            partial = holder / (target.name or "root")
+            yield partial
+            if partial.is_dir():
+                _put_folder(partial, target, holder / ".before")
+            else:
+                with partial.open("rb+") as written:  # Windows flushes only what it may write
+                    os.fsync(written.fileno())
+                os.replace(partial, target)
+        finally:
+            shutil.rmtree(holder, ignore_errors=True)
+
+
+def _put_folder(partial: Path, target: Path, before: Path) -> None:
+    """Exchange a folder for another, which no system does in one step; the old one comes back if that fails."""
+    if target.is_dir():
+        _refuse_own_ground(target)
+        target.rename(before)
+    try:
+        os.replace(partial, target)
+    except OSError:
+        if before.is_dir():
+            before.rename(target)
+        raise
+
+
+def _refuse_own_ground(folder: Path) -> None:
+    here = Path.cwd()
+    if folder.resolve() in (here, *here.parents):
+        raise CannotWrite(f"{folder}: is the folder you are in; go to another one, or choose another --out")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about ``path`` into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise CannotWrite(f"{path}: the disk is full; free some space and run the same command again") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise CannotWrite(f"{path}: no permission to write here; choose another folder with --out") from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            raise CannotWrite(f"{path}: a file stands where a folder is needed; choose another --out") from error
+        if error.errno == errno.EISDIR:
+            raise CannotWrite(f"{path}: a folder stands where a file is needed; choose another --out") from error
+        if error.errno == errno.EDQUOT:
+            raise CannotWrite(f"{path}: your disk quota is used up; free some space and run again") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise CannotWrite(f"{path}: the name is too long; choose a shorter --out") from error
+        if error.errno == errno.EIO:
+            raise CannotWrite(f"{path}: the disk reports an error; choose another disk with --out") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, complete or not at all.
+
+    Bytes of a file name that are no UTF-8 are written as an escape, ``\\udcff``, which JSON reads back.
+    """
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, complete or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write an indented JSON file, complete or not at all. NaN is refused: JSON has none."""
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def new_folder(path: Path, *, overwrite: bool = False) -> Path:
+    """Make an output folder that was not there, or is empty (what a killed process left half-written aside).
+
+    With ``overwrite`` the old content is deleted at once; :func:`replacing_folder` keeps it until the new is complete.
+
+    Raises
+    ------
+    OutputExists
+        If it holds anything and ``overwrite`` is false.
+    CannotWrite
+        If it cannot be made or written to, or if replacing it would delete the folder the user is in.
+    """
+    with writing(path):
+        if _content(path):
+            if not overwrite:
+                raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+            _refuse_own_ground(path)
+            shutil.rmtree(path.resolve())
+            path.resolve().mkdir()
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    return path
+
+
+@contextmanager
+def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Give an empty temporary folder beside ``path``; it becomes ``path`` when the block ends without an error.
+
+    An old result stays whole until then. Nothing but an old result is ever replaced: a folder that holds other names
+    than the result has is refused, so a slip of ``--out`` cannot delete tiles or a trained model.
+
+    Parameters
+    ----------
+    path
+        The output folder.
+    holds
+        Names of all that the result may hold; ``*`` stands for anything.
+    overwrite
+        Whether an old result may be replaced.
+
+    Raises
+    ------
+    OutputExists
+        If there is an old result and ``overwrite`` is false, or if the folder holds anything else.
+    CannotWrite
+        If it cannot be written.
+    """
+    with writing(path):
+        found = _content(path)
+        if found and not overwrite:
+            raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+        patterns = tuple(holds)
+        if strays := sorted(n for n in found if not any(fnmatch.fnmatchcase(n, pattern) for pattern in patterns)):
+            raise OutputExists(f"{path}: holds {strays[0]!r}, which is no part of such a result; choose another --out")
+        if path.is_dir():
+            _refuse_own_ground(path)
+    with replacing(path) as partial:
+        partial.mkdir()
+        yield partial
+
+
+def _content(folder: Path) -> set[str]:
+    """Return the names in a folder but those that a killed process left half-written; none where it is absent."""
+    if not folder.is_dir():
+        return set()
+    return {entry.name for entry in folder.iterdir() if not entry.name.startswith(_PARTIAL)}
+
+
+def new_file(path: Path, *, overwrite: bool = False) -> Path:
+    """Check that an output file is not there yet (or may be replaced), and that its folder can be written to.
+
+    Raises
+    ------
+    OutputExists
+        If it is there and ``overwrite`` is false.
+    CannotWrite
+        If it is a folder or a device, or its folder cannot be made or written to.
+    """
+    with writing(path):
+        if path.is_dir():
+            raise CannotWrite(f"{path}: is a folder; --out names a file here")
+        if path.exists():
+            if not path.is_file():
+                raise CannotWrite(f"{path}: is no ordinary file; choose another --out")
+            if not overwrite:
+                raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    return path

@@ -1,0 +1,1 @@
+"""The folder that is pushed to Hugging Face Spaces."""

@@ -1,0 +1,95 @@
+"""The folder that is pushed to Hugging Face Spaces."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+
+from gastropath.bundle.card import Card
+from gastropath.bundle.files import KERAS_MODEL, open_bundle, sha256, write_bundle
+from gastropath.bundle.readme import model_card_body
+from gastropath.errors import BadBundle, CannotWrite
+from gastropath.outputs import replacing_folder
+from gastropath.space.wheel import write_wheel
+
+_FILES = (
+    "README.md", "Dockerfile", ".dockerignore", ".gitattributes", ".streamlit", "app.py", "requirements.txt",
+    "gastropath-*.whl", "model", KERAS_MODEL,
+)  # fmt: skip
+_LARGE_FILES = ("*.keras", "*.tflite", "*.npz", "*.whl")
+
+
+def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite: bool = False) -> None:
+    """Write a Space that builds and starts from this folder alone.
+
+    Parameters
+    ----------
+    model
+        A run folder or bundle with ``bestmodel.keras``.
+    out
+        Folder to write; appears when complete.
+    title
+        Shown on the Hub.
+
+    Raises
+    ------
+    BadBundle
+        If the bundle is damaged or carries no ``bestmodel.keras``.
+    CannotWrite
+        If the model lies inside ``out``.
+    """
+    bundle = open_bundle(model)
+    keras_model = bundle.keras_model
+    if keras_model is None:
+        raise BadBundle(
+            f"{bundle.folder}: has no {KERAS_MODEL}, which a Space publishes beside the bundle; "
+            "give the run folder that the model came from"
+        )
+    if bundle.folder.resolve().is_relative_to(out.resolve()):
+        raise CannotWrite(f"{out}: holds the model itself, which would be replaced; choose another --out")
+    templates = resources.files("gastropath") / "space"
+    with replacing_folder(out, _FILES, overwrite=overwrite) as partial:
+        for name in ("Dockerfile", "app.py"):
+            (partial / name).write_bytes((templates / name).read_bytes())
+        (partial / ".streamlit").mkdir()
+        (partial / ".streamlit" / "config.toml").write_bytes((templates / "config.toml").read_bytes())
+        served = {name: bundle.folder / name for name in bundle.card.files if name != KERAS_MODEL}
+        write_bundle(partial / "model", bundle.card, served)
+        shutil.copyfile(keras_model, partial / KERAS_MODEL)
+        wheel = write_wheel(partial)
+        locked = (templates / "requirements.lock").read_text("utf-8")
+        large = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _LARGE_FILES)
+        for name, text in {
+            "requirements.txt": f"{locked}./{wheel.name} \\\n    --hash=sha256:{sha256(wheel)}\n",
+            ".dockerignore": f"{KERAS_MODEL}\n.git\n.gitattributes\nREADME.md\n",
+            ".gitattributes": large,
+            "README.md": _readme(bundle.card, title),
+        }.items():
+            (partial / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _readme(card: Card, title: str) -> str:
+    """Write the Space's README: the header the Hub reads (a JSON string is a YAML string), then the model card."""
+    synthetic = " (model of synthetic tiles)" if card.training_data.synthetic else ""
+    header = [
+        "---",
+        f"title: {json.dumps(title, ensure_ascii=False)}",
+        "emoji: 🔬",
+        "colorFrom: pink",
+        "colorTo: purple",
+        "sdk: docker",
+        "app_port: 8501",
+        "pinned: false",
+        "license: apache-2.0",
+        f'short_description: "Gastric tissue in H&E tiles{synthetic}"',  # the Hub takes at most 60 characters
+        "tags: [histopathology, gastric-cancer, tissue-classification, h-and-e, research-only, streamlit]",
+        "---",
+        "",
+    ]
+    about = (
+        "This Space shows the page of GastroPath for the model in `model/`. The image is built from this folder alone. "
+        f"`{KERAS_MODEL}` is the same model for Keras; it is not part of the image. Uploads stay in memory."
+    )
+    return "\n".join([*header, *model_card_body(card), "", "## About this Space", "", about, ""])

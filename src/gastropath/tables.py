@@ -1,0 +1,67 @@
+"""CSV tables with a contract: known columns first and in order, unknown ones after them and never lost."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from gastropath.errors import CannotReadTable, did_you_mean
+from gastropath.outputs import replacing
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as UTF-8 CSV, complete or not at all. ``None`` becomes an empty cell; rows are not collected."""
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        plain = csv.writer(file, lineterminator="\n")
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writerow(columns)
+        for row in rows:
+            cells = [row.get(column, "") for column in columns]
+            # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+            (quoted if has_return else plain).writerow(cells)
+
+
+def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:
+    """Read a CSV table.
+
+    Returns
+    -------
+    columns : list of str
+        In the order of the file.
+    rows : list of dict
+        One a line, every cell a string.
+
+    Raises
+    ------
+    CannotReadTable
+        If the file is missing or is no CSV, lacks a required column or has it twice, or has a line of another length.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = list(reader.fieldnames or [])
+            for column in required:
+                if column not in columns:
+                    raise CannotReadTable(f"{path}: has no column {column!r}{_hint(column, columns)}")
+                if columns.count(column) > 1:
+                    raise CannotReadTable(f"{path}: has column {column!r} twice; keep one of them")
+            rows = []
+            for row in reader:
+                if None in row or None in row.values():
+                    raise CannotReadTable(f"{path}, line {reader.line_num}: expected {len(columns)} cells in each line")
+                rows.append(row)
+    except FileNotFoundError:
+        raise CannotReadTable(f"{path}: there is no such file") from None
+    except (OSError, csv.Error) as error:
+        raise CannotReadTable(f"{path}: cannot be read as a CSV table: {error}") from None
+    return columns, rows
+
+
+def _hint(column: str, columns: Sequence[str]) -> str:
+    if not columns:
+        return "; the file is empty"
+    if len(columns) == 1 and (mark := next((mark for mark in ";\t" if mark in columns[0]), None)):
+        return f"; its cells are parted by {mark!r}, save it with commas"
+    return did_you_mean(column, columns)

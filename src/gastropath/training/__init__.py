@@ -1,0 +1,1 @@
+"""From tiles to a trained model: the only room that imports TensorFlow."""

@@ -1,0 +1,147 @@
+"""Tiles on their way into training: decoded once, then served in an order that (seed, epoch) fixes."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from gastropath.cluster import Progress, each, silent
+from gastropath.data.index import TileIndex
+from gastropath.errors import CannotReadImage, CannotWrite
+from gastropath.images import load_tile
+from gastropath.outputs import replacing, writing
+
+
+@dataclass(frozen=True)
+class PixelStore:
+    """Decoded tiles and their classes, in the order of an index.
+
+    Attributes
+    ----------
+    pixels
+        ``uint8``, shape (n, tile_px, tile_px, 3); a memory-mapped file, so memory stays flat as n grows.
+    classes
+        Class number of each tile, ``int64``, shape (n,).
+    n_classes
+        Length of a one-hot label.
+    """
+
+    pixels: np.ndarray
+    classes: np.ndarray
+    n_classes: int
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def decode_tiles(
+    index: TileIndex, codes: tuple[str, ...], tile_px: int, folder: Path, *, progress: Progress = silent
+) -> PixelStore:
+    """Decode and resize every tile once, on all cores, into one file that the epochs then read.
+
+    A file left by an earlier call for the same tiles is used again.
+
+    Parameters
+    ----------
+    index
+        The tiles.
+    codes
+        Class codes in the order of the model's outputs.
+    tile_px
+        Side of a tile in pixels.
+    folder
+        Where the file is kept: 3 x tile_px² bytes a tile, 150 kB at 224 px.
+
+    Raises
+    ------
+    CannotReadImage
+        If a tile that could be read before cannot be read now.
+    CannotWrite
+        If the disk has no room for the file.
+    """
+    numbers = {code: i for i, code in enumerate(codes)}
+    classes = np.array([numbers[label] for label in index.labels], np.int64)
+    file = folder / f"tiles-{index.sha256()[:16]}-{tile_px}.npy"
+    if not file.exists():
+        shape = (len(index), tile_px, tile_px, 3)
+        _check_room(folder, int(np.prod(shape)))
+        with replacing(file) as partial:
+            store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            for i, pixels in enumerate(each(lambda path: _decode(path, tile_px), index.files())):
+                store[i] = pixels
+                progress("decoding tiles", i + 1, len(index))
+            store.flush()
+            del store
+    return PixelStore(np.load(file, mmap_mode="r", allow_pickle=False), classes, len(codes))
+
+
+def epochs_of_batches(store: PixelStore, batch_size: int, seed: int, first: int, last: int) -> tf.data.Dataset:
+    """Serve the epochs ``first`` to ``last - 1``, one after the other, each shuffled by (seed, epoch) alone.
+
+    An epoch is therefore the same whether training came to it from the start or resumed there.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Batches of tiles (``uint8``, shape (≤ batch_size, tile_px, tile_px, 3)) and one-hot labels (``float32``,
+        shape (≤ batch_size, n_classes)).
+    """
+
+    def order(epoch: np.int64) -> np.ndarray:
+        return np.random.default_rng([seed, int(epoch)]).permutation(len(store)).astype(np.int64)
+
+    def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows = tf.numpy_function(order, [epoch], tf.int64, stateful=False)
+        rows = tf.ensure_shape(rows, [len(store)])
+        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+
+    return _served(store, tf.data.Dataset.range(first, last).flat_map(batches_of))
+
+
+def batches(store: PixelStore, batch_size: int) -> tf.data.Dataset:
+    """Serve every tile once, in the order of the index."""
+    return _served(store, tf.data.Dataset.range(len(store)).batch(batch_size))
+
+
+def steps(store: PixelStore, batch_size: int) -> int:
+    """Return the number of batches in an epoch; the last may be smaller."""
+    return -(-len(store) // batch_size)
+
+
+def _served(store: PixelStore, rows: tf.data.Dataset) -> tf.data.Dataset:
+    one_hot = np.eye(store.n_classes, dtype=np.float32)
+    side = store.pixels.shape[1]
+
+    def gather(wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return store.pixels[wanted], one_hot[store.classes[wanted]]
+
+    def load(wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, labels = tf.numpy_function(gather, [wanted], (tf.uint8, tf.float32), stateful=False)
+        return (
+            tf.ensure_shape(pixels, [None, side, side, 3]),
+            tf.ensure_shape(labels, [None, store.n_classes]),
+        )
+
+    return rows.map(load, num_parallel_calls=1).prefetch(2)
+
+
+def _decode(path: Path, tile_px: int) -> np.ndarray:
+    try:
+        return load_tile(path, tile_px)
+    except CannotReadImage as error:
+        raise CannotReadImage(f"{path}: {error}") from None
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise CannotWrite(
+            f"{folder}: decoding the tiles needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free; "
+            "free some, or choose another disk with --out"
+        )

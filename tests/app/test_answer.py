@@ -1,0 +1,163 @@
+import io
+import struct
+import zlib
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gastropath.app.answer import MAX_BARS, MAX_PIXELS, answer, percent, title
+from gastropath.bundle.card import CardClass
+from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import Predictions
+
+TAGS = {"section", "img", "h2", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
+ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}
+
+
+class Reader(HTMLParser):
+    """The text, tags and attributes that a browser would find."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def stub(entries: list[CardClass], probabilities: list[float], tile_px: int = 64) -> Classifier:
+    """A classifier that gives one and the same answer."""
+    codes = tuple(entry.code for entry in entries)
+    answer = Predictions(codes, np.array([probabilities], np.float32), ("",))
+    card = SimpleNamespace(classes=tuple(entries))
+    return SimpleNamespace(card=card, tile_px=tile_px, predict=lambda pixels: answer)  # pyright: ignore[reportReturnType]
+
+
+ENTRIES = [
+    CardClass(code="ADI", name="adipose tissue", color="#f0e442"),
+    CardClass(code="TUM", name="tumour epithelium", color="#d55e00"),
+    CardClass(code="weird", name="weird", color="#000000"),
+]
+TILE = png(np.full((64, 64, 3), 200, np.uint8))
+
+
+def test_the_answer_is_the_most_probable_class_with_all_probabilities_largest_first():
+    texts = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "tile.png", TILE)).texts
+    assert texts == [
+        *("tumour epithelium (TUM)", "Confidence ", "70.0%", "tile.png", "64 × 64 px", "Probability of each class"),
+        *("tumour epithelium (TUM)", "70.0%", "adipose tissue (ADI)", "20.0%", "weird", "10.0%"),
+    ]
+
+
+def test_a_picture_of_another_size_is_said_to_be_resampled():
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "wide.png", png(np.zeros((30, 90, 3), np.uint8)))
+    assert "90 × 30 px, resampled to 64 × 64 px" in html
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>.png",
+        '"><img src=x onerror=alert(1)>.png',
+        "' onload='alert(1).png",
+        "</section></div><h1>big.png",
+        "&lt;b&gt;.png",
+        "javascript:alert(1).png",
+    ],
+)
+@pytest.mark.parametrize("data", [TILE, b"no picture"], ids=["answered", "refused"])
+def test_a_name_is_shown_as_it_is_and_never_becomes_markup(name, data):
+    page = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), name, data))
+    assert name in page.texts
+    assert page.tags <= TAGS
+    assert page.attributes <= ATTRIBUTES
+
+
+def test_a_class_of_a_strangers_model_never_becomes_markup():
+    entry = CardClass(code="<b>", name="<script>alert(1)</script>", color="#123456")
+    page = Reader(answer(stub([entry, *ENTRIES], [0.7, 0.1, 0.1, 0.1]), "a.png", TILE))
+    assert title(entry) in page.texts
+    assert page.tags <= TAGS
+
+
+def test_a_name_cannot_turn_the_direction_of_writing_or_fill_the_page():
+    page = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "a\u202egnp.exe\n" + "x" * 5000, TILE))
+    name = page.texts[3]
+    assert name.startswith("a\ufffdgnp.exe\ufffdxxx")
+    assert len(name) == 120
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b"<svg onload=alert(1)>", "expected PNG, JPEG, TIFF"),
+        (TILE[:100], "truncated"),
+        (png(np.zeros((4, 4, 3), np.uint8)), "at least 16 x 16"),
+    ],
+    ids=["empty", "other", "truncated", "tiny"],
+)
+def test_a_bad_file_is_answered_with_the_reason_and_what_to_do(data, reason):
+    page = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "bad.png", data))
+    assert page.texts[:2] == ["⚠ Not classified", "bad.png"]
+    assert reason in page.texts[2]
+    assert "Upload one picture as PNG, JPEG or TIFF" in page.texts[2]
+
+
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header(monkeypatch):
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("pixels were decoded"))
+    side = int(MAX_PIXELS**0.5) + 1
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    chunks += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "bomb.png", b"\x89PNG\r\n\x1a\n" + chunks)
+    assert "more than the 20,000,000 allowed" in html
+
+
+def test_a_fault_nobody_foresaw_is_told_to_the_log_and_not_to_the_visitor(monkeypatch, caplog):
+    def fail(data, max_pixels):
+        raise RecursionError("a secret of the server")
+
+    monkeypatch.setattr("gastropath.app.answer.decode", fail)
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "odd.tif", TILE)
+    assert "Not classified" in html
+    assert "secret" not in html
+    assert "a secret of the server" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0, 1e-9, 0.0004, 0.9996, 1])
+def test_no_probability_is_rounded_to_certainty(share):
+    assert percent(share) == ("> 99.9%" if share > 0.5 else "< 0.1%")
+
+
+def test_every_bar_has_its_name_and_its_figure_so_that_colour_carries_nothing_alone():
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "tile.png", TILE)
+    table = html[html.index("<table") :]
+    bars = [f'style="width:{width};background-color:{color}"' for width, color in
+            (("70.00%", "#d55e00"), ("20.00%", "#f0e442"), ("10.00%", "#000000"))]  # fmt: skip
+    assert [table.count(bar) for bar in bars] == [1, 1, 1]
+    assert table.count('<th scope="row">') == len(ENTRIES)
+
+
+def test_of_very_many_classes_the_first_are_shown_and_the_rest_summed_up():
+    n = MAX_BARS + 5
+    entries = [CardClass(code=f"C{i}", name=f"class {i}", color="#112233") for i in range(n)]
+    texts = Reader(answer(stub(entries, [0.5, *[0.5 / (n - 1)] * (n - 1)]), "tile.png", TILE)).texts
+    assert texts[-2:] == ["5 other classes together", percent(5 * 0.5 / (n - 1))]

@@ -1,0 +1,132 @@
+import json
+import shutil
+
+import pytest
+
+from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
+from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
+from gastropath.errors import BadBundle, OutputExists
+
+
+@pytest.fixture
+def card() -> Card:
+    return Card(
+        name="a model",
+        created="2026-01-01",
+        classes=(CardClass(code="A", name="first", color="#000000"), CardClass(code="B", name="b", color="#ffffff")),
+        input=CardInput(tile_px=224, mpp=0.5),
+        precision="float32",
+        training_data=TrainingData(name="tiles", n_tiles=3, licence="CC BY 4.0", sha256="0", synthetic=False),
+        files={},
+        versions={"gastropath": "0"},
+    )
+
+
+@pytest.fixture
+def bundle(card, tmp_path):
+    graph = tmp_path / "graph"
+    graph.write_bytes(b"a graph")
+    return write_bundle(tmp_path / "bundle", card, {GRAPH: graph})
+
+
+def _change(bundle, **changes):
+    path = bundle.folder / "card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_bundle_reads_back_as_written(bundle):
+    assert open_bundle(bundle.folder) == bundle
+
+
+def test_the_bundle_of_a_run_is_found(bundle, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(bundle.folder, run / "model")
+    assert open_bundle(run).folder == run / "model"
+
+
+def test_a_changed_file_is_refused(bundle):
+    bundle.graph.write_bytes(b"another")
+    with pytest.raises(BadBundle, match="hash differs"):
+        open_bundle(bundle.folder)
+
+
+def test_a_missing_file_is_refused(bundle):
+    bundle.graph.unlink()
+    with pytest.raises(BadBundle, match="missing"):
+        open_bundle(bundle.folder)
+
+
+def test_an_unknown_version_is_refused_with_what_to_do(bundle):
+    _change(bundle, format_version=2)
+    with pytest.raises(BadBundle, match=r"format_version 2.*export the model again"):
+        open_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/b", "..", ""])
+def test_a_card_that_points_outside_its_folder_is_refused(bundle, name):
+    _change(bundle, files={GRAPH: bundle.card.files[GRAPH], name: "0" * 64})
+    with pytest.raises(BadBundle, match="plain name"):
+        open_bundle(bundle.folder)
+
+
+def test_an_unknown_key_in_the_card_is_refused(bundle):
+    _change(bundle, temprature=2)
+    with pytest.raises(BadBundle, match="temprature"):
+        open_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
+def test_a_card_that_is_no_card_is_refused(bundle, text):
+    (bundle.folder / "card.json").write_text(text)
+    with pytest.raises(BadBundle, match=r"card\.json"):
+        open_bundle(bundle.folder)
+
+
+def test_a_folder_without_a_card_says_what_was_expected(tmp_path):
+    with pytest.raises(BadBundle, match=r"no card\.json"):
+        open_bundle(tmp_path)
+    with pytest.raises(BadBundle, match="no such folder"):
+        open_bundle(tmp_path / "nowhere")
+
+
+def test_an_unfinished_run_says_how_to_finish_it(tmp_path):
+    (tmp_path / "recipe.toml").touch()
+    with pytest.raises(BadBundle, match="--resume"):
+        open_bundle(tmp_path)
+
+
+def test_a_bundle_is_never_written_over_another(bundle, card):
+    with pytest.raises(OutputExists):
+        write_bundle(bundle.folder, card, {})
+
+
+def _metrics() -> dict:
+    figure = {"value": 0.5, "low": 0.25, "high": 0.75}
+    keys = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+    per_class = {"A": {"f1": figure}, "B": {"f1": {"value": None, "low": None, "high": None}}}
+    return {"part": "test", "n": 40, "groups": 0, "warnings": ["Beware."], "per_class": per_class} | dict.fromkeys(
+        keys, figure
+    )
+
+
+def test_sealing_writes_the_figures_into_card_and_readme(bundle):
+    assert "not evaluated" in (bundle.folder / "README.md").read_text().lower()
+    sealed = seal(bundle, _metrics())
+    assert open_bundle(bundle.folder) == sealed
+    readme = (bundle.folder / "README.md").read_text()
+    assert "| accuracy | 0.500 | 0.250–0.750 |" in readme
+    assert "| F1 B | – | – |" in readme
+    assert "Beware." in readme
+    assert "value: 0.5000" in readme.split("---")[1]
+
+
+def test_the_readme_of_a_synthetic_model_says_so(card, tmp_path):
+    data = card.training_data.model_copy(update={"synthetic": True})
+    bundle = write_bundle(tmp_path / "s", card.model_copy(update={"training_data": data}), {})
+    assert "synthetic" in (bundle.folder / "README.md").read_text()
+
+
+def test_a_name_cannot_break_out_of_the_readme_header(card, tmp_path):
+    bundle = write_bundle(tmp_path / "n", card.model_copy(update={"name": "x\n---\nevil: yes"}), {})
+    header = seal(bundle, _metrics()).folder.joinpath("README.md").read_text().split("\n---\n")[0]
+    assert "evil: yes" not in header.splitlines()

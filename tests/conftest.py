@@ -1,0 +1,83 @@
+"""Fixtures that several rooms' tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+EIGHT = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def real_tiles() -> Path:
+    """The table of real tiles, where the folder with them is present."""
+    table = SHARED_DATA / "tiles.csv"
+    if not table.is_file():
+        pytest.skip(f"no real tiles at {SHARED_DATA}")
+    return table
+
+
+@pytest.fixture
+def noise_tiles(tmp_path: Path, rng: np.random.Generator) -> Callable[..., Path]:
+    """Write a folder of random tiles: ``noise_tiles({"TUM": 4, "STR": 5}, size=64)`` returns it."""
+
+    def write(counts: dict[str, int], *, size: int = 64, folder: str = "tiles") -> Path:
+        root = tmp_path / folder
+        for code, n in counts.items():
+            (root / code).mkdir(parents=True, exist_ok=True)
+            for i in range(1, n + 1):
+                pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / code / f"{code}_{i}.png")
+        return root
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium; CI must have it, elsewhere tests that need it are skipped."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed, and CI must run the browser tests")
+        pytest.skip("Chromium is not installed (on Debian: apt-get install chromium)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def synthetic_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four synthetic tiles of each of the eight classes."""
+    from gastropath.data.synthetic import write_tiles
+
+    folder = tmp_path_factory.mktemp("synthetic") / "tiles"
+    write_tiles(folder, tiles_per_class=24, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(synthetic_tiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the specified network on the synthetic tiles, made by the command line in one process."""
+    import subprocess
+    import sys
+
+    run = tmp_path_factory.mktemp("runs") / "run"
+    subprocess.run(
+        [sys.executable, "-m", "gastropath", "train", str(synthetic_tiles), "--out", str(run), "--set", "epochs=10"],
+        check=True,
+        capture_output=True,
+    )
+    return run

@@ -1,0 +1,270 @@
+"""The audit reads every tile once and shows what it found."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gastropath.data.audit import INDEX_COLUMNS, Audit, TileRecord, audit_tiles, read_tile_record, sample_rows
+from gastropath.data.audit_page import audit_page
+from gastropath.data.index import TileIndex, find_tiles
+from gastropath.tables import read_table
+
+Noise = Callable[..., Path]
+
+
+def of(labels: str, problems: str = "", hashes: str = "") -> Audit:
+    """An audit without files: one letter a tile; ``x`` in ``problems`` is a refused one."""
+    n = len(labels)
+    index = TileIndex(Path("/tiles"), tuple(f"{i}.png" for i in range(n)), tuple(labels), ("",) * n)
+    records = [
+        TileRecord(problem="is damaged")
+        if problems[i : i + 1] == "x"
+        else TileRecord(224, 224, "RGB", 9, hashes[i] if hashes else str(i), "0" * 16)
+        for i in range(n)
+    ]
+    return Audit(index, tuple(records))
+
+
+@pytest.fixture
+def planted(noise_tiles: Noise) -> Path:
+    """Eleven good tiles, one identical pair across classes, and three files that are none."""
+    root = noise_tiles({"TUM": 6, "STR": 3, "own class": 2})
+    shutil.copy(root / "TUM" / "TUM_1.png", root / "STR" / "copy.png")
+    whole = (root / "TUM" / "TUM_2.png").read_bytes()
+    (root / "TUM" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (root / "TUM" / "text.png").write_text("no picture")
+    (root / "STR" / "zero.png").touch()
+    return root
+
+
+def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_path: Path):
+    audit = audit_tiles(find_tiles([planted]))
+    audit.write(tmp_path / "out")
+    columns, rows = read_table(tmp_path / "out" / "index.csv", INDEX_COLUMNS)
+    assert columns[:10] == [
+        "path",
+        "label",
+        "group",
+        "width",
+        "height",
+        "mode",
+        "bytes",
+        "pixel_sha256",
+        "phash",
+        "problem",
+    ]
+    assert len(rows) == 15
+    for row in rows:
+        file = planted / row["path"]
+        assert file.is_file()
+        assert int(row["bytes"]) == file.stat().st_size
+        assert row["label"] == file.parent.name
+        if row["problem"]:
+            assert (row["width"], row["height"], row["mode"], row["pixel_sha256"], row["phash"]) == (
+                "0",
+                "0",
+                "",
+                "",
+                "",
+            )
+        else:
+            assert (row["width"], row["height"], row["mode"]) == ("64", "64", "RGB")
+            assert re.fullmatch("[0-9a-f]{64}", row["pixel_sha256"])
+            assert re.fullmatch("[0-9a-f]{16}", row["phash"])
+    assert {Path(row["path"]).name: row["problem"] for row in rows if row["problem"]} == {
+        "cut.png": "is truncated: the file ends before the picture does",
+        "text.png": "is no image (expected PNG, JPEG, TIFF, WEBP, BMP)",
+        "zero.png": "is empty (0 bytes)",
+    }
+    summary = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
+    assert summary["n_tiles"] == 15
+    assert summary["n_readable"] == 12
+    assert summary["classes"]["TUM"] == {"name": "tumour epithelium", "tiles": 8, "readable": 6}
+    assert summary["identical"] == {"groups": 1, "tiles": 2, "groups_across_classes": 1}
+    assert summary["sizes"] == {"64x64": 12}
+    assert summary["modes"] == {"RGB": 12}
+    assert set(summary["refused"]) == {"TUM/cut.png", "TUM/text.png", "STR/zero.png"}
+
+
+def test_progress_ends_at_the_number_of_tiles(planted: Path):
+    told: list[tuple[str, int, int]] = []
+    audit_tiles(find_tiles([planted]), progress=lambda *step: told.append(step))
+    assert [done for _, done, _ in told] == list(range(1, 16))
+    assert told[-1] == ("reading tiles", 15, 15)
+
+
+def test_equal_pictures_have_equal_hashes_however_they_are_encoded(tmp_path: Path, rng: np.random.Generator):
+    pixels = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.bmp")
+    image.save(tmp_path / "c.webp", lossless=True)
+    image.convert("RGBA").save(tmp_path / "d.png", compress_level=0)
+    hashes = {read_tile_record(file).pixel_sha256 for file in sorted(tmp_path.iterdir())}
+    assert len(hashes) == 1
+    Image.fromarray(pixels.reshape(30, 20, 3)).save(tmp_path / "e.png")
+    assert read_tile_record(tmp_path / "e.png").pixel_sha256 not in hashes
+
+
+def test_a_file_that_is_gone_is_refused_like_any_other(tmp_path: Path):
+    record = read_tile_record(tmp_path / "gone.png")
+    assert record.problem.startswith("cannot be read: No such file")
+    assert record.bytes == 0
+
+
+def test_identical_tiles_are_grouped_and_refused_ones_are_not():
+    audit = of("TTTSSS", problems="    xx", hashes="abaa--")
+    assert audit.identical() == [[0, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "problems", "ratio", "words"),
+    [
+        ("TTTSSS", "", 1.0, "balanced"),
+        ("TTTSS", "", 1.5, "balanced"),
+        ("TTTS", "", 3.0, "mildly imbalanced"),
+        ("TTTTS", "", 4.0, "imbalanced"),
+        ("T" * 11 + "S", "", 11.0, "severely imbalanced"),
+        ("TTTSSS", "xx", 3.0, "mildly imbalanced"),
+        ("TTT", "", 1.0, "there is only one class"),
+        ("TTS", "  x", float("inf"), "no tile of S could be read"),
+        ("TS", "xx", None, "no tile could be read"),
+        ("", "", None, "no tile could be read"),
+    ],
+)
+def test_the_verdict_on_imbalance_fits_the_readable_tiles(labels: str, problems: str, ratio: float | None, words: str):
+    audit = of(labels, problems)
+    found, verdict = audit.imbalance()
+    assert verdict.startswith(words)
+    assert np.isnan(found) if ratio is None else found == ratio
+    finite = ratio is not None and np.isfinite(ratio)
+    assert audit.summary()["imbalance"] == {"ratio": ratio if finite else None, "verdict": verdict}
+    assert words in audit_page(audit).render().lower().replace("no tile of s ", "no tile of S ")
+
+
+def test_samples_are_spread_over_a_class():
+    index = of("T" * 100 + "S" * 3).index
+    assert sample_rows(index, range(103), "T", 4) == [0, 25, 50, 75]
+    assert sample_rows(index, range(103), "S", 8) == [100, 101, 102]
+    assert sample_rows(index, range(50, 103), "T", 2) == [50, 75]
+    assert sample_rows(index, [], "T", 4) == []
+
+
+def pictures(html: str) -> list[Image.Image]:
+    return [
+        Image.open(io.BytesIO(base64.b64decode(data)))
+        for data in re.findall(r'src="data:image/\w+;base64,([^"]+)"', html)
+    ]
+
+
+def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path):
+    html = audit_page(audit_tiles(find_tiles([planted]))).render()
+    for expected in (
+        *("15 tiles in 3 classes", "TUM tumour epithelium", "own class", "8 (53.3%)", "64 x 64"),
+        *("3 files could not be read", "TUM/cut.png", "is truncated", "STR/zero.png", "is empty (0 bytes)"),
+        *("1 group of tiles that show exactly the same picture: 1 tile is a copy", "labelled STR, TUM"),
+        "1 group carries different labels for the same picture",
+    ):
+        assert expected in html
+    assert len(pictures(html)) == 6 + 4 + 2 + 2  # samples, and the group of copies
+    assert all(max(picture.size) <= 160 for picture in pictures(html))
+
+
+def test_the_page_of_a_hundred_classes_stays_small(noise_tiles: Noise):
+    root = noise_tiles({f"class {n:03}": 3 for n in range(100)}, size=32)
+    html = audit_page(audit_tiles(find_tiles([root]))).render()
+    assert len(pictures(html)) == 100
+    assert len(html) < 2_000_000
+
+
+def test_a_file_name_is_text_on_the_page(noise_tiles: Noise):
+    root = noise_tiles({"TUM": 1, "STR": 1})
+    name = "<img src=x onerror=alert(1)>&amp;\"'.png"
+    shutil.copy(root / "TUM" / "TUM_1.png", root / "TUM" / name)
+    (root / "STR" / name).write_text("no picture")
+    html = audit_page(audit_tiles(find_tiles([root]))).render()
+    assert "<img src=x" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such names")
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"two  words.png",
+        b"comma, quote\" and 'apostrophe'.png",
+        b"line\nfeed and\rreturn.png",
+        b"semicolon;tab\there.png",
+        " leading, 🔬 µm – ümlaut ".encode() + b".png",
+        b"caf\xe9 \xff.png",
+        b"=cmd|x.png",
+        b"n" * 251 + b".png",
+    ],
+)
+def test_any_file_name_goes_through_the_table_and_back(noise_tiles: Noise, tmp_path: Path, name: bytes):
+    root = noise_tiles({"TUM": 1, "STR": 1})
+    shutil.move(root / "TUM" / "TUM_1.png", root / "TUM" / os.fsdecode(name))
+    audit = audit_tiles(find_tiles([root]))
+    audit.write(tmp_path / "out")
+    audit_page(audit).write(tmp_path / "out" / "audit.html")
+    _, rows = read_table(tmp_path / "out" / "index.csv", INDEX_COLUMNS)
+    assert [(root / row["path"]).is_file() for row in rows] == [True, True]
+    assert {os.fsencode(Path(row["path"]).name) for row in rows} == {name, b"STR_1.png"}
+    shutil.copy(tmp_path / "out" / "index.csv", root / "index.csv")
+    assert find_tiles([root / "index.csv"]).paths == audit.index.paths
+    (tmp_path / "out" / "audit.html").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such names")
+def test_a_refused_file_with_a_name_that_is_no_utf8_stands_in_the_json(noise_tiles: Noise, tmp_path: Path):
+    root = noise_tiles({"TUM": 1, "STR": 1})
+    (root / "TUM" / os.fsdecode(b"caf\xe9.png")).touch()
+    audit_tiles(find_tiles([root])).write(tmp_path / "out")
+    refused = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))["refused"]
+    assert [os.fsencode(path) for path in refused] == [b"TUM/caf\xe9.png"]
+
+
+@pytest.mark.real
+def test_the_page_of_the_real_tiles_is_small_and_whole(real_tiles: Path):
+    audit = audit_tiles(find_tiles([real_tiles]))
+    html = audit_page(audit).render()
+    assert audit.refused() == {}
+    assert len(pictures(html)) == 10 * 8
+    assert len(html) < 1_500_000
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_on_the_page_sticks_out_sideways(chromium: str, planted: Path, tmp_path: Path, width: int):
+    shutil.copy(planted / "TUM" / "TUM_3.png", planted / "own class" / ("long_name" * 25 + ".png"))
+    (planted / "TUM" / ("refused_" * 25 + ".png")).touch()
+    html = audit_page(audit_tiles(find_tiles([planted]))).render()
+    # The page allows no script, so the window around it measures.
+    (tmp_path / "audit.html").write_text(html.replace("Content-Security-Policy", "x-off"), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(
+        f"<iframe id=f src=audit.html width={width} height=900 style='border:0'></iframe><script>onload=()=>{{"
+        "const d=document.getElementById('f').contentDocument.documentElement;"
+        "document.title=d.scrollWidth+' '+d.clientWidth}</script>"
+    )
+    done = subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+         "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+         (tmp_path / "frame.html").as_uri()],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    found = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)
+    assert found, done.stdout[:500]
+    assert int(found[1]) <= int(found[2])

@@ -1,0 +1,263 @@
+"""Tiles are found in every form in which people have them, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from gastropath.data.index import TileIndex, find_tiles, natural
+from gastropath.errors import CannotReadTable, GastroPathError, NoTilesFound, UnknownSetting
+
+# Whether a file is a picture is found out when it is read: here, empty files will do.
+
+
+def touched(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The data set as its archive unpacks."""
+    tiles = [f"HMU-GC-HE-30K/all_image/{code}/{code}_{n}.png" for code in ("ADI", "STR", "TUM") for n in (1, 2, 10)]
+    return touched(tmp_path / "archive", *tiles, "README.txt", "HMU-GC-HE-30K/licence.pdf")
+
+
+def labelled(index: TileIndex) -> list[tuple[str, str]]:
+    return [(file.name, label) for file, label in zip(index.files(), index.labels, strict=True)]
+
+
+@pytest.mark.parametrize("below", ["", "HMU-GC-HE-30K", "HMU-GC-HE-30K/all_image"])
+def test_the_archive_the_data_set_and_its_image_folder_give_the_same_tiles(archive: Path, below: str):
+    index = find_tiles([archive / below])
+    assert index.root == archive / "HMU-GC-HE-30K" / "all_image"
+    assert index.classes == ("ADI", "STR", "TUM")
+    assert index.paths[:3] == ("ADI/ADI_1.png", "ADI/ADI_2.png", "ADI/ADI_10.png")
+    assert index.counts() == {"ADI": 3, "STR": 3, "TUM": 3}
+    assert all(file.is_file() for file in index.files())
+    assert index.left_out == {}
+    assert not index.synthetic
+
+
+def test_several_folders_are_joined_and_their_files_found(archive: Path, tmp_path: Path):
+    touched(tmp_path / "own", "TUM/a.png", "fibrosis/b.jpg")
+    index = find_tiles([archive, tmp_path / "own"])
+    assert index.counts() == {"ADI": 3, "STR": 3, "TUM": 4, "fibrosis": 1}
+    assert all(file.is_file() for file in index.files())
+    assert len(set(index.paths)) == len(index)
+
+
+def test_a_folder_given_twice_counts_once(archive: Path, monkeypatch):
+    monkeypatch.chdir(archive.parent)
+    assert len(find_tiles([Path("archive"), archive / "HMU-GC-HE-30K", Path("archive/../archive")])) == 9
+
+
+def test_a_users_own_classes_and_a_ninth_one_are_as_welcome(tmp_path: Path):
+    touched(tmp_path, "BACK/1.png", "signet ring/2.png", "Übergang/3.png", "🔬/4.png")
+    assert find_tiles([tmp_path]).classes == ("BACK", "signet ring", "Übergang", "🔬")
+
+
+def test_every_suffix_of_a_picture_counts_in_any_case(tmp_path: Path):
+    touched(
+        tmp_path, *(f"TUM/{n}.{s}" for n, s in enumerate(["png", "PNG", "jpg", "JPEG", "tif", "tiff", "webp", "bmp"]))
+    )
+    assert len(find_tiles([tmp_path])) == 8
+
+
+def test_folders_below_a_class_belong_to_it(tmp_path: Path):
+    touched(tmp_path, "TUM/a.png", "TUM/slide 1/b.png", "STR/c.png")
+    assert labelled(find_tiles([tmp_path])) == [("c.png", "STR"), ("a.png", "TUM"), ("b.png", "TUM")]
+
+
+def test_what_macos_windows_and_killed_processes_leave_is_ignored(archive: Path):
+    clean = find_tiles([archive])
+    tiles = archive / "HMU-GC-HE-30K" / "all_image"
+    touched(
+        tiles, ".DS_Store", "TUM/.DS_Store", "TUM/._TUM_1.png", "TUM/Thumbs.db", "TUM/desktop.ini", "TUM/Desktop.ini"
+    )
+    touched(tiles, "TUM/Icon\r", "TUM/ehthumbs.db", "TUM/.partial-x/TUM_1.png", ".partial-y/half.png")
+    touched(archive, "__MACOSX/HMU-GC-HE-30K/all_image/TUM/._TUM_1.png", "__MACOSX/TUM/a.png", "$RECYCLE.BIN/x/a.png")
+    assert find_tiles([archive]) == clean
+
+
+def test_other_files_and_empty_folders_are_counted(tmp_path: Path):
+    touched(tmp_path, "TUM/a.png", "TUM/b.txt", "TUM/c.txt", "TUM/noname", "STR/d.csv")
+    (tmp_path / "ADI").mkdir()
+    assert find_tiles([tmp_path]).left_out == {
+        "files that are no images (.txt)": 2,
+        "files that are no images (no suffix)": 1,
+        "files that are no images (.csv)": 1,
+        "empty class folders": 2,
+    }
+
+
+def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch):
+    touched(tmp_path, *(f"TUM/{name}.png" for name in ("1", "01", "001", "10", "2", "a1", "a01")))
+    expected = find_tiles([tmp_path])
+    assert [Path(path).stem for path in expected.paths] == ["001", "01", "1", "2", "10", "a01", "a1"]
+    walk = os.walk
+    shuffle = random.Random(3).shuffle
+
+    def shuffled(*arguments, **options):
+        for parent, folders, names in walk(*arguments, **options):
+            shuffle(names)
+            yield parent, folders, names
+
+    monkeypatch.setattr(os, "walk", shuffled)
+    for _ in range(5):
+        assert find_tiles([tmp_path]).sha256() == expected.sha256()
+
+
+def test_numbers_sort_as_numbers():
+    assert sorted(["TUM_10", "TUM_9", "ADI_2", "TUM_1_b", "TUM"], key=natural) == [
+        *("ADI_2", "TUM", "TUM_1_b", "TUM_9", "TUM_10"),
+    ]  # fmt: skip
+
+
+def table(tmp_path: Path, text: str, name: str = "tiles.csv") -> Path:
+    (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+    return tmp_path / name
+
+
+def test_a_table_is_read_with_its_groups_and_paths_from_its_folder(tmp_path: Path):
+    touched(tmp_path, "a/1.png", "b, c/2.png")
+    index = find_tiles([table(tmp_path, 'note,path,label,group\nx,a/1.png,TUM,P1\n"y, z","b, c/2.png",signet ring,\n')])
+    assert index.root == tmp_path
+    assert index.paths == ("a/1.png", "b, c/2.png")
+    assert index.labels == ("TUM", "signet ring")
+    assert index.groups == ("P1", "")
+    assert all(file.is_file() for file in index.files())
+
+
+def test_a_table_without_groups_and_with_absolute_paths_is_read(tmp_path: Path):
+    touched(tmp_path, "a.png")
+    (tmp_path / "elsewhere").mkdir()
+    index = find_tiles([table(tmp_path / "elsewhere", f"path,label\n{tmp_path / 'a.png'},TUM\n", "T.CSV")])
+    assert index.groups == ("",)
+    assert [file.is_file() for file in index.files()] == [True]
+
+
+def test_a_repeated_row_is_left_out_and_counted_but_a_contradiction_is_refused(tmp_path: Path):
+    index = find_tiles([table(tmp_path, "path,label\na,TUM\nb,STR\na,TUM\n")])
+    assert index.paths == ("a", "b")
+    assert index.left_out == {"rows that repeat a path": 1}
+    for row in ("a,STR,1", "a,TUM,2"):
+        with pytest.raises(CannotReadTable, match="row 2: a stands there before with another label or group"):
+            find_tiles([table(tmp_path, f"path,label,group\na,TUM,1\n{row}\n")])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no column 'path'; the file is empty"),
+        ("path,label\n", "no rows"),
+        ("path,lable\na,b\n", "did you mean 'lable'"),
+        ("path,label\na,TUM\n,TUM\n", "row 2: path and label must not be empty"),
+        ("path,label\na,\n", "row 1: path and label must not be empty"),
+    ],
+)
+def test_a_table_that_lacks_something_is_refused_in_one_line(tmp_path: Path, text: str, reason: str):
+    with pytest.raises(GastroPathError, match=reason) as raised:
+        find_tiles([table(tmp_path, text)])
+    assert "\n" not in str(raised.value)
+
+
+def test_chosen_classes_are_taken_and_the_others_counted(archive: Path):
+    index = find_tiles([archive], ["TUM", "ADI"])
+    assert index.counts() == {"ADI": 3, "TUM": 3}
+    assert index.left_out == {"tiles of class STR": 3}
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("TMU", "did you mean 'TUM'"), ("tum", "did you mean 'TUM'"), ("xyz", "known are: ADI, STR, TUM")],
+)
+def test_a_class_that_is_not_there_is_an_error_with_a_suggestion(archive: Path, typed: str, hint: str):
+    with pytest.raises(UnknownSetting, match=f"no class '{typed}' in the data; {hint}") as raised:
+        find_tiles([archive], ["ADI", typed])
+    assert "\n" not in str(raised.value)
+
+
+def test_what_holds_no_tiles_is_refused_with_what_was_expected(tmp_path: Path):
+    with pytest.raises(NoTilesFound, match="nowhere: there is no such file or folder"):
+        find_tiles([tmp_path / "nowhere"])
+    with pytest.raises(NoTilesFound, match="no tiles found; expected a sub-folder for each class"):
+        find_tiles([tmp_path])
+    touched(tmp_path, "flat/a.png")
+    with pytest.raises(NoTilesFound, match=r"holds images but no sub-folder for each class.*give the folder above"):
+        find_tiles([tmp_path / "flat"])
+    with pytest.raises(NoTilesFound, match="expected a folder, or a CSV file"):
+        find_tiles([tmp_path / "flat" / "a.png"])
+    with pytest.raises(NoTilesFound, match="not several with a file among them"):
+        find_tiles([tmp_path, table(tmp_path, "path,label\na,b\n")])
+
+
+def test_several_sets_of_classes_are_named_instead_of_guessing(tmp_path: Path):
+    touched(tmp_path, "train/TUM/a.png", "test/TUM/b.png")
+    with pytest.raises(NoTilesFound, match=r"several folders of classes; name those you mean: .*test .*train"):
+        find_tiles([tmp_path])
+    assert len(find_tiles([tmp_path / "train", tmp_path / "test"])) == 2
+
+
+def test_a_class_folder_that_cannot_be_opened_is_counted(tmp_path: Path, monkeypatch):
+    touched(tmp_path, "TUM/a.png", "STR/b.png")
+    scandir = os.scandir
+
+    def guarded(path):
+        if Path(path).name == "STR":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    index = find_tiles([tmp_path])
+    assert index.counts() == {"TUM": 1}
+    assert index.left_out["folders that cannot be opened (Permission denied)"] == 1
+
+
+def test_drawn_tiles_are_known_as_such_in_every_form(synthetic_tiles: Path, tmp_path: Path):
+    assert find_tiles([synthetic_tiles]).synthetic
+    tile = next((synthetic_tiles / "TUM").iterdir())
+    assert find_tiles([table(tmp_path, f"path,label\n{tile},TUM\n")]).synthetic
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names are text on Windows")
+def test_a_file_name_that_is_no_utf8_is_found(tmp_path: Path):
+    (tmp_path / "TUM").mkdir()
+    (tmp_path / "TUM" / os.fsdecode(b"caf\xe9.png")).touch()
+    index = find_tiles([tmp_path])
+    assert all(file.is_file() for file in index.files())
+    assert len(index.sha256()) == 64
+
+
+def test_the_fingerprint_changes_with_any_path_label_or_group():
+    base = TileIndex(Path("/x"), ("a", "b"), ("T", "S"), ("1", ""))
+    others = [
+        TileIndex(Path("/x"), ("a", "c"), ("T", "S"), ("1", "")),
+        TileIndex(Path("/x"), ("a", "b"), ("T", "T"), ("1", "")),
+        TileIndex(Path("/x"), ("a", "b"), ("T", "S"), ("", "1")),
+        base.take([1, 0]),
+        base.take([0]),
+    ]
+    assert len({index.sha256() for index in [base, *others]}) == 6
+    assert TileIndex(Path("/elsewhere"), ("a", "b"), ("T", "S"), ("1", "")).sha256() == base.sha256()
+
+
+def test_an_index_whose_columns_differ_in_length_cannot_be_made():
+    with pytest.raises(ValueError, match="differ in length"):
+        TileIndex(Path("/x"), ("a",), ("T", "S"), ("",))
+
+
+@pytest.mark.real
+def test_the_real_tiles_are_all_found(real_tiles: Path):
+    index = find_tiles([real_tiles])
+    assert len(index) == 252
+    assert {"BACK", "OTHER"} < set(index.classes)
+    assert all(file.is_file() for file in index.files())
+    eight = find_tiles([real_tiles], ["ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM"])
+    assert eight.left_out == {"tiles of class BACK": 8, "tiles of class OTHER": 22}

@@ -1,0 +1,182 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn import metrics as sk
+
+from gastropath.data.audit import audit_tiles
+from gastropath.data.index import find_tiles
+from gastropath.data.split import make_split, split_of_run
+from gastropath.errors import NoTilesFound
+from gastropath.evaluation.assessment import Assessment, assess
+from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
+from gastropath.evaluation.metrics import Metrics
+from gastropath.inference.classifier import Classifier
+
+
+@pytest.fixture(scope="module")
+def classifier(finished_run) -> Classifier:
+    return Classifier.load(finished_run)
+
+
+@pytest.fixture(scope="module")
+def judged(classifier, finished_run, synthetic_tiles) -> Assessment:
+    index = find_tiles([synthetic_tiles])
+    return assess(classifier, index, split_of_run(finished_run, index))
+
+
+def _predictions(run, part="test"):
+    with (run / "predictions.csv").open() as file:
+        return [row for row in csv.DictReader(file) if row["part"] == part]
+
+
+def test_the_figures_are_those_scikit_learn_computes_from_predictions_csv(finished_run):
+    metrics = Metrics.model_validate_json((finished_run / "metrics.json").read_text())
+    rows = _predictions(finished_run)
+    true, predicted = [row["true_label"] for row in rows], [row["predicted_label"] for row in rows]
+    labels = list(metrics.classes)
+    assert metrics.n == len(rows)
+    assert metrics.accuracy.value == pytest.approx(sk.accuracy_score(true, predicted))
+    assert metrics.balanced_accuracy.value == pytest.approx(sk.balanced_accuracy_score(true, predicted))
+    report = sk.classification_report(true, predicted, labels=labels, output_dict=True, zero_division=0.0)  # pyright: ignore[reportArgumentType]  # a number is what scikit-learn documents
+    assert isinstance(report, dict)
+    assert metrics.macro_f1.value == pytest.approx(report["macro avg"]["f1-score"])
+    assert metrics.macro_precision.value == pytest.approx(report["macro avg"]["precision"])
+    assert metrics.macro_recall.value == pytest.approx(report["macro avg"]["recall"])
+    for code in labels:
+        figures = metrics.per_class[code]
+        assert figures.support == report[code]["support"]
+        assert figures.recall.value == pytest.approx(report[code]["recall"])
+        assert figures.f1.value == pytest.approx(report[code]["f1-score"])
+        scores = [float(row[f"prob_{code}"]) for row in rows]
+        area = sk.roc_auc_score([label == code for label in true], scores)
+        assert figures.auroc.value == pytest.approx(area, abs=0.02)  # six decimals in the table make ties
+    np.testing.assert_array_equal(metrics.confusion_matrix, sk.confusion_matrix(true, predicted, labels=labels))
+
+
+def test_accuracy_is_given_for_all_three_parts(finished_run):
+    metrics = Metrics.model_validate_json((finished_run / "metrics.json").read_text())
+    for part, figure in (("train", metrics.train_accuracy), ("val", metrics.val_accuracy), ("test", metrics.accuracy)):
+        rows = _predictions(finished_run, part)
+        assert figure is not None
+        assert figure.value == pytest.approx(np.mean([row["true_label"] == row["predicted_label"] for row in rows]))
+
+
+def test_the_card_of_the_run_is_sealed_with_the_same_figures(finished_run, classifier):
+    assert json.loads((finished_run / "metrics.json").read_text()) == json.loads(json.dumps(classifier.card.metrics))
+
+
+def test_every_interval_holds_its_value(judged):
+    document = judged.metrics
+    figures = [document.accuracy, document.macro_f1, *(f.recall for f in document.per_class.values())]
+    for figure in figures:
+        assert figure.low is not None
+        assert figure.low <= figure.value <= figure.high
+
+
+def test_evaluating_twice_gives_the_same_document(judged, classifier, finished_run, synthetic_tiles):
+    index = find_tiles([synthetic_tiles])
+    assert assess(classifier, index, split_of_run(finished_run, index)).metrics == judged.metrics
+
+
+def test_synthetic_data_is_flagged(judged):
+    assert judged.metrics.synthetic
+
+
+def test_few_groups_are_told_in_words(judged):
+    assert judged.metrics.resampled == "tiles"
+    assert any("patients are unknown" in warning for warning in judged.metrics.warnings)
+
+
+def test_with_twenty_groups_whole_groups_are_resampled(classifier, synthetic_tiles, tmp_path):
+    index = find_tiles([synthetic_tiles])
+    table = tmp_path / "grouped.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group"])
+        writer.writerows(
+            [synthetic_tiles / p, label, i % 25]
+            for i, (p, label) in enumerate(zip(index.paths, index.labels, strict=True))
+        )
+    metrics = assess(classifier, find_tiles([table]), None).metrics
+    assert (metrics.resampled, metrics.groups, metrics.part) == ("groups", 25, "all")
+
+
+def test_other_data_is_judged_whole_and_without_a_colour_baseline(classifier, synthetic_tiles):
+    metrics = assess(classifier, find_tiles([synthetic_tiles]), None).metrics
+    assert (metrics.part, metrics.split, metrics.train_accuracy) == ("all", None, None)
+    assert metrics.shortcut_baseline.macro_f1 is None
+    assert metrics.n == len(find_tiles([synthetic_tiles]))
+
+
+def test_classes_the_model_does_not_have_are_left_out_and_counted(classifier, synthetic_tiles, noise_tiles):
+    both = find_tiles([synthetic_tiles, noise_tiles({"BACK": 3})])
+    metrics = assess(classifier, both, None).metrics
+    assert metrics.n == len(both) - 3
+    assert any("BACK" in warning for warning in metrics.warnings)
+
+
+def test_data_without_a_class_of_the_model_is_an_error_that_names_both(classifier, noise_tiles):
+    with pytest.raises(NoTilesFound, match=r"cats, dogs.*ADI"):
+        assess(classifier, find_tiles([noise_tiles({"cats": 2, "dogs": 2})]), None)
+
+
+def test_unreadable_tiles_are_counted_and_the_rest_is_judged(classifier, synthetic_tiles, tmp_path):
+    folder = tmp_path / "tiles" / "TUM"
+    folder.mkdir(parents=True)
+    for file in sorted(synthetic_tiles.glob("TUM/*.png"))[:3]:
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "broken.png").write_bytes(b"broken")
+    assessment = assess(classifier, find_tiles([tmp_path / "tiles"]), None)
+    assert (assessment.metrics.n, assessment.metrics.refused) == (3, 1)
+    assert any("could not be read" in warning for warning in assessment.metrics.warnings)
+
+
+def test_copies_across_parts_are_warned_of(classifier, noise_tiles):
+    folder = noise_tiles({"TUM": 12, "STR": 12}, size=224)
+    copy = Image.open(folder / "TUM" / "TUM_1.png")
+    for n in range(13, 40):
+        copy.save(folder / "TUM" / f"TUM_{n}.png")
+    index = find_tiles([folder])
+    split = make_split(audit_tiles(index), "random")
+    metrics = assess(classifier, index, split).metrics
+    assert (metrics.leakage.duplicate_pairs_across_parts or 0) > 0
+    assert metrics.leakage.warning in metrics.warnings
+    assert any("optimistic" in warning for warning in metrics.warnings)
+
+
+def test_misclassified_tiles_are_sorted_by_confidence_and_are_all_errors(judged):
+    errors = misclassified(judged)
+    matrix = np.array(judged.metrics.confusion_matrix)
+    assert len(errors) == matrix.sum() - np.trace(matrix)
+    assert [error.confidence for error in errors] == sorted((e.confidence for e in errors), reverse=True)
+    assert all(error.true != error.predicted for error in errors)
+
+
+def test_confused_pairs_agree_with_the_confusion_matrix(judged):
+    classes = judged.metrics.classes
+    pairs = confused_pairs(judged)
+    assert pairs
+    for pair in pairs:
+        row, column = classes.index(pair.true), classes.index(pair.predicted)
+        assert pair.n == judged.metrics.confusion_matrix[row][column]
+        assert pair.reverse == judged.metrics.confusion_matrix[column][row]
+        assert pair.sentence().startswith(f"{pair.true} taken for {pair.predicted}: {pair.n} of {pair.total} tiles")
+
+
+@pytest.mark.parametrize(
+    ("reverse", "confidence", "by_colour", "said"),
+    [
+        (0, 0.9, 5, "never the other way round; it is sure of these errors"),
+        (1, 0.6, 0, "leans towards B; it is fairly sure"),
+        (12, 0.3, -1, "leans towards A; it hesitates"),
+        (5, 0.3, 4, "the two look alike to it; it hesitates"),
+    ],
+)
+def test_the_sentence_on_a_pair_follows_its_numbers(reverse, confidence, by_colour, said):
+    sentence = ConfusedPair("A", "B", 6, 20, reverse, confidence, by_colour).sentence()
+    assert said in sentence
+    assert ("colour alone" in sentence) == (by_colour >= 0)
+    assert ("stain or brightness" in sentence) == (by_colour >= 3)

@@ -1,0 +1,168 @@
+import io
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gastropath
+from gastropath.bundle.files import GRAPH, open_bundle, write_bundle
+from gastropath.errors import BadBundle
+from gastropath.images import load_tile
+from gastropath.inference.classifier import BATCH, Classifier
+from gastropath.inference.predictions import Predictions
+
+
+@pytest.fixture(scope="module")
+def classifier(finished_run) -> Classifier:
+    return Classifier.load(finished_run)
+
+
+@pytest.fixture(scope="module")
+def tiles(synthetic_tiles) -> np.ndarray:
+    return np.stack([load_tile(file, 224) for file in sorted(synthetic_tiles.glob("*/*.png"))[:19]])
+
+
+def test_the_three_lines_of_the_readme_work(finished_run, tiles):
+    model = gastropath.load(finished_run)
+    answer = model.predict(tiles[0])
+    assert answer.labels[0] in model.classes
+
+
+def test_probabilities_sum_to_one(classifier, tiles):
+    probabilities = classifier.predict(tiles).probabilities
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_neither_order_nor_batch_changes_a_byte_of_an_answer(classifier, tiles):
+    together = classifier.predict(tiles).probabilities
+    alone = np.concatenate([classifier.predict(tile).probabilities for tile in tiles])
+    backwards = classifier.predict(tiles[::-1]).probabilities[::-1]
+    assert len(tiles) > 2 * BATCH
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(together, backwards)
+
+
+def test_threads_may_share_a_classifier(classifier, tiles):
+    expected = classifier.predict(tiles).probabilities
+    wrong = []
+
+    def ask(i: int) -> None:
+        for j in range(4):
+            n = (i + 3 * j) % len(tiles)
+            if not np.array_equal(classifier.predict(tiles[n]).probabilities[0], expected[n]):
+                wrong.append(n)
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_bad_file_is_refused_and_the_rest_is_answered(classifier, synthetic_tiles):
+    good = sorted(synthetic_tiles.glob("TUM/*.png"))
+    mixed = [good[0], b"no image", good[1], b"", good[2]]
+    answers = classifier.predict_files(mixed)
+    assert answers.decisions == ["accepted", "refused", "accepted", "refused", "accepted"]
+    assert answers.labels[1] == ""
+    assert "no image" in answers.reasons[1]
+    assert "empty" in answers.reasons[3]
+    np.testing.assert_array_equal(answers.probabilities[[0, 2, 4]], classifier.predict_files(good[:3]).probabilities)
+
+
+def test_only_bad_files_is_no_error(classifier):
+    answers = classifier.predict_files([b"x", b"y"])
+    assert not answers.answered.any()
+    assert [row["confidence"] for row in answers.rows(["a", "b"])] == ["", ""]
+
+
+def test_nothing_to_classify_gives_nothing(classifier):
+    assert len(classifier.predict_files([])) == 0
+    assert len(classifier.predict(np.zeros((0, 224, 224, 3), np.uint8))) == 0
+
+
+def test_pictures_of_any_size_are_taken(classifier, tiles):
+    answers = classifier.predict([tiles[0], tiles[1][:158, :158], np.repeat(tiles[2], 2, axis=0)])
+    assert len(answers) == 3
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((224, 224, 3), np.float32), np.zeros((224, 224, 4), np.uint8), np.zeros((224, 224), np.uint8)]
+)
+def test_arrays_that_are_no_rgb_pictures_are_refused_with_what_was_expected(classifier, image):
+    with pytest.raises(ValueError, match="expected uint8 RGB"):
+        classifier.predict([image])
+
+
+def test_a_graph_that_does_not_fit_its_card_is_refused(finished_run, tmp_path):
+    bundle = open_bundle(finished_run)
+    fewer = bundle.card.model_copy(update={"classes": bundle.card.classes[:3]})
+    write_bundle(tmp_path / "fewer", fewer, {GRAPH: bundle.graph})
+    with pytest.raises(BadBundle, match="3 classes"):
+        Classifier.load(tmp_path / "fewer")
+    other = bundle.card.input.model_copy(update={"tile_px": 128})
+    write_bundle(tmp_path / "size", bundle.card.model_copy(update={"input": other}), {GRAPH: bundle.graph})
+    with pytest.raises(BadBundle, match="128 px"):
+        Classifier.load(tmp_path / "size")
+
+
+@pytest.mark.parametrize("graph", [b"", b"no graph at all", bytes(5000)])
+def test_a_file_that_is_no_graph_is_refused(finished_run, tmp_path, graph):
+    (tmp_path / "graph").write_bytes(graph)
+    write_bundle(tmp_path / "bundle", open_bundle(finished_run).card, {GRAPH: tmp_path / "graph"})
+    with pytest.raises(BadBundle, match="cannot be run"):
+        Classifier.load(tmp_path / "bundle")
+
+
+def test_predicting_imports_neither_tensorflow_nor_what_training_needs(finished_run, synthetic_tiles, tmp_path):
+    code = (
+        "import sys; from gastropath.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    arguments = [
+        "predict",
+        str(synthetic_tiles / "TUM"),
+        "--model",
+        str(finished_run),
+        "--out",
+        str(tmp_path / "p.csv"),
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "XNNPACK" not in done.stderr
+
+
+def test_predictions_check_their_shape():
+    with pytest.raises(ValueError, match=r"expected \(2, 2\)"):
+        Predictions(("A", "B"), np.zeros((1, 2), np.float32), ("", ""))
+
+
+def test_rows_and_documents_tell_the_same():
+    answers = Predictions(("A", "B"), np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32), ("", "is empty"))
+    rows, documents = list(answers.rows(["x", "y"])), list(answers.documents(["x", "y"]))
+    assert list(rows[0]) == Predictions.columns(("A", "B"))
+    assert rows[0]["prob_B"] == "0.750000"
+    assert rows[1] == {
+        "path": "y", "predicted_label": "", "confidence": "", "decision": "refused", "reason": "is empty",
+        "prob_A": "", "prob_B": "",
+    }  # fmt: skip
+    assert documents[0]["probabilities"] == {"A": 0.25, "B": 0.75}
+    assert documents[1]["predicted_label"] is None
+    json.dumps(documents, allow_nan=False)
+
+
+def test_an_upload_in_memory_answers_as_the_file_does(classifier, synthetic_tiles):
+    file = next(synthetic_tiles.glob("STR/*.png"))
+    buffer = io.BytesIO()
+    Image.open(file).save(buffer, "PNG")
+    both = classifier.predict_files([file, buffer.getvalue()]).probabilities
+    np.testing.assert_array_equal(both[0], both[1])

@@ -1,0 +1,228 @@
+"""Every formula agrees with scikit-learn or with its definition, and intervals cover what they claim to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from gastropath import measures
+from gastropath.measures import Estimate
+
+CLASSES = 5
+
+
+@st.composite
+def answers(draw) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted classes; some classes are absent from one or both."""
+    n = draw(st.integers(1, 40))
+    cells = st.lists(st.integers(0, CLASSES - 1), min_size=n, max_size=n)
+    return np.array(draw(cells)), np.array(draw(cells))
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers())
+def test_counts_and_per_class_figures_agree_with_scikit_learn(pair):
+    true, predicted = pair
+    matrix = measures.confusion_matrix(true, predicted, CLASSES)
+    np.testing.assert_array_equal(matrix, reference.confusion_matrix(true, predicted, labels=range(CLASSES)))
+    assert measures.accuracy(matrix) == pytest.approx(reference.accuracy_score(true, predicted))
+    expected = reference.precision_recall_fscore_support(
+        true, predicted, labels=range(CLASSES), zero_division=np.nan  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
+    for ours, theirs in zip((measures.precision, measures.recall, measures.f1), expected, strict=False):
+        np.testing.assert_allclose(ours(matrix), np.asarray(theirs))
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers())
+def test_macro_averages_agree_with_scikit_learn_over_the_classes_that_have_tiles(pair):
+    true, predicted = pair
+    matrix = measures.confusion_matrix(true, predicted, CLASSES)
+    present = np.unique(true)
+    expected = reference.precision_recall_fscore_support(
+        true, predicted, labels=present, average="macro", zero_division=0  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
+    for ours, theirs in zip((measures.precision, measures.recall, measures.f1), expected, strict=False):
+        assert measures.macro(ours(matrix), matrix) == pytest.approx(theirs)
+
+
+def test_balanced_accuracy_is_macro_recall(rng: np.random.Generator):
+    true, predicted = rng.integers(0, 4, 90), rng.integers(0, 4, 90)
+    matrix = measures.confusion_matrix(true, predicted, 4)
+    expected = reference.balanced_accuracy_score(true, predicted)
+    assert measures.macro(measures.recall(matrix), matrix) == pytest.approx(expected)
+
+
+def test_a_class_without_tiles_has_no_recall_and_one_never_predicted_no_precision():
+    matrix = measures.confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 0]), 4)
+    np.testing.assert_array_equal(np.isnan(measures.recall(matrix)), [False, False, True, True])
+    np.testing.assert_array_equal(np.isnan(measures.precision(matrix)), [False, True, False, True])
+    np.testing.assert_array_equal(np.isnan(measures.f1(matrix)), [False, False, False, True])
+    assert measures.macro(measures.precision(matrix), matrix) == pytest.approx(0.25)  # (1/2 + 0) / 2
+
+
+def test_no_tiles_give_no_figures_and_no_warning():
+    matrix = measures.confusion_matrix(np.array([], int), np.array([], int), 3)
+    assert np.isnan(measures.accuracy(matrix))
+    assert np.isnan(measures.macro(measures.f1(matrix), matrix))
+    assert measures.reliability(np.zeros(0, int), np.zeros((0, 3))) == ()
+    assert np.isnan(measures.calibration_error(()))
+
+
+def test_stacked_matrices_give_the_figures_of_each(rng: np.random.Generator):
+    stack = rng.integers(0, 9, (6, 3, 3))
+    for formula in (measures.accuracy, measures.precision, measures.recall, measures.f1):
+        np.testing.assert_allclose(formula(stack), [formula(matrix) for matrix in stack])
+    np.testing.assert_allclose(
+        measures.macro(measures.f1(stack), stack), [measures.macro(measures.f1(m), m) for m in stack]
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60))
+def test_auroc_agrees_with_scikit_learn_and_ties_count_half(pairs):
+    positive, score = np.array([p for p, _ in pairs]), np.array([s for _, s in pairs]) / 7
+    if positive.all() or not positive.any():
+        assert np.isnan(measures.auroc(positive, score))
+    else:
+        assert measures.auroc(positive, score) == pytest.approx(reference.roc_auc_score(positive, score))
+
+
+def probabilities(rng: np.random.Generator, n: int, classes: int) -> np.ndarray:
+    return measures.softmax(rng.normal(0, 2, (n, classes)))
+
+
+def test_likelihood_and_brier_score_agree_with_scikit_learn(rng: np.random.Generator):
+    answered = probabilities(rng, 200, 4)
+    true = rng.integers(0, 4, 200)
+    expected = reference.log_loss(true, answered / answered.sum(axis=1, keepdims=True), labels=range(4))
+    assert measures.negative_log_likelihood(true, answered) == pytest.approx(expected, rel=1e-5)
+    ours = sum(reference.brier_score_loss(true == i, answered[:, i]) for i in range(4))
+    assert measures.brier_score(true, answered) == pytest.approx(ours, rel=1e-5)
+
+
+def test_brier_score_runs_from_nought_to_two():
+    certain = np.eye(3)
+    assert measures.brier_score(np.array([0, 1, 2]), certain) == 0
+    assert measures.brier_score(np.array([1, 2, 0]), certain) == 2
+
+
+def test_a_certain_error_costs_much_but_not_infinitely():
+    loss = measures.negative_log_likelihood(np.array([1]), np.array([[1.0, 0.0]], np.float32))
+    assert 20 < loss < 100
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_softmax_gives_probabilities_for_logits_of_any_size(rows):
+    answered = measures.softmax(np.array(rows, np.float32))
+    assert answered.dtype == np.float32
+    assert (answered >= 0).all()
+    np.testing.assert_allclose(answered.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_softmax_does_not_change_when_all_logits_move(rng: np.random.Generator):
+    logits = rng.normal(0, 3, (20, 8))
+    np.testing.assert_allclose(measures.softmax(logits), measures.softmax(logits + 1e4), atol=1e-6)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(measures.softmax(logits), expected, rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 120), st.integers(1, 15), st.integers(0, 9))
+def test_reliability_bins_hold_equal_numbers_in_order_of_confidence(n: int, bins: int, seed: int):
+    rng = np.random.default_rng(seed)
+    answered, true = probabilities(rng, n, 3), rng.integers(0, 3, n)
+    made = measures.reliability(true, answered, bins)
+    sizes = [part.n for part in made]
+    assert sum(sizes) == n
+    assert len(made) == min(bins, n)
+    assert max(sizes) - min(sizes) <= 1
+    assert [part.confidence for part in made] == sorted(part.confidence for part in made)
+    right = float((answered.argmax(axis=1) == true).mean())
+    assert sum(part.n * part.accuracy for part in made) / n == pytest.approx(right)
+
+
+def test_calibration_error_is_the_mean_gap_weighted_by_tiles():
+    bins = (measures.ReliabilityBin(30, 0.6, 0.5), measures.ReliabilityBin(10, 0.9, 1.0))
+    assert measures.calibration_error(bins) == pytest.approx(0.1)
+
+
+def test_a_calibrated_model_has_a_small_calibration_error_and_a_boastful_one_a_large(rng: np.random.Generator):
+    logits = rng.normal(0, 1.5, (20_000, 4))
+    chance = measures.softmax(logits)
+    true = (chance.cumsum(axis=1) < rng.random((len(chance), 1))).sum(axis=1).clip(0, 3)
+    honest = measures.calibration_error(measures.reliability(true, chance))
+    boastful = measures.calibration_error(measures.reliability(true, measures.softmax(4 * logits)))
+    assert honest < 0.02
+    assert boastful > 0.15
+
+
+def covered(draw, truth: float, groups: np.ndarray, times: int) -> float:
+    """Share of simulated data sets whose interval for the mean holds the true mean."""
+    hits = 0
+    for number in range(times):
+        values = draw(np.random.default_rng([9, number]))
+        low, high = measures.bootstrap(lambda rows: values[rows].mean(), groups, seed=number, repeats=200)  # noqa: B023
+        hits += bool(low <= truth <= high)
+    return hits / times
+
+
+def test_intervals_over_tiles_cover_the_truth_as_often_as_they_say():
+    share = covered(lambda rng: rng.random(150) < 0.7, 0.7, np.arange(150), 400)
+    assert 0.90 <= share <= 0.98
+
+
+def test_intervals_over_groups_cover_the_truth_where_intervals_over_tiles_do_not():
+    groups = np.repeat(np.arange(40), 10)
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        ease = rng.beta(2, 2, 40)  # tiles of one slide succeed or fail together
+        return rng.random(400) < ease[groups]
+
+    assert 0.90 <= covered(draw, 0.5, groups, 300) <= 0.98
+    assert covered(draw, 0.5, np.arange(400), 150) < 0.85
+
+
+def test_whole_groups_are_drawn(rng: np.random.Generator):
+    groups = rng.permutation(np.repeat([7, 3, 5], [2, 3, 4]))
+
+    def check(rows: np.ndarray) -> float:
+        for group in (3, 5, 7):
+            members = np.flatnonzero(groups == group)
+            times = [(rows == member).sum() for member in members]
+            assert len(set(times)) == 1
+        return 0.0
+
+    measures.bootstrap(check, groups, repeats=50)
+
+
+def test_the_same_seed_gives_the_same_interval(rng: np.random.Generator):
+    values = rng.random(50)
+    intervals = [measures.bootstrap(lambda rows: values[rows].mean(), np.arange(50), seed=s) for s in (1, 1, 2)]
+    assert intervals[0] == intervals[1]
+    assert intervals[0] != intervals[2]
+
+
+def test_intervals_of_several_figures_come_in_their_shape_and_nan_is_left_out():
+    groups = np.arange(12)
+
+    def figures(rows: np.ndarray) -> np.ndarray:
+        sometimes = np.nan if 0 in rows else 1.0
+        return np.array([[rows.mean(), np.nan, sometimes]])
+
+    low, high = measures.bootstrap(figures, groups, repeats=100)
+    assert low.shape == high.shape == (1, 3)
+    assert low[0, 0] < high[0, 0]
+    assert np.isnan(low[0, 1])
+    assert np.isnan(high[0, 1])
+    assert low[0, 2] == high[0, 2] == 1
+
+
+def test_an_estimate_reads_as_a_figure_with_its_interval():
+    assert str(Estimate(0.5, 0.4, 0.6)) == "0.500 (0.400–0.600)"
+    assert str(Estimate(0.5)) == "0.500"
+    assert str(Estimate(float("nan"))) == "–"

@@ -1,0 +1,93 @@
+"""What a table is given, it gives back."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gastropath.errors import CannotReadTable
+from gastropath.tables import read_table, write_table
+
+# Any text a file name or a label may hold; lone surrogates stand for bytes that are no UTF-8 (os.fsdecode).
+CELLS = st.text(st.characters(exclude_categories=["Cs"]) | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6))
+def test_any_text_comes_back_as_it_was(rows):
+    # Surrogates that happen to spell UTF-8 are that text to the operating system, too.
+    rows = [tuple(c.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") for c in row) for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        write_table(
+            path, ("path", "label", "group"), [dict(zip(("path", "label", "group"), r, strict=True)) for r in rows]
+        )
+        columns, read = read_table(path, ("path", "label"))
+    assert columns == ["path", "label", "group"]
+    assert [tuple(row.values()) for row in read] == rows
+
+
+def test_columns_stand_in_the_order_of_the_contract_and_none_is_an_empty_cell(tmp_path: Path):
+    write_table(tmp_path / "t.csv", ("a", "b", "c"), [{"c": 3, "a": 1, "b": None, "unknown": 9}, {"a": 0.5}])
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b,c\n1,,3\n0.5,,\n"
+
+
+def test_a_failing_row_leaves_no_table(tmp_path: Path):
+    def rows():
+        yield {"a": 1}
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_table(tmp_path / "t.csv", ("a",), rows())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfpath,label,note\r\na.png,TUM,x\r\n",
+        b"label,extra,path,note\nTUM,1,a.png,x\n",
+        b'"path","label","note"\n"a.png","TUM","x"\n\n',
+        b"path,label,note\na.png,TUM,x",
+    ],
+    ids=["Excel's mark and line ends", "other order", "quoted, blank line", "no last line end"],
+)
+def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes):
+    (tmp_path / "t.csv").write_bytes(content)
+    _, rows = read_table(tmp_path / "t.csv", ("path", "label"))
+    assert [(row["path"], row["label"], row["note"]) for row in rows] == [("a.png", "TUM", "x")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no column 'path'; the file is empty"),
+        (b"paths,label\na,b\n", "no column 'path'; did you mean 'paths'"),
+        (b"path;label\na;b\n", "no column 'path'; its cells are parted by ';', save it with commas"),
+        (b"path,label,path\na,b,c\n", "column 'path' twice"),
+        (b"path,label\na\n", "line 2: expected 2 cells"),
+        (b"path,label\na,b\na,b,c\n", "line 3: expected 2 cells"),
+        (b'path,label\n"a,b\n', "cannot be read as a CSV table"),
+        (b'path,label\n"a"x,b\n', "cannot be read as a CSV table"),
+        (b"path,label\n" + b"a" * 200_000 + b",b\n", "cannot be read as a CSV table"),
+        ("path,label\na,b\n".encode("utf-16"), "no column 'path'"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no column 'path'|cannot be read"),
+    ],
+)
+def test_what_is_no_such_table_is_refused_with_the_place(tmp_path: Path, content: bytes, reason: str):
+    file = tmp_path / "t.csv"
+    file.write_bytes(content)
+    with pytest.raises(CannotReadTable, match=reason) as raised:
+        read_table(file, ("path", "label"))
+    assert str(file) in str(raised.value)
+
+
+def test_a_missing_table_is_named(tmp_path: Path):
+    with pytest.raises(CannotReadTable, match="there is no such file"):
+        read_table(tmp_path / "t.csv", ())
+    with pytest.raises(CannotReadTable, match="cannot be read"):
+        read_table(tmp_path, ())

@@ -1,0 +1,178 @@
+"""Runs killed with SIGKILL, as by a power cut or a cluster's time limit."""
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from gastropath.data.index import find_tiles
+from gastropath.errors import CannotResume
+from gastropath.training.checkpoint import TrainingState
+from gastropath.training.recipe import read_recipe
+from gastropath.training.run import begin_run, continue_run
+
+SETTINGS = ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=3"]
+
+KILLER = """
+import os, signal, sys
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def in_batch(n):
+    from gastropath.training.checkpoint import Reporter
+    seen = iter(range(n))
+    Reporter.on_train_batch_end = lambda self, batch, logs=None: next(seen, None) is None and die()
+
+def in_half_a_state(n):
+    import numpy as np
+    calls = iter(range(n))
+    real = np.savez
+    def savez(file, **arrays):
+        real(file, **arrays)
+        if next(calls, None) is None:
+            file.truncate(file.tell() // 2)
+            file.flush()
+            die()
+    np.savez = savez
+
+def in_half_a_model(n):
+    import keras
+    calls = iter(range(n))
+    real = keras.Sequential.save
+    def save(self, path, *args, **kwargs):
+        real(self, path, *args, **kwargs)
+        if next(calls, None) is None:
+            os.truncate(path, os.path.getsize(path) // 2)
+            die()
+    keras.Sequential.save = save
+
+def in_the_bundle(n):
+    from gastropath.bundle import files
+    files.sha256 = lambda file: die()
+
+where, n = sys.argv.pop(1), int(sys.argv.pop(1))
+if where != "nowhere":
+    globals()[where](n)
+from gastropath.cli.main import main
+main()
+"""
+
+
+def _train(tiles: Path, run: Path, *, kill: tuple[str, int] = ("nowhere", 0), resume: bool = False) -> int:
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    command = [sys.executable, "-c", KILLER, kill[0], str(kill[1]), "train", str(tiles), "--out", str(run), *settings]
+    done = subprocess.run([*command, *["--resume"] * resume], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+def _history(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def _weights(run: Path) -> list[np.ndarray]:
+    model = keras.models.load_model(run / "bestmodel.keras")
+    assert isinstance(model, keras.Sequential)
+    return [np.asarray(variable) for variable in model.weights]
+
+
+@pytest.fixture(scope="module")
+def few_tiles(tmp_path_factory) -> Path:
+    from gastropath.data.synthetic import write_tiles
+
+    folder = tmp_path_factory.mktemp("few") / "tiles"
+    write_tiles(folder, tiles_per_class=6, seed=1)
+    for code in ("ADI", "DEB", "MUC", "NOR", "STR"):
+        for file in (folder / code).iterdir():
+            file.unlink()
+        (folder / code).rmdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(few_tiles, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert _train(few_tiles, run) == 0
+    return run
+
+
+def test_a_run_killed_four_times_ends_with_the_same_history_and_the_same_weights(few_tiles, uninterrupted, tmp_path):
+    run = tmp_path / "run"
+    moments = random.Random(11)
+    kills = [
+        ("in_batch", moments.randrange(1, 8)),
+        ("in_half_a_state", moments.randrange(0, 2)),
+        ("in_half_a_model", 0),
+        ("in_the_bundle", 0),
+    ]
+    for i, kill in enumerate(kills):
+        assert _train(few_tiles, run, kill=kill, resume=i > 0) == -signal.SIGKILL, f"{kill} did not kill"
+        assert not (run / "metrics.json").exists()
+        for file in run.glob("*.keras"):
+            keras.models.load_model(file)  # whatever bears its final name is whole
+    assert _train(few_tiles, run, resume=True) == 0
+    assert _history(run) == _history(uninterrupted)
+    for ours, theirs in zip(_weights(run), _weights(uninterrupted), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (run / "predictions.csv").read_bytes() == (uninterrupted / "predictions.csv").read_bytes()
+    assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in uninterrupted.iterdir())
+    assert not (run / ".training").exists()
+
+
+def test_early_stopping_ends_the_uninterrupted_run_before_its_last_epoch(uninterrupted):
+    # Otherwise the test above would not show that the patience already used up survives an interruption.
+    assert 3 < len(_history(uninterrupted)) < 8
+
+
+def test_resuming_a_finished_run_changes_nothing(few_tiles, uninterrupted):
+    before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
+    assert _train(few_tiles, uninterrupted, resume=True) == 0
+    assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
+
+
+def _begun(tmp_path: Path, tiles: Path) -> Path:
+    from gastropath.data.audit import audit_tiles
+    from gastropath.data.split import make_split
+
+    run = tmp_path / "run"
+    begin_run(run, make_split(audit_tiles(find_tiles([tiles])), "group"), read_recipe("baseline"), {})
+    return run
+
+
+def test_going_on_with_other_settings_is_refused_and_the_setting_named(few_tiles, tmp_path):
+    run = _begun(tmp_path, few_tiles)
+    with pytest.raises(CannotResume, match="epochs was 20, now 4"):
+        continue_run(run, find_tiles([few_tiles]), read_recipe("baseline", ["epochs=4"]))
+
+
+def test_going_on_with_other_tiles_is_refused(few_tiles, noise_tiles, tmp_path):
+    run = _begun(tmp_path, few_tiles)
+    with pytest.raises(CannotResume, match="other tiles"):
+        continue_run(run, find_tiles([noise_tiles({"LYM": 6, "MUS": 6, "TUM": 6})]), None)
+
+
+def test_a_damaged_training_state_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "state.npz").write_bytes(b"half")
+    with pytest.raises(CannotResume, match="delete it"):
+        TrainingState.read(tmp_path / "state.npz")
+
+
+def test_the_run_folder_is_as_designed(uninterrupted):
+    names = {path.name for path in uninterrupted.iterdir()}
+    assert names >= {
+        "recipe.toml", "split.csv", "bestmodel.keras", "history.csv", "environment.json", "metrics.json",
+        "predictions.csv", "report.html", "figures", "misclassified", "model",
+    }  # fmt: skip
+    environment = json.loads((uninterrupted / "environment.json").read_text())
+    assert "keras" in environment["versions"]
+    assert environment["command"].startswith("gastropath train")
+    assert list(_history(uninterrupted)[0]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
