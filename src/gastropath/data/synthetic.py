@@ -63,7 +63,7 @@ _TRAINED, _SHIFTED = (0.10, 0.90), ((0.0, 0.07), (0.93, 1.0))
 # Optical densities at the two ends of each stain's axis: blue to violet, orange-red to magenta.
 _HAEMATOXYLIN = np.array([(0.84, 0.52, 0.16), (0.44, 0.80, 0.42)])
 _EOSIN = np.array([(0.03, 0.70, 0.76), (0.27, 0.95, 0.13)])
-_STRENGTH = (0.8, 1.25)
+_STRENGTH = (0.67, 1.5)
 _SCALE = (0.84, 1.19)
 _GLASS = (0.84, 1.0)  # brightness
 _CAST = 0.09  # the light's red over and blue under that, or the reverse
