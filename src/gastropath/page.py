@@ -23,6 +23,12 @@ SYNTHETIC = (
 )
 """Said wherever results come from generated tiles."""
 
+SYNTHETIC_MODEL = (
+    "This model learned from synthetic, computer-drawn tiles. It shows that the software works; on real tissue its "
+    "answers mean nothing."
+)
+"""Said wherever a model that was trained on generated tiles answers."""
+
 
 _NUMBER = re.compile(r"–|[-+−]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?( ?%)?( \([-+−]?\d[^()]*\))?", re.ASCII)
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from gastropath.app.answer import percent, title
 from gastropath.app.page import MAX_FILES
 from gastropath.inference.classifier import Classifier
-from gastropath.page import RESEARCH_USE, SYNTHETIC
+from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
 from gastropath.tissue import tissue_class
 
 pytestmark = pytest.mark.browser
@@ -94,7 +94,7 @@ def test_the_research_use_notice_is_said_once_before_and_with_results(open_page,
     page = open_page()
     notices = page.get_by_text(RESEARCH_USE)
     expect(notices).to_have_count(1)
-    expect(page.get_by_text(SYNTHETIC)).to_have_count(1)
+    expect(page.get_by_text(SYNTHETIC_MODEL)).to_have_count(1)
     assert page.locator(".gp-answer").count() == 0
     upload(page, tiles[0])
     read(page, tiles[0].name)

@@ -104,9 +104,14 @@ def _metrics() -> dict:
     figure = {"value": 0.5, "low": 0.25, "high": 0.75}
     keys = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
     per_class = {"A": {"f1": figure}, "B": {"f1": {"value": None, "low": None, "high": None}}}
-    return {"part": "test", "n": 40, "groups": 0, "warnings": ["Beware."], "per_class": per_class} | dict.fromkeys(
-        keys, figure
-    )
+    return {
+        "part": "test",
+        "n": 40,
+        "groups": 0,
+        "resampled": "tiles",
+        "warnings": ["Beware."],
+        "per_class": per_class,
+    } | dict.fromkeys(keys, figure)
 
 
 def test_sealing_writes_the_figures_into_card_and_readme(bundle):

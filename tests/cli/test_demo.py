@@ -13,7 +13,7 @@ def test_the_demo_makes_everything_it_names_and_marks_it_synthetic(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     named = re.findall(r"^  (\S+)  ", done.stdout, re.MULTILINE)
-    assert len(named) == 4
+    assert len(named) == 5
     for name in named:
         assert Path(name).is_file()
     demo = tmp_path / "demo"
@@ -22,5 +22,8 @@ def test_the_demo_makes_everything_it_names_and_marks_it_synthetic(tmp_path):
     assert "synthetic" in (demo / "space" / "README.md").read_text()
     metrics = json.loads((demo / "run" / "metrics.json").read_text())
     assert metrics["synthetic"] is True
-    # The demo shows a model that has learned structure: it beats colour alone on its own test part.
-    assert metrics["macro_f1"]["value"] > metrics["shortcut_baseline"]["macro_f1"]["value"] + 0.1
+    # It shows a model that has learned something: chance is 0.125, and colours it has never seen are harder.
+    unseen = json.loads((demo / "new-stains" / "metrics.json").read_text())
+    assert unseen["part"] == "all"
+    assert metrics["macro_f1"]["value"] > 0.5
+    assert 0.2 < unseen["macro_f1"]["value"] < metrics["macro_f1"]["value"]

@@ -18,7 +18,7 @@ from gastropath.app.answer import MAX_PIXELS, answer, title
 from gastropath.bundle.card import Card
 from gastropath.errors import BadBundle
 from gastropath.inference.classifier import Classifier
-from gastropath.page import RESEARCH_USE, SYNTHETIC
+from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -55,7 +55,7 @@ def main(model: str) -> None:
         st.error("The model cannot be loaded; the log of the server says why.", icon="⚠️")
         st.stop()
     if classifier.card.training_data.synthetic:
-        st.warning(SYNTHETIC, icon="⚠️")
+        st.warning(SYNTHETIC_MODEL, icon="⚠️")
     st.info(RESEARCH_USE, icon="ℹ️")
     _introduction(classifier.card)
     uploads = st.file_uploader(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gastropath.bundle.card import Card
+from gastropath.page import SYNTHETIC_MODEL
 
 _KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
 
@@ -43,8 +44,7 @@ def model_card_body(card: Card) -> list[str]:
     lines = [f"# {card.name}", ""]
     if data.synthetic:
         lines += [
-            "**Trained on synthetic, computer-drawn tiles.** It shows that the software works; on real tissue its "
-            "answers mean nothing.",
+            f"**{SYNTHETIC_MODEL}**",
             "",
         ]
     lines += [card.intended_use, "", "## Classes", "", "| code | tissue |", "|---|---|"]
@@ -79,8 +79,10 @@ def _figures(card: Card) -> list[str]:
     metrics = card.metrics
     if not metrics:
         return ["Not evaluated yet: this is a draft."]
+    groups = f"{metrics['groups']:,} groups" if metrics["groups"] else "groups that are not known"
     lines = [
-        f"{metrics['part'].capitalize()} part, {metrics['n']:,} tiles in {metrics['groups']:,} groups; 95 % intervals.",
+        f"{metrics['part'].capitalize()} part, {metrics['n']:,} tiles in {groups}; 95 % intervals over "
+        f"{metrics['resampled']}.",
         "",
         "| | value | interval |",
         "|---|---|---|",

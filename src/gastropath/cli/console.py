@@ -22,6 +22,9 @@ _SHOWN_REFUSALS = 20
 _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _stdout = Console(highlight=False, soft_wrap=True)
 
+_PLAIN_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe, where no line need be broken."""
+
 
 @contextmanager
 def progress() -> Iterator[Progress]:
@@ -69,7 +72,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
-    _stdout.print(drawn)
+    _stdout.print(drawn, width=None if _stdout.is_terminal else _PLAIN_WIDTH, soft_wrap=False)
 
 
 def print_json(document: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, Seed, chosen
+from gastropath.errors import MissingExtra
 
 
 def audit(
@@ -20,6 +22,8 @@ def audit(
     overwrite: Overwrite = False,
 ) -> None:
     """Look at every tile: class distribution, samples, sizes, identical and unreadable files."""
+    if find_spec("jinja2") is None:
+        raise MissingExtra("gastropath audit", "evaluate", "jinja2")
     from gastropath.data.audit import audit_tiles
     from gastropath.data.audit_page import audit_page
     from gastropath.data.index import find_tiles

@@ -15,8 +15,8 @@ from gastropath.cli import console
 from gastropath.cli.options import Overwrite, Seed
 
 TILES_PER_CLASS = 100
-NEW_TILES_PER_CLASS = 5
-EPOCHS = 10
+NEW_TILES_PER_CLASS = 10
+EPOCHS = 8
 
 
 def demo(
@@ -24,7 +24,7 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw synthetic tiles, then audit, train, evaluate, predict and build a Space with them."""
+    """Draw synthetic tiles, then audit, train, evaluate, predict and build a Space."""
     from gastropath.cli.training import need_tensorflow
     from gastropath.data.synthetic import write_tiles
     from gastropath.outputs import new_folder
@@ -38,15 +38,17 @@ def demo(
     tiles, run = str(out / "tiles"), str(out / "run")
     _step("audit", tiles, "--out", str(out / "audit"))
     _step("train", tiles, "--out", run, "--set", f"epochs={EPOCHS}", "--set", f"seed={seed}")
-    _step("predict", str(out / "new-tiles"), "--model", run, "--out", str(out / "predictions.csv"))
+    _step("evaluate", "--model", run, "--data", str(out / "new-tiles"), "--out", str(out / "new-stains"))
+    _step("predict", str(out / "new-tiles" / "TUM"), "--model", run, "--out", str(out / "predictions.csv"))
     _step("space", "--model", run, "--out", str(out / "space"))
     minutes = (time.monotonic() - began) / 60
     console.say("")
     console.say(f"The demo took {minutes:.1f} minutes. All of it is synthetic: computer-drawn tiles, no tissue. Open:")
     for file, what in (
         ("audit/audit.html", "the tiles, as the audit shows them"),
-        ("run/report.html", "what the trained model is worth"),
-        ("predictions.csv", "its answers for tiles of stains and scales it has never seen"),
+        ("run/report.html", "what the trained model is worth on tiles of the stains it knows"),
+        ("new-stains/report.html", "and on tiles of stains and scales it has never seen: worse, as with real scanners"),
+        ("predictions.csv", "its answers for single images"),
         ("space/README.md", "the folder to push to Hugging Face Spaces"),
     ):
         console.say(f"  {out / file}  {what}")

@@ -13,6 +13,9 @@ from gastropath import __version__
 from gastropath.cli import data, demo, evaluation, predict, publish, training
 from gastropath.errors import GastroPathError, UnknownSetting
 
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
 app = typer.Typer(
     help="Classify gastric-cancer tissue in H&E histology: audit, train, evaluate, publish. Research use only.",
     no_args_is_help=True,
@@ -57,6 +60,10 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("interrupted; nothing half-written is left, and training goes on with --resume", err=True)
+        raise
     except Exception as error:
         if debug:
             raise

@@ -10,7 +10,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, Overwrite
 
-_SHOWN = 30
+_SHOWN = 20
 
 
 def predict(
@@ -25,6 +25,7 @@ def predict(
     from gastropath.inference.gathering import gather
     from gastropath.inference.predictions import Predictions
     from gastropath.outputs import new_file
+    from gastropath.page import SYNTHETIC_MODEL
     from gastropath.tables import write_table
 
     files = gather(images)
@@ -49,18 +50,18 @@ def predict(
         )
     else:
         rows = [
-            (path, label, names.get(label, ""), "" if reason else f"{confidence:.3f}", decision)
+            (label, names.get(label, ""), "" if reason else f"{confidence:.3f}", decision, path)
             for path, label, confidence, decision, reason in zip(
                 paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.reasons,
                 strict=True,
             )
         ]  # fmt: skip
-        console.table(["image", "class", "tissue", "confidence", "decision"], rows[:_SHOWN])
+        console.table(["class", "tissue", "confidence", "decision", "image"], rows[:_SHOWN])
         if len(rows) > _SHOWN:
             console.say(f"… and {len(rows) - _SHOWN:,} more")
         console.say(f"wrote {out}")
         if classifier.card.training_data.synthetic:
-            console.note("warning: this model was trained on synthetic tiles; its answers on real tissue mean nothing")
+            console.note(f"warning: {SYNTHETIC_MODEL}")
     refused = {path: reason for path, reason in zip(paths, predictions.reasons, strict=True) if reason}
     console.refusals(refused)
     if refused:
