@@ -23,7 +23,7 @@ $(INSTALLED): requirements/all.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=.venv $(RUN)/uv pip install --quiet --require-hashes --requirement requirements/all.lock
+	VIRTUAL_ENV=.venv $(RUN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements/all.lock
 	VIRTUAL_ENV=.venv $(RUN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -43,3 +43,9 @@ def test_many_refusals_are_cut_short_and_counted(shown):
     assert len(lines) == 21
     assert lines[0] == "refused: 0.png is empty"
     assert lines[-1] == "refused: 5 more"
+
+
+def test_a_table_in_a_pipe_keeps_a_long_name_on_one_line(capsys):
+    name = "a-very-long-folder-name/" * 5 + "tile.png"
+    console.table(["class", "image"], [("TUM", name)])
+    assert name in capsys.readouterr().out

@@ -72,7 +72,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
-    _stdout.print(drawn, width=None if _stdout.is_terminal else _PLAIN_WIDTH, soft_wrap=False)
+    wide = _stdout if _stdout.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+    wide.print(drawn, soft_wrap=False)
 
 
 def print_json(document: object) -> None:
