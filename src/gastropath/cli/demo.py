@@ -47,7 +47,7 @@ def demo(
     for file, what in (
         ("audit/audit.html", "the tiles, as the audit shows them"),
         ("run/report.html", "what the trained model is worth on tiles of the stains it knows"),
-        ("new-stains/report.html", "and on tiles of stains and scales it has never seen: worse, as with real scanners"),
+        ("new-stains/report.html", "and on tiles of stains and scales it has never seen"),
         ("predictions.csv", "its answers for single images"),
         ("space/README.md", "the folder to push to Hugging Face Spaces"),
     ):
