@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath.data.audit import INDEX_COLUMNS, Audit, TileRecord, audit_tiles, read_tile_record, sample_rows
+from gastropath.data.audit import INDEX_COLUMNS, Audit, audit_tiles, sample_rows
 from gastropath.data.audit_page import audit_page
 from gastropath.data.index import TileIndex, find_tiles
+from gastropath.data.tile_record import TileRecord, read_tile_record
 from gastropath.tables import read_table
 
 Noise = Callable[..., Path]
@@ -30,7 +31,7 @@ def of(labels: str, problems: str = "", hashes: str = "") -> Audit:
     n = len(labels)
     index = TileIndex(Path("/tiles"), tuple(f"{i}.png" for i in range(n)), tuple(labels), ("",) * n)
     records = [
-        TileRecord(problem="is damaged")
+        TileRecord(refusal="is damaged")
         if problems[i : i + 1] == "x"
         else TileRecord(224, 224, "RGB", 9, hashes[i] if hashes else str(i), "0" * 16)
         for i in range(n)
@@ -121,13 +122,13 @@ def test_equal_pictures_have_equal_hashes_however_they_are_encoded(tmp_path: Pat
 
 def test_a_file_that_is_gone_is_refused_like_any_other(tmp_path: Path):
     record = read_tile_record(tmp_path / "gone.png")
-    assert record.problem.startswith("cannot be read: No such file")
+    assert record.refusal.startswith("cannot be read: No such file")
     assert record.bytes == 0
 
 
 def test_identical_tiles_are_grouped_and_refused_ones_are_not():
     audit = of("TTTSSS", problems="    xx", hashes="abaa--")
-    assert audit.identical() == [[0, 2, 3]]
+    assert audit.duplicates.identical == ((0, 2, 3),)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gastropath.data.audit import Audit, TileRecord, audit_tiles
+from gastropath.data.audit import Audit, audit_tiles
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split import PARTS, Method, Split, make_split, read_split, split_of_run
+from gastropath.data.tile_record import TileRecord
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 
 Row = tuple[str, str, str]
@@ -197,7 +198,7 @@ def test_three_groups_of_every_class_are_dealt_one_to_each_part():
 
 def test_a_refused_tile_is_in_no_part(tmp_path: Path):
     audit = audit_of(singles({"A": 20, "B": 20}))
-    bad = Audit(audit.index, (TileRecord(problem="is damaged"), *audit.records[1:]))
+    bad = Audit(audit.index, (TileRecord(refusal="is damaged"), *audit.records[1:]))
     split = make_split(bad, "group")
     assert len(split.parts) == 39
     assert "00000.png" not in split.index.paths

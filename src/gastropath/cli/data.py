@@ -42,7 +42,7 @@ def audit(
         console.table(["class", "tiles"], list(index.counts().items()))
         balance = "" if math.isnan(ratio) else f", largest : smallest = {ratio:.1f}"
         console.say(f"{len(index):,} tiles, {len(index.classes)} classes{balance}; {verdict}")
-        if identical := len(result.identical()):
+        if identical := len(result.duplicates.identical):
             console.say(
                 f"{identical:,} {'group' if identical == 1 else 'groups'} of tiles show exactly the same picture"
             )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gastropath.cluster import Progress, each, silent
+from gastropath.data.duplicates import Duplicates, NearPair
 from gastropath.data.index import TileIndex
-from gastropath.data.phash import perceptual_hash
-from gastropath.errors import CannotReadImage
-from gastropath.images import inspect
+from gastropath.data.tile_record import TileRecord, read_tile_record
 from gastropath.outputs import write_json
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
@@ -22,56 +21,36 @@ INDEX_COLUMNS = ("path", "label", "group", "width", "height", "mode", "bytes", "
 
 
 @dataclass(frozen=True)
-class TileRecord:
-    """What one file holds. A refused file has a ``problem`` and zero for a size.
+class Audit:
+    """The records of an index, one a tile, and what follows from them.
 
     Attributes
     ----------
-    width, height
-        In pixels, after the orientation in the EXIF header is applied.
-    mode
-        Colour mode in the file, Pillow's name.
-    bytes
-        Size of the file.
-    pixel_sha256
-        Of the decoded RGB pixels and their shape: equal for equal pictures, however they are encoded.
-    phash
-        See :func:`gastropath.data.phash.perceptual_hash`.
-    problem
-        Why the file was refused; empty where it was not.
+    index
+        The tiles.
+    records
+        One a tile.
+    near
+        Near-duplicates; ``None`` where they were not searched for.
     """
-
-    width: int = 0
-    height: int = 0
-    mode: str = ""
-    bytes: int = 0
-    pixel_sha256: str = ""
-    phash: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The records of an index, one a tile, and what follows from them."""
 
     index: TileIndex
     records: tuple[TileRecord, ...]
+    near: tuple[NearPair, ...] | None = None
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Identical and near-duplicate tiles, in rows of :attr:`index`."""
+        return Duplicates.of([record.pixel_sha256 for record in self.records], self.near or ())
 
     def readable(self) -> list[int]:
         """Return the rows whose file was decoded."""
-        return [i for i, record in enumerate(self.records) if not record.problem]
+        return [i for i, record in enumerate(self.records) if not record.refusal]
 
     def refused(self) -> dict[str, str]:
         """Return path and reason of each file that was not decoded."""
         rows = zip(self.index.paths, self.records, strict=True)
-        return {path: record.problem for path, record in rows if record.problem}
-
-    def identical(self) -> list[list[int]]:
-        """Return the rows of each group of two or more tiles with the same pixels."""
-        rows: dict[str, list[int]] = defaultdict(list)
-        for i in self.readable():
-            rows[self.records[i].pixel_sha256].append(i)
-        return [group for group in rows.values() if len(group) > 1]
+        return {path: record.refusal for path, record in rows if record.refusal}
 
     def sizes(self) -> Counter[tuple[int, int]]:
         """Count tiles by (width, height) in pixels."""
@@ -105,7 +84,7 @@ class Audit:
     def summary(self) -> dict[str, object]:
         """Return ``audit.json`` as a document."""
         ratio, verdict = self.imbalance()
-        groups = self.identical()
+        groups = self.duplicates.identical
         counts, readable = self.index.counts(), self.index.take(self.readable()).counts()
         return {
             "n_tiles": len(self.index),
@@ -133,30 +112,11 @@ class Audit:
         """Write ``index.csv`` and ``audit.json``."""
         index = self.index
         rows = (
-            {"path": path, "label": label, "group": group, **vars(record)}
+            {"path": path, "label": label, "group": group, "problem": record.refusal, **vars(record)}
             for path, label, group, record in zip(index.paths, index.labels, index.groups, self.records, strict=True)
         )
         write_table(out / "index.csv", INDEX_COLUMNS, rows)
         write_json(out / "audit.json", self.summary())
-
-
-def read_tile_record(file: Path) -> TileRecord:
-    """Decode one file and describe it; damage becomes a ``problem``."""
-    try:
-        pixels, mode = inspect(file)
-    except CannotReadImage as error:
-        return TileRecord(bytes=_size(file), problem=str(error))
-    digest = hashlib.sha256(f"{pixels.shape}".encode())
-    digest.update(pixels.tobytes())
-    height, width = pixels.shape[:2]
-    return TileRecord(width, height, mode, _size(file), digest.hexdigest(), perceptual_hash(pixels))
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except (OSError, ValueError):  # gone, or a path that no file can have
-        return 0
 
 
 def audit_tiles(index: TileIndex, *, progress: Progress = silent) -> Audit:

@@ -26,7 +26,7 @@ def audit_page(audit: Audit) -> Page:
     index = audit.index
     refused = audit.refused()
     ratio, verdict = audit.imbalance()
-    identical = audit.identical()
+    identical = audit.duplicates.identical
     extra = sum(len(group) - 1 for group in identical)
     summary = [
         f"{_count(len(index), 'tile')} in {_count(len(index.classes), 'class', 'classes')}"
@@ -100,7 +100,7 @@ def _sizes(audit: Audit) -> list[Part]:
     return parts
 
 
-def _identical(audit: Audit, groups: list[list[int]]) -> list[Part]:
+def _identical(audit: Audit, groups: tuple[tuple[int, ...], ...]) -> list[Part]:
     if not groups:
         return [Text("None found.")]
     labels = audit.index.labels
