@@ -56,6 +56,14 @@ class MissingExtra(GastroPathError):
         )
 
 
+class CannotDownload(GastroPathError):
+    """The data set cannot be had from its server, or what came is not what was published."""
+
+
+class BadArchive(GastroPathError):
+    """A zip archive is damaged, is none, or holds what must not be unpacked."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'X'?"`` for the closest known name, else the list of what is known.
 
