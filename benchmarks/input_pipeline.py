@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from gastropath.data.index import find_tiles
-from gastropath.data.synthetic import write_tiles
+from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.training.cnn import specified_cnn
 from gastropath.training.fit import compiled
 from gastropath.training.pipeline import decode_tiles, epochs_of_batches, steps

@@ -61,7 +61,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def synthetic_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty-four synthetic tiles of each of the eight classes."""
-    from gastropath.data.synthetic import write_tiles
+    from gastropath.data.synthetic.tiles import write_tiles
 
     folder = tmp_path_factory.mktemp("synthetic") / "tiles"
     write_tiles(folder, tiles_per_class=24, seed=7)

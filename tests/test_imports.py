@@ -222,7 +222,9 @@ print(*touched, sep="\\n")
     "modules",
     [
         pytest.param([f"gastropath.{name}" for name in CORE], id="core"),
-        pytest.param(["gastropath.data.index", "gastropath.data.audit_page", "gastropath.data.split"], id="data"),
+        pytest.param(
+            ["gastropath.data.index", "gastropath.data.audit_page.page", "gastropath.data.split.split"], id="data"
+        ),
         pytest.param(["gastropath.bundle.files"], id="bundle"),
         pytest.param(["gastropath.inference.classifier", "gastropath.inference.gathering"], id="inference"),
     ],

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from gastropath.data.audit import audit_tiles
+from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
-from gastropath.data.split import make_split
+from gastropath.data.split.division import make_split
 
 EIGHT = ["ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM"]
 

@@ -69,16 +69,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """A horizontal bar chart."""
+    """A horizontal bar chart; ``full`` is the value that fills the width, by default the longest bar's."""
 
     bars: Sequence[Bar]
     caption: str = ""
+    full: float = 0.0
     kind: str = field(default="bars", init=False)
 
     @property
     def longest(self) -> float:
         """The value that fills the width."""
-        return max((bar.value for bar in self.bars), default=0) or 1
+        return self.full or max((bar.value for bar in self.bars), default=0) or 1
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,15 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Cards:
+    """Small galleries in frames, as many in a row as fit: tiles to compare with each other."""
+
+    galleries: Sequence[Gallery]
+    tone: str = "plain"
+    kind: str = field(default="cards", init=False)
+
+
+@dataclass(frozen=True)
 class Figure:
     """A chart as SVG text, made by our own code (it is not escaped), with a description for those who cannot see it."""
 
@@ -121,7 +131,7 @@ class Figure:
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode('utf-8', 'replace')).decode()}"
 
 
-Part = Text | Table | Bars | Gallery | Figure
+Part = Text | Table | Bars | Gallery | Cards | Figure
 
 
 @dataclass(frozen=True)
@@ -134,13 +144,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: title, a plain summary on top, sections below."""
+    """A page: title, alerts that nobody may miss, a plain summary, sections below."""
 
     title: str
     summary: Sequence[str]
     sections: Sequence[Section]
     synthetic: bool
     footer: str = ""
+    alerts: Sequence[str] = ()
 
     def render(self) -> str:
         """Return the page as HTML; every text in it is escaped.

@@ -246,7 +246,7 @@ def test_an_unforeseen_error_is_one_line_and_debug_shows_where(gastropath, noise
     def broken(*args, **kwargs):
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr("gastropath.data.audit.audit_tiles", broken)
+    monkeypatch.setattr("gastropath.data.audit.audit.audit_tiles", broken)
     tiles = noise_tiles({"TUM": 3, "STR": 3})
     status, _, err = gastropath("audit", tiles)
     assert status == 1

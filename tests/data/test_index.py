@@ -135,6 +135,22 @@ def test_a_table_is_read_with_its_groups_and_paths_from_its_folder(tmp_path: Pat
     assert all(file.is_file() for file in index.files())
 
 
+def test_further_columns_are_kept_in_their_order_whatever_tiles_are_taken(tmp_path: Path):
+    text = 'scanner,path,stain, "q",label\n"A, 1",a,H&E,1,TUM\n,b,🔬,2,STR\nlost,a,H&E,1,TUM\n'
+    index = find_tiles([table(tmp_path, text)])
+    assert index.extra == {"scanner": ("A, 1", ""), "stain": ("H&E", "🔬"), ' "q"': ("1", "2")}
+    assert list(index.extra) == ["scanner", "stain", ' "q"']
+    assert index.take([1]).extra == {"scanner": ("",), "stain": ("🔬",), ' "q"': ("2",)}
+    assert find_tiles([tmp_path / "tiles.csv"], ["STR"]).extra == index.take([1]).extra
+    plain = find_tiles([table(tmp_path, "path,label\na,TUM\nb,STR\n")])
+    assert (plain.extra, plain.sha256()) == ({}, index.sha256())
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path):
+    with pytest.raises(CannotReadTable, match="has column 'note' twice; rename or remove one"):
+        find_tiles([table(tmp_path, "path,note,label,note\na,1,TUM,2\n")])
+
+
 def test_a_table_without_groups_and_with_absolute_paths_is_read(tmp_path: Path):
     touched(tmp_path, "a.png")
     (tmp_path / "elsewhere").mkdir()
@@ -251,6 +267,8 @@ def test_the_fingerprint_changes_with_any_path_label_or_group():
 def test_an_index_whose_columns_differ_in_length_cannot_be_made():
     with pytest.raises(ValueError, match="differ in length"):
         TileIndex(Path("/x"), ("a",), ("T", "S"), ("",))
+    with pytest.raises(ValueError, match="extra column 'note' differs in length"):
+        TileIndex(Path("/x"), ("a",), ("T",), ("",), extra={"note": ("1", "2")})
 
 
 @pytest.mark.real

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from gastropath.data.audit import audit_tiles
+from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
-from gastropath.data.split import make_split, split_of_run
+from gastropath.data.split.division import make_split
+from gastropath.data.split.split import split_of_run
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified

@@ -18,7 +18,7 @@ from gastropath.training.checkpoint import TrainingState
 from gastropath.training.recipe import read_recipe
 from gastropath.training.run import begin_run, continue_run
 
-SETTINGS = ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=3"]
+SETTINGS = ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"]
 
 KILLER = """
 import os, signal, sys
@@ -87,7 +87,7 @@ def _weights(run: Path) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def few_tiles(tmp_path_factory) -> Path:
-    from gastropath.data.synthetic import write_tiles
+    from gastropath.data.synthetic.tiles import write_tiles
 
     folder = tmp_path_factory.mktemp("few") / "tiles"
     write_tiles(folder, tiles_per_class=6, seed=1)
@@ -140,8 +140,8 @@ def test_resuming_a_finished_run_changes_nothing(few_tiles, uninterrupted):
 
 
 def _begun(tmp_path: Path, tiles: Path) -> Path:
-    from gastropath.data.audit import audit_tiles
-    from gastropath.data.split import make_split
+    from gastropath.data.audit.audit import audit_tiles
+    from gastropath.data.split.division import make_split
 
     run = tmp_path / "run"
     begin_run(run, make_split(audit_tiles(find_tiles([tiles])), "group"), read_recipe("baseline"), {})

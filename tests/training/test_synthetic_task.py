@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from gastropath.data.colour import ColourBaseline, colour_histogram
+from gastropath.data.colour.baseline import ColourBaseline, colour_histogram
 from gastropath.data.index import find_tiles
-from gastropath.data.split import read_split
-from gastropath.data.synthetic import write_tiles
+from gastropath.data.split.split import read_split
+from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.images import load_tile
 from gastropath.measures import confusion_matrix, f1, macro
 

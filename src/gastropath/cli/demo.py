@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Draw synthetic tiles, then audit, train, evaluate, predict and build a Space."""
     from gastropath.cli.training import need_tensorflow
-    from gastropath.data.synthetic import write_tiles
+    from gastropath.data.synthetic.tiles import write_tiles
     from gastropath.outputs import new_folder
 
     need_tensorflow("demo")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gastropath import __version__
-from gastropath.cli import data, demo, evaluation, predict, publish, training
+from gastropath.cli import audit, demo, evaluation, fetch, predict, publish, split, training
 from gastropath.errors import GastroPathError, UnknownSetting
 
 _INTERRUPTED = 130
@@ -24,8 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(demo.demo)
-app.command()(data.audit)
-app.command()(data.split)
+app.command()(fetch.fetch)
+app.command()(audit.audit)
+app.command()(split.split)
 app.command()(training.train)
 app.command()(evaluation.evaluate)
 app.command()(predict.predict)
@@ -62,7 +63,8 @@ def main() -> None:
         app(arguments)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.echo("interrupted; nothing half-written is left, and training goes on with --resume", err=True)
+            told = "interrupted; nothing half-written has its final name; give the same command again"
+            typer.echo(f"{told} (train: with --resume)", err=True)
         raise
     except Exception as error:
         if debug:

@@ -12,6 +12,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, chosen
+from gastropath.cli.split import told
 
 
 def train(
@@ -19,7 +20,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("run"),
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "baseline",
     split: Annotated[
-        Path | None, typer.Option(help="Table made by `gastropath split`; by default split by group.")
+        Path | None, typer.Option(help="Table made by `gastropath split`; by default split by block.")
     ] = None,
     classes: Classes = None,
     settings: Annotated[
@@ -31,9 +32,10 @@ def train(
     """Train a classifier, export it as a bundle, evaluate the bundle and seal it with the result."""
     need_tensorflow("train")
     from gastropath.bundle.files import open_bundle, seal
-    from gastropath.data.audit import audit_tiles
+    from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
-    from gastropath.data.split import check_trainable, make_split, read_split
+    from gastropath.data.split.division import make_split
+    from gastropath.data.split.split import check_trainable, read_split
     from gastropath.errors import OutputExists
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import write_evaluation
@@ -56,8 +58,10 @@ def train(
         used = read_recipe(recipe, settings)
         with console.progress() as progress:
             audited = audit_tiles(index, progress=progress)
-        parts = read_split(split, index, audited) if split else make_split(audited, "group", seed=used.seed)
+        parts = read_split(split, index, audited) if split else make_split(audited, "block", seed=used.seed)
         check_trainable(parts)
+        for line in told(parts):
+            console.note(line)
         runs.begin_run(out, parts, used, {"command": shlex.join(["gastropath", *sys.argv[1:]])})
         if refused := audited.refused():
             write_table(

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gastropath.data.synthetic import synthetic_marker
+from gastropath.data.synthetic.tiles import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
 from gastropath.images import SUFFIXES
 from gastropath.tables import read_table
 
 _SEARCH_DEPTH = 5
+
+_TABLE_COLUMNS = ("path", "label", "group")
 
 _DEBRIS = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin", "system volume information"}
@@ -40,7 +42,9 @@ class TileIndex:
     left_out
         What was found and not taken, with its number.
     synthetic
-        Whether any folder is marked as drawn by :mod:`gastropath.data.synthetic`.
+        Whether any folder is marked as drawn by :mod:`gastropath.data.synthetic.tiles`.
+    extra
+        What the table held beside the known columns: a cell of each tile, by column, in the order of the table.
     """
 
     root: Path
@@ -49,10 +53,13 @@ class TileIndex:
     groups: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     synthetic: bool = False
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.paths) == len(self.labels) == len(self.groups):
             raise ValueError("paths, labels and groups differ in length")
+        if wrong := [name for name, cells in self.extra.items() if len(cells) != len(self)]:
+            raise ValueError(f"extra column {wrong[0]!r} differs in length from the paths")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -79,13 +86,31 @@ class TileIndex:
             paths=tuple(self.paths[i] for i in rows),
             labels=tuple(self.labels[i] for i in rows),
             groups=tuple(self.groups[i] for i in rows),
+            extra={name: tuple(cells[i] for i in rows) for name, cells in self.extra.items()},
         )
+
+    def of_classes(self, classes: Sequence[str]) -> TileIndex:
+        """Return the index of the tiles of some classes; the others are counted in ``left_out``.
+
+        Raises
+        ------
+        UnknownSetting
+            If a class does not occur.
+        """
+        known = self.classes
+        for code in classes:
+            if code not in known:
+                raise UnknownSetting(f"--classes: there is no class {code!r} in the data{did_you_mean(code, known)}")
+        wanted = set(classes)
+        others = Counter(f"tiles of class {label}" for label in self.labels if label not in wanted)
+        chosen = self.take(i for i, label in enumerate(self.labels) if label in wanted)
+        return replace(chosen, left_out={**self.left_out, **others})
 
     def sha256(self) -> str:
         """Return a fingerprint of paths, labels, groups and file sizes, in hexadecimal.
 
         It tells other tiles of the same names from these without decoding any, and stays the same when the folder
-        moves.
+        moves, or when a table gets further columns.
         """
         digest = hashlib.sha256()
         for file, *row in zip(self.files(), self.paths, self.labels, self.groups, strict=True):
@@ -101,7 +126,7 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
     ----------
     sources
         Folders with a sub-folder for each class (or a folder above such a one), or one CSV file with the columns
-        ``path,label`` and optionally ``group``, its paths relative to the folder it lies in.
+        ``path,label`` and optionally ``group``, its paths relative to the folder it lies in. Further columns are kept.
     classes
         Classes to take; tiles of others are counted in ``left_out``. By default all.
 
@@ -112,14 +137,28 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
     UnknownSetting
         If ``classes`` names a class that does not occur.
     CannotReadTable
-        If the CSV lacks a column or a cell, or lists a file twice with different labels or groups.
+        If the CSV lacks a column or a cell, has a column twice, or lists a file twice with different labels or groups.
     """
     for source in sources:
         if not source.exists():
             raise NoTilesFound(f"{source}: there is no such file or folder")
     is_table = len(sources) == 1 and sources[0].is_file()
     index = _from_table(sources[0]) if is_table else _from_folders(sources)
-    return _select(index, classes) if classes else index
+    return index.of_classes(classes) if classes else index
+
+
+def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return the columns of a table that are not among the known ones, in the order of the table.
+
+    Raises
+    ------
+    CannotReadTable
+        If one stands there twice: a row is read by name, so one of the two would be lost.
+    """
+    for name, n in Counter(columns).items():
+        if n > 1:
+            raise CannotReadTable(f"{table}: has column {name!r} twice; rename or remove one of them")
+    return [name for name in columns if name not in set(known)]
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -130,15 +169,17 @@ def natural(name: str) -> list[tuple[int, str]]:
 def _from_table(table: Path) -> TileIndex:
     if table.suffix.lower() != ".csv":
         raise NoTilesFound(f"{table}: expected a folder, or a CSV file with the columns path,label")
-    _, rows = read_table(table, required=("path", "label"))
+    columns, rows = read_table(table, required=("path", "label"))
+    extra = extra_columns(table, columns, _TABLE_COLUMNS)
     if not rows:
         raise NoTilesFound(f"{table}: the table has no rows")
-    first: dict[str, tuple[str, str]] = {}
+    first: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, start=1):
         path, label, group = row["path"], row["label"], row.get("group", "")
         if not path or not label:
             raise CannotReadTable(f"{table}, row {number}: path and label must not be empty")
-        if first.setdefault(path, (label, group)) != (label, group):
+        before = first.setdefault(path, row)
+        if (before["label"], before.get("group", "")) != (label, group):
             raise CannotReadTable(f"{table}, row {number}: {path} stands there before with another label or group")
     repeated = len(rows) - len(first)
     root = table.parent
@@ -146,10 +187,11 @@ def _from_table(table: Path) -> TileIndex:
     return TileIndex(
         root=root,
         paths=tuple(first),
-        labels=tuple(label for label, _ in first.values()),
-        groups=tuple(group for _, group in first.values()),
+        labels=tuple(row["label"] for row in first.values()),
+        groups=tuple(row.get("group", "") for row in first.values()),
         left_out={"rows that repeat a path": repeated} if repeated else {},
         synthetic=any(synthetic_marker(folder) is not None for folder in folders),
+        extra={name: tuple(row[name] for row in first.values()) for name in extra},
     )
 
 
@@ -244,14 +286,3 @@ def _walk(folder: Path, left_out: Counter[str]) -> Iterator[tuple[Path, list[str
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _DEBRIS
-
-
-def _select(index: TileIndex, classes: Sequence[str]) -> TileIndex:
-    known = index.classes
-    for code in classes:
-        if code not in known:
-            raise UnknownSetting(f"--classes: there is no class {code!r} in the data{did_you_mean(code, known)}")
-    wanted = set(classes)
-    others = Counter(f"tiles of class {label}" for label in index.labels if label not in wanted)
-    chosen = index.take(i for i, label in enumerate(index.labels) if label in wanted)
-    return replace(chosen, left_out={**index.left_out, **others})

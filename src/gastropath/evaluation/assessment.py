@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from gastropath import measures
-from gastropath.cluster import Progress, each, silent
-from gastropath.data.colour import ColourBaseline, colour_histogram
+from gastropath.cluster import Progress, silent
+from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.index import TileIndex
-from gastropath.data.split import PARTS, Split
-from gastropath.errors import CannotReadImage, NoTilesFound
+from gastropath.data.split.split import PARTS, Split
+from gastropath.errors import NoTilesFound
 from gastropath.evaluation.metrics import (
     Calibration,
     CalibrationFigures,
@@ -25,7 +24,6 @@ from gastropath.evaluation.metrics import (
     ShortcutBaseline,
     SplitInfo,
 )
-from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
 from gastropath.measures import Estimate
@@ -100,12 +98,8 @@ def assess(
     shortcut = _shortcut(index, true, rows, progress) if split else np.full(len(index), -1)
     figures = _figures(true[judged], predictions.probabilities[judged], units, seed)
     matrix = measures.confusion_matrix(true[judged], predictions.numbers[judged], len(classifier.classes))
-    leaks = split.duplicate_pairs_across_parts if split else -1
-    leakage = Leakage(
-        duplicate_pairs_across_parts=leaks if leaks >= 0 else None,
-        warning=f"{leaks:,} pairs of identical tiles lie in different parts; the figures are too good by an unknown "
-        "amount" if leaks > 0 else None,
-    )  # fmt: skip
+    pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
+    leakage = Leakage.of(*pairs)
     overall = Figure.of(figures["accuracy"])
     warnings = [unit_warning, leakage.warning, *_doubts(classifier, index, split, overall), *left_out]
     refused = int((~answered).sum())
@@ -118,7 +112,12 @@ def assess(
         refused=refused,
         classes=classifier.classes,
         synthetic=index.synthetic or classifier.card.training_data.synthetic,
-        split=SplitInfo(method=split.method, seed=split.seed, tiles={p: len(split.rows(p)) for p in PARTS})
+        split=SplitInfo(
+            method=split.method,
+            seed=split.seed,
+            tiles={part: len(split.rows(part)) for part in PARTS},
+            purged=dict(split.purged),
+        )
         if split
         else None,
         resampled=resampled,
@@ -234,23 +233,11 @@ def _shortcut(index: TileIndex, true: np.ndarray, rows: dict[str, np.ndarray], p
     answers = np.full(len(index), -1)
     if len(np.unique(true[train])) < 2:
         return answers
-    wanted = np.concatenate([train, test])
-    files = [index.root / index.paths[i] for i in wanted]
-    histograms = []
-    for i, histogram in enumerate(each(_histogram, files)):
-        histograms.append(histogram)
-        progress("colour-histogram baseline", i + 1, len(files))
-    stacked = np.stack(histograms)
-    baseline = ColourBaseline().fit(stacked[: len(train)], true[train])
-    answers[test] = baseline.predict(stacked[len(train) :])
+    files = [index.root / index.paths[i] for i in np.concatenate([train, test])]
+    histograms = histograms_of(files, progress=progress)
+    baseline = ColourBaseline().fit(histograms[: len(train)], true[train])
+    answers[test] = baseline.predict(histograms[len(train) :])
     return answers
-
-
-def _histogram(file: Path) -> np.ndarray:
-    try:
-        return colour_histogram(load_tile(file, 224)[None])[0]
-    except CannotReadImage as error:
-        raise CannotReadImage(f"{file}: {error}") from None
 
 
 def _shortcut_f1(
@@ -275,6 +262,12 @@ def _doubts(classifier: Classifier, index: TileIndex, split: Split | None, accur
         doubts.append(
             "The split is random: tiles of one slide lie on both sides, so the figures are optimistic. "
             "Use them for comparison with published work only."
+        )
+    if split and split.method == "file":
+        counted = split.duplicate_pairs_across_parts is not None
+        doubts.append(
+            "The split is a table of which nothing else is known: tiles of one slide may lie on both sides"
+            f"{'' if counted else ', and duplicates in different parts were not counted'}."
         )
     ours = {tissue.code for tissue in TISSUE_CLASSES}
     high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY

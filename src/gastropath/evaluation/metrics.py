@@ -75,18 +75,39 @@ class ShortcutBaseline(_Part):
 
 
 class Leakage(_Part):
-    """Pairs of tiles with identical pixels in different parts; ``None`` where it was not counted."""
+    """Pairs of duplicate tiles in different parts, both kinds and each; ``None`` where they were not counted."""
 
     duplicate_pairs_across_parts: int | None
+    identical_pairs_across_parts: int | None = None
+    near_pairs_across_parts: int | None = None
     warning: str | None = None
+
+    @classmethod
+    def of(cls, identical: int | None, near: int | None) -> Leakage:
+        """Add the two kinds up, and warn where there are any."""
+        if identical is None:
+            return cls(duplicate_pairs_across_parts=None)
+        pairs = identical + (near or 0)
+        kinds = f"{identical:,} identical" + ("" if near is None else f", {near:,} near-duplicate")
+        warning = (
+            f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of duplicate tiles ({kinds}) lie in different parts; the "
+            "figures are too good by an unknown amount"
+        )
+        return cls(
+            duplicate_pairs_across_parts=pairs,
+            identical_pairs_across_parts=identical,
+            near_pairs_across_parts=near,
+            warning=warning if pairs else None,
+        )
 
 
 class SplitInfo(_Part):
-    """How the tiles were divided."""
+    """How the tiles were divided: method (``"file"`` and no seed where it is not known), and what was left out."""
 
     method: str
-    seed: int
+    seed: int | None
     tiles: dict[str, int]
+    purged: dict[str, int]
 
 
 class Metrics(_Part):

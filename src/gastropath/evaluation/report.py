@@ -11,7 +11,7 @@ from gastropath.errors import CannotReadImage
 from gastropath.evaluation.assessment import Assessment
 from gastropath.evaluation.confusions import Misclassified, confused_pairs, copy_misclassified, misclassified
 from gastropath.evaluation.figures import Chart, charts
-from gastropath.evaluation.metrics import Figure, Metrics
+from gastropath.evaluation.metrics import Figure, Leakage, Metrics, SplitInfo
 from gastropath.images import encode_jpeg, load_tile
 from gastropath.inference.predictions import Predictions
 from gastropath.outputs import write_json
@@ -169,10 +169,39 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
         ("versions", ", ".join(f"{name} {version}" for name, version in card.versions.items())),
     ]
     if metrics.split:
-        leaks = metrics.leakage.duplicate_pairs_across_parts
-        rows.insert(2, ("split", f"{metrics.split.method}, seed {metrics.split.seed}"))
-        rows.insert(3, ("identical tiles across parts", "not counted" if leaks is None else f"{leaks:,} pairs"))
+        rows[2:2] = [
+            ("split", _split(metrics.split)),
+            ("tiles left out by the split", _left_out(metrics.split)),
+            ("duplicate tiles across parts", _leaks(metrics.leakage)),
+        ]
     return Table(("what", "value"), rows)
+
+
+def _split(split: SplitInfo) -> str:
+    how = {
+        "block": "neighbouring file numbers of a class stay together",
+        "group": "groups and duplicates stay together",
+        "random": "nothing stays together, so the figures are optimistic",
+        "file": "a table of which nothing else is known",
+    }.get(split.method)
+    return ", ".join(
+        [split.method, *([f"seed {split.seed}"] if split.seed is not None else []), *([how] if how else [])]
+    )
+
+
+def _left_out(split: SplitInfo) -> str:
+    if not sum(split.purged.values()):
+        return "none" if split.method != "file" else "not known"
+    near, copies = split.purged.get("gap", 0), split.purged.get("copies", 0)
+    return f"{near:,} too close to another part in file number, {copies:,} with a copy in another part"
+
+
+def _leaks(leakage: Leakage) -> str:
+    identical, near = leakage.identical_pairs_across_parts, leakage.near_pairs_across_parts
+    if identical is None:
+        return "not counted"
+    other = "near-duplicates were not searched for" if near is None else f"{near:,} near-duplicate"
+    return f"pairs: {identical:,} identical, {other}"
 
 
 def _write_predictions(assessment: Assessment, path: Path) -> None:

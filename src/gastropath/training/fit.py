@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from gastropath.cluster import Progress, silent
-from gastropath.data.split import Split
+from gastropath.data.split.split import Split
 from gastropath.training.checkpoint import (
     BestModel,
     Reporter,

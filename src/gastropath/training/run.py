@@ -14,7 +14,7 @@ from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
 from gastropath.bundle.files import GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.cluster import Progress, silent
 from gastropath.data.index import TileIndex
-from gastropath.data.split import Split, split_of_run
+from gastropath.data.split.split import Split, split_of_run
 from gastropath.errors import BadBundle, CannotResume, OutputExists
 from gastropath.outputs import new_folder, write_json
 from gastropath.tissue import tissue_classes

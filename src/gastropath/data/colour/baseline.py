@@ -3,10 +3,18 @@
 A classifier that does not clearly beat it has learnt the stain, not the tissue.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gastropath.cluster import Progress, each, silent
+from gastropath.errors import CannotReadImage
+from gastropath.images import load_tile
+
 LEVELS = 8  # a channel; 8 x 8 x 8 joint bins
+TILE_PX = 224
 
 
 def colour_histogram(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -41,6 +49,40 @@ def colour_histogram(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         bins = (eighths[..., 0] << 6) | (eighths[..., 1] << 3) | eighths[..., 2]
         counts[row] = np.bincount(bins.ravel(), minlength=LEVELS**3)
     return np.sqrt(counts / np.float32(images.shape[1] * images.shape[2]))
+
+
+def histograms_of(files: Sequence[Path], *, progress: Progress = silent) -> NDArray[np.float32]:
+    """Colour histograms of image files, brought to 224 px a side, on all cores.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        At least one.
+    progress : callable
+        Called as `progress(label, done, total)` after each file.
+
+    Returns
+    -------
+    float32 [n, 512]
+        See `colour_histogram`.
+
+    Raises
+    ------
+    CannotReadImage
+        A file cannot be decoded; the message names it.
+    """
+
+    def histogram(file: Path) -> NDArray[np.float32]:
+        try:
+            return colour_histogram(load_tile(file, TILE_PX)[None])[0]
+        except CannotReadImage as error:
+            raise CannotReadImage(f"{file}: {error}") from None
+
+    found = []
+    for row in each(histogram, files):
+        found.append(row)
+        progress("colour-histogram baseline", len(found), len(files))
+    return np.stack(found)
 
 
 class ColourBaseline:

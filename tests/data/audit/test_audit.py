@@ -11,16 +11,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath.data.audit import INDEX_COLUMNS, Audit, audit_tiles, sample_rows
-from gastropath.data.audit_page import audit_page
+from gastropath.data.audit.audit import INDEX_COLUMNS, MEASURES, Audit, audit_tiles, sample_rows
+from gastropath.data.audit.record import BLANK, BLURRED, GLASS, GREY, TileRecord, read_tile_record
+from gastropath.data.audit_page.page import audit_page
 from gastropath.data.index import TileIndex, find_tiles
-from gastropath.data.tile_record import TileRecord, read_tile_record
 from gastropath.tables import read_table
 
 Noise = Callable[..., Path]
@@ -55,17 +56,9 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
     audit = audit_tiles(find_tiles([planted]))
     audit.write(tmp_path / "out")
     columns, rows = read_table(tmp_path / "out" / "index.csv", INDEX_COLUMNS)
-    assert columns[:10] == [
-        "path",
-        "label",
-        "group",
-        "width",
-        "height",
-        "mode",
-        "bytes",
-        "pixel_sha256",
-        "phash",
-        "problem",
+    assert columns == [
+        *("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "phash", "problem"),
+        *("white_share", "sharpness", "mean_red", "mean_green", "mean_blue", "saturation"),
     ]
     assert len(rows) == 15
     for row in rows:
@@ -85,10 +78,14 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
             assert (row["width"], row["height"], row["mode"]) == ("64", "64", "RGB")
             assert re.fullmatch("[0-9a-f]{64}", row["pixel_sha256"])
             assert re.fullmatch("[0-9a-f]{16}", row["phash"])
+            assert 0 <= float(row["white_share"]) <= 1
+            assert float(row["sharpness"]) > 0.5
+            assert all(100 < float(row[name]) < 155 for name in ("mean_red", "mean_green", "mean_blue"))
+            assert 0 < float(row["saturation"]) < 255
     assert {Path(row["path"]).name: row["problem"] for row in rows if row["problem"]} == {
-        "cut.png": "is truncated: the file ends before the picture does",
-        "text.png": "is no image (expected PNG, JPEG, TIFF, WEBP, BMP)",
-        "zero.png": "is empty (0 bytes)",
+        "cut.png": "truncated: the file ends before the picture does",
+        "text.png": "unreadable: is no image (expected PNG, JPEG, TIFF, WEBP, BMP)",
+        "zero.png": "unreadable: is empty (0 bytes)",
     }
     summary = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
     assert summary["n_tiles"] == 15
@@ -97,14 +94,52 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
     assert summary["identical"] == {"groups": 1, "tiles": 2, "groups_across_classes": 1}
     assert summary["sizes"] == {"64x64": 12}
     assert summary["modes"] == {"RGB": 12}
+    assert summary["problems"] == {}
+    assert summary["near"] == {"pairs": 0}
+    assert summary["duplicate_groups"] == 1
+    assert summary["label_conflicts"] == [["STR/copy.png", "TUM/TUM_1.png"]]
     assert set(summary["refused"]) == {"TUM/cut.png", "TUM/text.png", "STR/zero.png"}
 
 
-def test_progress_ends_at_the_number_of_tiles(planted: Path):
+@pytest.mark.parametrize("near", [False, True])
+def test_progress_counts_each_stage_to_its_end(planted: Path, near: bool):
     told: list[tuple[str, int, int]] = []
-    audit_tiles(find_tiles([planted]), progress=lambda *step: told.append(step))
-    assert [done for _, done, _ in told] == list(range(1, 16))
-    assert told[-1] == ("reading tiles", 15, 15)
+    audit_tiles(find_tiles([planted]), near=near, progress=lambda *step: told.append(step))
+    stages = [what for what, _ in groupby(what for what, _, _ in told)]
+    assert stages == ["reading tiles", "searching for copies"][: 1 + near]
+    for stage in stages:
+        done = [step for step in told if step[0] == stage]
+        assert done == [(stage, i, len(done)) for i in range(1, len(done) + 1)]
+    assert told[14] == ("reading tiles", 15, 15)
+
+
+def test_without_the_search_only_identical_tiles_are_duplicates(planted: Path):
+    audit = audit_tiles(find_tiles([planted]), near=False)
+    assert audit.near is None
+    assert audit.summary()["near"] is None
+    assert len(audit.duplicates.identical) == 1
+    assert "Near-duplicates were not searched for." in audit_page(audit).render()
+
+
+def test_further_columns_of_a_table_survive_and_measures_are_new(noise_tiles: Noise, tmp_path: Path):
+    root = noise_tiles({"TUM": 1, "STR": 1})
+    columns = ("path", "label", "group", "hospital", "sharpness", "flags", "refusal", "problem")
+    (root / "tiles.csv").write_text(
+        ",".join(columns)
+        + '\nTUM/TUM_1.png,TUM,P1,"Harbin, 🏥",9,folded,asked twice,old\nSTR/STR_1.png,STR,P2,,9,,,old\n',
+        encoding="utf-8",
+    )
+    first = tmp_path / "first"
+    audit_tiles(find_tiles([root / "tiles.csv"])).write(first)
+    found, rows = read_table(first / "index.csv", INDEX_COLUMNS)
+    assert found == [*INDEX_COLUMNS, *MEASURES, "hospital", "flags", "refusal"]
+    assert [row["hospital"] for row in rows] == ["Harbin, 🏥", ""]
+    assert [(row["flags"], row["refusal"]) for row in rows] == [("folded", "asked twice"), ("", "")]
+    assert [row["group"] for row in rows] == ["P1", "P2"]
+    assert all(row["problem"] == "" and 0 < float(row["sharpness"]) < 9 for row in rows)
+    shutil.copy(first / "index.csv", root / "index.csv")
+    audit_tiles(find_tiles([root / "index.csv"])).write(tmp_path / "second")
+    assert (tmp_path / "second" / "index.csv").read_bytes() == (first / "index.csv").read_bytes()
 
 
 def test_equal_pictures_have_equal_hashes_however_they_are_encoded(tmp_path: Path, rng: np.random.Generator):
@@ -176,11 +211,12 @@ def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path)
     for expected in (
         *("15 tiles in 3 classes", "TUM tumour epithelium", "own class", "8 (53.3%)", "64 x 64"),
         *("3 files could not be read", "TUM/cut.png", "is truncated", "STR/zero.png", "is empty (0 bytes)"),
-        *("1 group of tiles that show exactly the same picture: 1 tile is a copy", "labelled STR, TUM"),
-        "1 group carries different labels for the same picture",
+        *("1 label conflict: the same picture in different classes.", "1 picture carries more than one label"),
+        *("1 group of duplicates: 1 tile is a copy, 1 of them pixel by pixel.", "None found with one label."),
+        "Label conflict 1 of 1: STR and TUM; identical pixels",
     ):
         assert expected in html
-    assert len(pictures(html)) == 6 + 4 + 2 + 2  # samples, and the group of copies
+    assert len(pictures(html)) == 6 + 4 + 2 + 2  # samples, and the label conflict
     assert all(max(picture.size) <= 160 for picture in pictures(html))
 
 
@@ -242,8 +278,11 @@ def test_a_refused_file_with_a_name_that_is_no_utf8_stands_in_the_json(noise_til
 def test_the_page_of_the_real_tiles_is_small_and_whole(real_tiles: Path):
     audit = audit_tiles(find_tiles([real_tiles]))
     html = audit_page(audit).render()
+    flagged = [len(audit.flagged(name)) for name in (BLANK, GLASS, BLURRED, GREY)]
     assert audit.refused() == {}
-    assert len(pictures(html)) == 10 * 8
+    assert len(pictures(html)) == 10 * 8 + sum(min(24, n) for n in flagged)
+    assert "No two tiles show the same picture." in html
+    assert "1 tile of bare glass is one group of its own" in html
     assert len(html) < 1_500_000
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath.data import synthetic
-from gastropath.data.synthetic import draw_appearance, draw_tile, synthetic_marker, write_tiles
-from gastropath.data.textures import DRAWINGS
+from gastropath.data.synthetic import tiles as synthetic
+from gastropath.data.synthetic.textures import DRAWINGS
+from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, synthetic_marker, write_tiles
 from gastropath.errors import OutputExists
 
 CODES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -103,7 +103,7 @@ def test_files_and_marker_are_where_they_are_promised(tmp_path):
     assert names == {"SYNTHETIC.json"} | {f"{c}/{c}_{n}.png" for c in CODES for n in (1, 2)}
     assert json.loads((out / "SYNTHETIC.json").read_text()) == {
         "synthetic": True,
-        "generator": "gastropath.data.synthetic",
+        "generator": "gastropath.data.synthetic.tiles",
         "version": synthetic.VERSION,
         "seed": 7,
         "tiles_per_class": 2,

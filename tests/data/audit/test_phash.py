@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gastropath.data.phash import perceptual_hash
+from gastropath.data.audit.phash import perceptual_hash
 from gastropath.images import load_tile, resize
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gastropath.data.canvas import Canvas
+from gastropath.data.synthetic.canvas import Canvas
 
 
 def adipose(c: Canvas) -> None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, PngImagePlugin
 
 from gastropath.cluster import Progress, each, silent
-from gastropath.data.canvas import Canvas
-from gastropath.data.textures import DRAWINGS
+from gastropath.data.synthetic.canvas import Canvas
+from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.errors import OutputExists
 from gastropath.outputs import replacing, write_json, writing
 
-GENERATOR = "gastropath.data.synthetic"
+GENERATOR = "gastropath.data.synthetic.tiles"
 VERSION = 1
 MARKER = "SYNTHETIC.json"
 MPP = 0.5

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gastropath.data.colour import ColourBaseline, colour_histogram
-from gastropath.data.synthetic import draw_appearance, draw_tile
+from gastropath.data.colour.baseline import ColourBaseline, colour_histogram
+from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 
 
 def test_each_row_is_the_square_root_of_the_pixel_shares():

@@ -23,10 +23,10 @@ class NearPair:
         1 minus the correlation of the two registered pictures: 0 is equal up to brightness and contrast.
     orientation
         Which of the eight flips and quarter turns brings ``b`` onto ``a``; 0 is none.
-    scale
+    zoom
         How many times larger the tissue appears in ``b``.
-    shift_px
-        Right and down, in pixels of the tile side of the comparison.
+    shift
+        Right and down: where the centre of ``a`` lies in ``b``, from its centre, as shares of the side.
     overlap
         Share of the tile that both show.
     """
@@ -35,8 +35,8 @@ class NearPair:
     b: int
     distance: float
     orientation: int = 0
-    scale: float = 1.0
-    shift_px: tuple[float, float] = (0.0, 0.0)
+    zoom: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
     overlap: float = 1.0
 
 

@@ -1,0 +1,1 @@
+"""Every tile read once, and what that shows."""

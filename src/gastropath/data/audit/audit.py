@@ -1,0 +1,234 @@
+"""Reading every tile once, and what that shows: sizes, damage, balance, duplicates, label conflicts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from gastropath.cluster import Progress, each, silent
+from gastropath.data.audit.record import BLANK, TileRecord, read_tile
+from gastropath.data.duplicates.duplicates import Duplicates, NearPair
+from gastropath.data.duplicates.keypoints import Keypoints
+from gastropath.data.duplicates.near import find_near_duplicates
+from gastropath.data.duplicates.pairs import write_pairs
+from gastropath.data.index import TileIndex
+from gastropath.errors import MissingExtra
+from gastropath.outputs import write_json
+from gastropath.tables import write_table
+from gastropath.tissue import tissue_class
+
+INDEX_COLUMNS = ("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "phash", "problem")
+MEASURES = ("white_share", "sharpness", "mean_red", "mean_green", "mean_blue", "saturation")
+ODD_SIZE = "odd size"
+
+_USUAL = 0.9  # share of the tiles that must have a size before another is odd
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The records of an index, one a tile, and what follows from them.
+
+    Attributes
+    ----------
+    index
+        The tiles.
+    records
+        One a tile.
+    near
+        Near-duplicates; ``None`` where they were not searched for.
+    points
+        By row: what copies of a tile are found by. Only tiles that were read for it, and the first of identical ones.
+    """
+
+    index: TileIndex
+    records: tuple[TileRecord, ...]
+    near: tuple[NearPair, ...] | None = None
+    points: Mapping[int, Keypoints] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Identical and near-duplicate tiles, in rows of :attr:`index`."""
+        return Duplicates.of([record.pixel_sha256 for record in self.records], self.near or ())
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with each tile, in words; empty where nothing is."""
+        usual = self.usual_size
+        return tuple(
+            "; ".join(filter(None, (record.problem, ODD_SIZE if self._odd(record, usual) else "")))
+            for record in self.records
+        )
+
+    @property
+    def usual_size(self) -> tuple[int, int] | None:
+        """(width, height) that at least 90 % of the tiles have."""
+        sizes = self.sizes()
+        size, n = max(sizes.items(), key=lambda item: item[1], default=(None, 0))
+        return size if n >= _USUAL * sizes.total() else None
+
+    @staticmethod
+    def _odd(record: TileRecord, usual: tuple[int, int] | None) -> bool:
+        return usual is not None and not record.refusal and (record.width, record.height) != usual
+
+    def readable(self) -> list[int]:
+        """Return the rows whose file was decoded."""
+        return [i for i, record in enumerate(self.records) if not record.refusal]
+
+    def refused(self) -> dict[str, str]:
+        """Return path and reason of each file that was not decoded."""
+        rows = zip(self.index.paths, self.records, strict=True)
+        return {path: record.refusal for path, record in rows if record.refusal}
+
+    def flagged(self, flag: str) -> list[int]:
+        """Return the rows of the readable tiles with a problem of this name."""
+        return [i for i in self.readable() if flag in self.problems[i].split("; ")]
+
+    def summary_of_problems(self) -> dict[str, int]:
+        """Count the readable tiles by the name of their problem, the most frequent first."""
+        found = Counter(name for i in self.readable() for name in self.problems[i].split("; ") if name)
+        return dict(found.most_common())
+
+    def conflicts(self) -> list[tuple[int, ...]]:
+        """Return the groups of duplicates that carry more than one label; blank tiles say nothing and are left out."""
+        labels = self.index.labels
+        return [
+            group
+            for group in self.duplicates.groups
+            if len({labels[i] for i in group}) > 1 and BLANK not in self.records[group[0]].flags
+        ]
+
+    def sizes(self) -> Counter[tuple[int, int]]:
+        """Count tiles by (width, height) in pixels."""
+        return Counter((self.records[i].width, self.records[i].height) for i in self.readable())
+
+    def modes(self) -> Counter[str]:
+        """Count tiles by the colour mode in the file."""
+        return Counter(self.records[i].mode for i in self.readable())
+
+    def imbalance(self) -> tuple[float, str]:
+        """Return how many times larger the largest class is than the smallest, and what that means in words.
+
+        Readable tiles are counted; the ratio is infinite where a class has none, and NaN where no class has any.
+        """
+        readable = self.index.take(self.readable()).counts()
+        if not readable:
+            return float("nan"), "no tile could be read"
+        if missing := [code for code in self.index.classes if code not in readable]:
+            return float("inf"), f"no tile of {', '.join(missing)} could be read"
+        if len(readable) == 1:
+            return 1.0, "there is only one class, and a classifier needs two"
+        ratio = max(readable.values()) / min(readable.values())
+        if ratio <= 1.5:
+            return ratio, "balanced: accuracy and macro-F1 can both be read"
+        if ratio <= 3:
+            return ratio, "mildly imbalanced: read macro-F1 beside accuracy"
+        if ratio <= 10:
+            return ratio, "imbalanced: accuracy flatters a model that favours the large classes; read macro-F1"
+        return ratio, "severely imbalanced: read the figures of each class, and collect more of the small ones"
+
+    def summary(self) -> dict[str, object]:
+        """Return what ``audit.json`` holds of it."""
+        ratio, verdict = self.imbalance()
+        groups, labels = self.duplicates.identical, self.index.labels
+        counts, readable = self.index.counts(), self.index.take(self.readable()).counts()
+        return {
+            "n_tiles": len(self.index),
+            "n_readable": len(self.readable()),
+            "classes": {
+                code: {"name": tissue_class(code).name, "tiles": n, "readable": readable.get(code, 0)}
+                for code, n in counts.items()
+            },
+            "imbalance": {"ratio": round(ratio, 3) if math.isfinite(ratio) else None, "verdict": verdict},
+            "groups": len(set(self.index.groups) - {""}),
+            "sizes": {f"{width}x{height}": n for (width, height), n in self.sizes().most_common()},
+            "modes": dict(self.modes().most_common()),
+            "problems": self.summary_of_problems(),
+            "identical": {
+                "groups": len(groups),
+                "tiles": sum(len(group) for group in groups),
+                "groups_across_classes": sum(len({labels[i] for i in group}) > 1 for group in groups),
+            },
+            "near": None if self.near is None else {"pairs": len(self.near)},
+            "duplicate_groups": len(self.duplicates.groups),
+            "label_conflicts": [[self.index.paths[i] for i in group] for group in self.conflicts()],
+            "refused": self.refused(),
+            "left_out": dict(self.index.left_out),
+            "synthetic": self.index.synthetic,
+            "index_sha256": self.index.sha256(),
+        }
+
+    def write(self, out: Path, more: Mapping[str, object] | None = None) -> None:
+        """Write ``index.csv``, ``duplicates.csv`` and ``audit.json``; ``more`` is added to the last."""
+        index = self.index
+        extra = [name for name in index.extra if name not in {*INDEX_COLUMNS, *MEASURES}]
+        rows = (
+            {
+                **vars(record),
+                **{name: index.extra[name][i] for name in extra},
+                "path": index.paths[i],
+                "label": index.labels[i],
+                "group": index.groups[i],
+                "problem": self.problems[i],
+            }
+            for i, record in enumerate(self.records)
+        )
+        write_table(out / "index.csv", (*INDEX_COLUMNS, *MEASURES, *extra), rows)
+        write_pairs(out / "duplicates.csv", index.paths, index.labels, self.duplicates)
+        write_json(out / "audit.json", {**self.summary(), **(more or {})})
+
+
+def audit_tiles(index: TileIndex, *, near: bool = True, progress: Progress = silent) -> Audit:
+    """Read every tile of an index once, on all cores.
+
+    Parameters
+    ----------
+    index
+        The tiles.
+    near
+        Search for near-duplicates, which takes about as long again; identical tiles are found in any case.
+    """
+    with one_thread_each():
+        audit = read_tiles(index, with_points=near, progress=progress)
+        return search_near(audit, progress=progress) if near else audit
+
+
+def read_tiles(index: TileIndex, *, with_points: bool, progress: Progress = silent) -> Audit:
+    """Read every tile of an index once, without searching for near-duplicates."""
+    records: list[TileRecord] = []
+    points: dict[int, Keypoints] = {}
+    seen: set[str] = set()
+    for record, found in each(lambda file: read_tile(file, with_points=with_points), index.files()):
+        if found is not None and record.pixel_sha256 not in seen:
+            seen.add(record.pixel_sha256)
+            points[len(records)] = found
+        records.append(record)
+        progress("reading tiles", len(records), len(index))
+    return Audit(index, tuple(records), points=points)
+
+
+def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:
+    """Return the audit with its near-duplicates."""
+    rows = list(audit.points)
+    files = [audit.index.root / audit.index.paths[row] for row in rows]
+    pairs = find_near_duplicates(files, list(audit.points.values()), progress=progress)
+    return replace(audit, near=tuple(replace(pair, a=rows[pair.a], b=rows[pair.b]) for pair in pairs))
+
+
+def one_thread_each() -> AbstractContextManager[object]:
+    """Keep the matrix library from starting threads of its own: a tile has a thread already, and they would fight."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise MissingExtra("auditing tiles", "evaluate", "threadpoolctl") from None
+    return threadpool_limits(1)
+
+
+def sample_rows(index: TileIndex, rows: Sequence[int], code: str, n: int) -> list[int]:
+    """Pick up to ``n`` rows of a class, spread evenly over its files (so neighbours from one slide are rare)."""
+    own = [i for i in rows if index.labels[i] == code]
+    return [own[i * len(own) // min(n, len(own))] for i in range(min(n, len(own)))]

@@ -1,0 +1,62 @@
+"""Tiles as small pictures for a page, and the words around them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from gastropath.data.duplicates.keypoints import oriented
+from gastropath.errors import CannotReadImage
+from gastropath.images import encode_jpeg, load_tile
+from gastropath.page import Tile
+from gastropath.tissue import tissue_class
+
+_SIDE_PX = 132
+_LONGEST_NAME = 44
+
+
+def thumbnail(file: Path, code: str, caption: str, *, turn: int = 0) -> Tile | None:
+    """Shrink a tile; ``None`` where its file cannot be read any more (the page shows the others).
+
+    Parameters
+    ----------
+    file, code
+        The tile and its class.
+    caption
+        What stands below it.
+    turn
+        A flip and turn to apply, see :func:`gastropath.data.duplicates.keypoints.oriented`.
+    """
+    try:
+        pixels = load_tile(file, _SIDE_PX)
+    except CannotReadImage:
+        return None
+    upright = oriented(pixels.transpose(2, 0, 1), turn).transpose(1, 2, 0)
+    return Tile(encode_jpeg(upright.copy(), 80), caption, f"tile of class {code}", tissue_class(code).color)
+
+
+def short(path: str) -> str:
+    """Name a tile by its file alone, long names in part."""
+    name = PurePosixPath(path).name
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 16]}…{name[-15:]}"
+
+
+def named(code: str) -> str:
+    """Return code and name of a class."""
+    name = tissue_class(code).name
+    return code if name == code else f"{code} {name}"
+
+
+def count(n: int, one: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> count(2, "copy", "copies")
+    '2 copies'
+    """
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."

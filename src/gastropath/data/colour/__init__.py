@@ -1,0 +1,1 @@
+"""What colour alone tells about the class."""

@@ -1,0 +1,1 @@
+"""Tiles that show the same picture: found, verified, listed."""

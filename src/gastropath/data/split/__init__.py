@@ -1,0 +1,1 @@
+"""Tiles divided into parts and folds."""

@@ -1,0 +1,238 @@
+"""Dividing tiles into training, validation and test parts so that nothing the model learned from is in the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath.data.audit.audit import Audit
+from gastropath.data.duplicates.duplicates import Duplicates
+from gastropath.data.split.blocks import default_block, default_gap
+from gastropath.data.split.copies import Copies
+from gastropath.data.split.split import FRACTIONS, PARTS, Split
+from gastropath.data.split.strata import counts, deal
+from gastropath.data.split.units import Method, Units
+from gastropath.errors import TooFewTiles, UnknownSetting
+
+TOLERANCE = 0.05
+"""How far leaving tiles out may take a class's share of a part from the wanted one, beyond what whole units allow."""
+
+_ATTEMPTS = 20  # deals tried before tiles are said not to divide
+
+
+def make_split(
+    audit: Audit,
+    method: Method = "block",
+    *,
+    seed: int = 0,
+    folds: int | None = None,
+    block: int | None = None,
+    gap: int | None = None,
+) -> Split:
+    """Divide the readable tiles 70 / 15 / 15, each class in the same proportion.
+
+    The order of the index does not matter: a tile's part follows from the names, labels, groups and pictures.
+
+    Parameters
+    ----------
+    audit
+        The tiles and their duplicates.
+    method
+        ``"block"`` keeps neighbouring file numbers of a class (or, where one is known, a group) together, and leaves
+        out what lies too close to another part: tiles within the gap, and copies. ``"group"`` keeps tiles of one group,
+        and duplicates, together, and leaves nothing out. ``"random"`` keeps nothing together: its test figures are
+        optimistic, and it is offered for comparison with published work.
+    seed
+        The same seed and tiles give the same split, byte for byte.
+    folds
+        Also deal the tiles into this many folds for cross-validation, by the same method, whatever their part. 2 to 20.
+    block
+        Tiles in a block; by default a twentieth of the class.
+    gap
+        Tiles in neighbouring blocks of different parts differ by more than this in file number; by default 16, or a
+        quarter of a block where that is less.
+
+    Returns
+    -------
+    Split
+        Without the tiles left out. A class's share of a part is within :data:`TOLERANCE` plus one block of the wanted
+        one, or as near as dealing whole groups comes to it.
+
+    Raises
+    ------
+    TooFewTiles
+        If a class cannot be put into all parts (or folds), or leaving tiles out takes its shares too far.
+    UnknownSetting
+        If ``folds``, ``block`` or ``gap`` is out of its range.
+    """
+    for name, value, low in (("folds", folds, 2), ("block", block, 1), ("gap", gap, 0)):
+        if value is not None and (value < low or (name == "folds" and value > 20)):
+            raise UnknownSetting(
+                f"--{name}: {value} is out of range; {'2 to 20' if name == 'folds' else f'{low} or more'}"
+            )
+    paths = audit.index.paths
+    rows = np.array(sorted(audit.readable(), key=paths.__getitem__), np.int64)
+    index = audit.index.take(rows)
+    if len(index.classes) < 2:
+        only = f"only class {index.classes[0]!r}" if index.classes else "no readable tile"
+        raise TooFewTiles(f"{index.root}: {only} found; a classifier needs at least two classes")
+    blocks = {code: block or default_block(n) for code, n in index.counts().items()}
+    gaps = {code: default_gap(n) if gap is None else gap for code, n in blocks.items()}
+    units = Units.of(index, Copies.of(audit.duplicates).take(rows), method, blocks, gaps)
+    numbered = units.neighbours is not None and bool((units.neighbours.series >= 0).any())
+    divided = _divide(units, _Sides.parts(), np.random.default_rng(seed))
+    parts, fold = np.full(len(paths), -1, np.int64), np.full(len(paths), -1, np.int64)
+    parts[rows] = divided.parts
+    if folds:
+        listed = np.flatnonzero(divided.parts >= 0)
+        rng = np.random.default_rng([seed, folds])  # of their own: the parts are the same with and without folds
+        fold[rows[listed]] = _divide(units.take(listed), _Sides.folds(folds), rng).parts
+    kept = np.flatnonzero(parts >= 0)
+    duplicates = audit.duplicates
+    identical = Duplicates(duplicates.n, duplicates.identical).pairs_across(parts)
+    return Split(
+        audit.index.take(kept),
+        tuple(PARTS[p] for p in parts[kept]),
+        method,
+        seed,
+        identical_pairs_across_parts=identical,
+        near_pairs_across_parts=None if audit.near is None else duplicates.pairs_across(parts) - identical,
+        folds=tuple("" if k < 0 else str(k) for k in fold[kept]) if folds else (),
+        purged={"gap": divided.near, "copies": divided.copies},
+        block=blocks if numbered else None,
+        gap=gaps if numbered else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Divided:
+    """Part of each tile, -1 where it is left out, and how many are: too near another part, and copies."""
+
+    parts: np.ndarray
+    near: int
+    copies: int
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What tiles are dealt to: names for a message, wanted shares, and how to leave out what is too close."""
+
+    names: tuple[str, ...]
+    fractions: np.ndarray
+    leave_out: Callable[[Units, np.ndarray, np.random.Generator], _Divided]
+
+    @property
+    def are_parts(self) -> bool:
+        return self.leave_out is _leave_out_of_parts
+
+    @classmethod
+    def parts(cls) -> _Sides:
+        return cls(tuple(f"the {part} part" for part in PARTS), np.array(FRACTIONS), _leave_out_of_parts)
+
+    @classmethod
+    def folds(cls, k: int) -> _Sides:
+        return cls(tuple(f"fold {fold}" for fold in range(k)), np.full(k, 1 / k), _leave_out_of_folds)
+
+
+def _divide(units: Units, sides: _Sides, rng: np.random.Generator) -> _Divided:
+    """Deal the units and leave out what comes too close; other deals are tried where that fails."""
+    _check_enough(units, sides)
+    faults: list[str] = []
+    for way in units.ways:
+        content = np.zeros((way.max() + 1, len(units.index.classes)), np.int64)
+        np.add.at(content, (way, units.labels), 1)
+        for attempt in range(_ATTEMPTS):
+            part_of, empty = deal(content, sides.fractions, rng, largest_first=attempt % 2 == 0)
+            if empty:
+                faults.append(_cannot_deal(units, sides, *empty))
+                continue
+            divided = sides.leave_out(units, part_of[way], rng)
+            fault = _fault(units, sides, content.max(axis=0), part_of[way], divided)
+            if fault is None:
+                return divided
+            faults.append(fault)
+    raise TooFewTiles(f"{units.index.root}: {faults[0]}")
+
+
+def _leave_out_of_parts(units: Units, dealt: np.ndarray, _: np.random.Generator) -> _Divided:
+    """Leave out of the training part what is too close to the others, and of val what is too close to test."""
+    parts, near = dealt.copy(), 0
+    if units.neighbours:
+        for part in (PARTS.index("val"), PARTS.index("train")):
+            close = (parts == part) & units.neighbours.near_to(parts > part)
+            parts[close] = -1
+            near += int(close.sum())
+    # Where two parts hold as many copies, test is preferred, then val: a tile is a larger share of a small part.
+    return _without_copies(units, parts, near, np.arange(len(PARTS)))
+
+
+def _leave_out_of_folds(units: Units, dealt: np.ndarray, rng: np.random.Generator) -> _Divided:
+    """Leave out the first tiles of a block that follows one of another fold. Folds are equal: chance prefers one."""
+    parts = dealt.copy()
+    if units.neighbours:
+        parts[units.neighbours.after_another(dealt)] = -1
+    groups = int(units.copies.group.max(initial=-1)) + 1 if units.copies else 0
+    return _without_copies(units, parts, int((parts < 0).sum()), rng.random((groups, int(dealt.max()) + 1)))
+
+
+def _without_copies(units: Units, parts: np.ndarray, near: int, preference: np.ndarray) -> _Divided:
+    if units.copies is None:
+        return _Divided(parts, near, 0)
+    redundant = units.copies.redundant(parts, preference)
+    return _Divided(np.where(redundant, -1, parts), near, int(redundant.sum()))
+
+
+def _check_enough(units: Units, sides: _Sides) -> None:
+    for code, label in enumerate(units.index.classes):
+        own = units.labels == code
+        n, n_units, needed = int(own.sum()), len(np.unique(units.ways[0][own])), len(sides.names)
+        if n_units >= needed:
+            continue
+        kind = "blocks" if units.neighbours else "groups"
+        what = f"{n} tiles in {n_units} {kind}" if n_units < n else f"{n} tile{'s' * (n != 1)}"
+        aim = "train, val and test" if sides.are_parts else f"{needed} folds"
+        fewer = "" if sides.are_parts else "choose fewer --folds, "
+        smaller = "choose a smaller --block, " if units.neighbours and n_units < n else ""
+        raise TooFewTiles(
+            f"{units.index.root}: class {label!r} has {what}; it needs at least {needed} that may be parted, one for "
+            f"each of {aim}. Add tiles, {fewer}{smaller}or leave the class out with --classes"
+        )
+
+
+def _cannot_deal(units: Units, sides: _Sides, part: int, code: int) -> str:
+    return (
+        f"class {units.index.classes[code]!r} cannot be put into {sides.names[part]} without emptying another: its "
+        "tiles are in too few or too large groups. Add groups, or leave the class out with --classes"
+    )
+
+
+def _fault(units: Units, sides: _Sides, largest: np.ndarray, dealt: np.ndarray, divided: _Divided) -> str | None:
+    """Say what leaving tiles out has done to a class; ``None`` where all is well.
+
+    Parameters
+    ----------
+    largest
+        Tiles of the largest unit in each class, ``int64``, shape (classes,).
+    dealt
+        Part of each tile before any was left out, ``int64``, shape (n,).
+    """
+    shape = (len(sides.names), len(units.index.classes))
+    before, after = counts(dealt, units.labels, shape), counts(divided.parts, units.labels, shape)
+    total, wanted = np.maximum(after.sum(axis=0), 1), sides.fractions[:, None]
+    allowed = TOLERANCE + np.maximum(largest / total, np.abs(before / before.sum(axis=0) - wanted))
+    empty, astray = np.argwhere(after == 0), np.argwhere(np.abs(after / total - wanted) > allowed)
+    if not len(empty) and not len(astray):
+        return None
+    part, code = empty[0] if len(empty) else astray[0]
+    share = (
+        f"{after[part, code] / total[code]:.0%} of its tiles in {sides.names[part]}, not {sides.fractions[part]:.0%}"
+    )
+    had, lost = int(before[:, code].sum()), int(before[:, code].sum() - after[:, code].sum())
+    return (
+        f"class {units.index.classes[code]!r} would have {f'no tile in {sides.names[part]}' if len(empty) else share}: "
+        f"{lost:,} of its {had:,} tiles would be left out, as too close in file number to tiles of another part or as "
+        f"copies of them. Choose {'' if sides.are_parts else 'fewer --folds, '}a smaller --gap or another --block, or "
+        "leave the class out with --classes"
+    )

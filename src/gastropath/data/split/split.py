@@ -1,0 +1,266 @@
+"""Which part each tile belongs to: the table, the description of how it was made, and reading both back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from gastropath.data.audit.audit import Audit
+from gastropath.data.duplicates.duplicates import Duplicates
+from gastropath.data.index import TileIndex, extra_columns
+from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
+from gastropath.outputs import write_json
+from gastropath.tables import read_table, write_table
+
+PARTS = ("train", "val", "test")
+FRACTIONS = (0.70, 0.15, 0.15)
+SPLIT_COLUMNS = ("path", "label", "group", "part", "fold")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Tiles, the part each belongs to, and how they were divided.
+
+    Attributes
+    ----------
+    index
+        The tiles, with the groups they came with. Tiles that were left out are not among them.
+    parts
+        ``"train"``, ``"val"`` or ``"test"`` for each tile.
+    method
+        How it was made: ``"block"``, ``"group"``, ``"random"``, or ``"file"`` when only the table is known.
+    seed
+        Of the shuffling; ``None`` when only the table is known.
+    identical_pairs_across_parts
+        Pairs of tiles with identical pixels that lie in different parts; ``None`` where they were not counted.
+    near_pairs_across_parts
+        The same of near-duplicates; ``None`` where they were not searched for.
+    folds
+        Fold of each tile for cross-validation, a number as text, empty for a tile that takes no part in it. No cells at
+        all where there are no folds.
+    purged
+        How many tiles were left out so that parts lie apart: ``"gap"`` too close in file number, ``"copies"``.
+    block, gap
+        Tiles in a block, and file numbers between parts, of each class; ``None`` where no file numbers were used.
+    """
+
+    index: TileIndex
+    parts: tuple[str, ...]
+    method: str
+    seed: int | None
+    identical_pairs_across_parts: int | None = None
+    near_pairs_across_parts: int | None = None
+    folds: tuple[str, ...] = ()
+    purged: Mapping[str, int] = field(default_factory=dict)
+    block: Mapping[str, int] | None = None
+    gap: Mapping[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.parts) != len(self.index) or len(self.folds) not in (0, len(self.index)):
+            raise ValueError("parts or folds differ in length from the index")
+
+    @property
+    def duplicate_pairs_across_parts(self) -> int | None:
+        """Pairs of identical or near-duplicate tiles in different parts; ``None`` where they were not counted."""
+        if self.identical_pairs_across_parts is None:
+            return None
+        return self.identical_pairs_across_parts + (self.near_pairs_across_parts or 0)
+
+    def rows(self, part: str) -> list[int]:
+        """Return the rows of a part, in the order of the index."""
+        return [i for i, name in enumerate(self.parts) if name == part]
+
+    def part(self, part: str) -> TileIndex:
+        """Return the tiles of a part."""
+        return self.index.take(self.rows(part))
+
+    def describe(self) -> dict[str, object]:
+        """Return ``split.json``: how the split was made."""
+        return {
+            "method": self.method,
+            "seed": self.seed,
+            "fractions": dict(zip(PARTS, FRACTIONS, strict=True)),
+            "tiles": {part: len(self.rows(part)) for part in PARTS},
+            "groups": {part: len(set(self.part(part).groups) - {""}) for part in PARTS},
+            "block": self.block,
+            "gap": self.gap,
+            "purged": self.purged,
+            "folds": {"k": len(set(self.folds) - {""}), "left_out": self.folds.count("")} if self.folds else None,
+            "duplicate_pairs_across_parts": self.duplicate_pairs_across_parts,
+            "identical_pairs_across_parts": self.identical_pairs_across_parts,
+            "near_pairs_across_parts": self.near_pairs_across_parts,
+            "index_sha256": self.index.sha256(),
+            "split_sha256": self.sha256(),
+            "synthetic": self.index.synthetic,
+        }
+
+    def sha256(self) -> str:
+        """Return a fingerprint of paths, parts and folds, in hexadecimal: it tells a table that was edited."""
+        digest = hashlib.sha256()
+        for row in zip(self.index.paths, self.parts, self.folds or ("",) * len(self.parts), strict=True):
+            digest.update("\0".join((*row, "\n")).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write the table to ``path`` and its description beside it, as ``.json``.
+
+        Raises
+        ------
+        CannotWrite
+            If ``path`` itself ends in ``.json``, or cannot be written.
+        """
+        if path.suffix == ".json":
+            raise CannotWrite(f"{path}: is the name of the description; give the table one that ends in .csv")
+        index = self.index
+        extra = {name: cells for name, cells in index.extra.items() if name not in SPLIT_COLUMNS}
+        columns = (index.paths, index.labels, index.groups, self.parts, self.folds or ("",) * len(index))
+        names = (*SPLIT_COLUMNS, *extra)
+        rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, *extra.values(), strict=True))
+        write_table(path, names, rows)
+        write_json(path.with_suffix(".json"), self.describe())
+
+
+def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Split:
+    """Read a split table for the tiles of an index.
+
+    Tiles of the index that the table does not list are left out; the two must have tiles in common. With an audit of
+    the same index, unreadable tiles are left out too, and duplicates in different parts are counted.
+
+    How the split was made is known from the description beside the table, if that belongs to this table and to the
+    tiles read; else the method is ``"file"``.
+
+    Raises
+    ------
+    CannotReadTable
+        If a column is missing or there twice, a part has another name, a fold is no number, a tile is listed twice, a
+        label differs from the data's, or no tile is shared.
+    """
+    split = _read_rows(path, index, audit)
+    with suppress(CannotReadTable):  # a table of the user's own may have a file of another kind beside it
+        split = _described(split, path.with_suffix(".json")) or split
+    if audit is None:
+        return split
+    parts = np.full(len(audit.index), -1, np.int64)
+    position = {tile: i for i, tile in enumerate(audit.index.paths)}
+    parts[[position[tile] for tile in split.index.paths]] = [PARTS.index(part) for part in split.parts]
+    duplicates = audit.duplicates
+    identical = Duplicates(duplicates.n, duplicates.identical).pairs_across(parts)
+    near = split.near_pairs_across_parts if audit.near is None else duplicates.pairs_across(parts) - identical
+    return replace(split, identical_pairs_across_parts=identical, near_pairs_across_parts=near)
+
+
+def split_of_run(run: Path, index: TileIndex) -> Split | None:
+    """Return the split a run was trained with, if ``index`` holds all its tiles; else ``None``.
+
+    The fingerprint of paths, labels and groups decides, so other tiles that happen to have the same names as some of
+    the run's are not taken for them.
+
+    Raises
+    ------
+    CannotReadTable
+        If ``split.json`` is damaged.
+    """
+    table, description = run / "split.csv", run / "split.json"
+    if not (table.is_file() and description.is_file()):
+        return None
+    _read_description(description)
+    try:
+        split = _read_rows(table, index, None)
+    except CannotReadTable:
+        return None
+    return _described(split, description)
+
+
+def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
+    columns, rows = read_table(path, required=("path", "label", "part"))
+    extra = extra_columns(path, columns, SPLIT_COLUMNS)
+    usable = audit.readable() if audit else range(len(index))
+    position = {index.paths[i]: i for i in usable}
+    taken: list[int] = []
+    listed: list[dict[str, str]] = []
+    seen: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        if row["part"] not in PARTS:
+            raise CannotReadTable(f"{path}, row {number}: part is {row['part']!r}; expected one of {', '.join(PARTS)}")
+        if (fold := row.get("fold", "")) and not (fold.isascii() and fold.isdecimal()):
+            raise CannotReadTable(f"{path}, row {number}: fold is {fold!r}; expected a number from 0, or nothing")
+        if row["path"] in seen:
+            raise CannotReadTable(f"{path}, row {number}: {row['path']} is listed twice; a tile has one part")
+        seen.add(row["path"])
+        if (i := position.get(row["path"])) is None:
+            continue
+        if index.labels[i] != row["label"]:
+            raise CannotReadTable(
+                f"{path}, row {number}: {row['path']} is {row['label']!r} here but {index.labels[i]!r} in the data"
+            )
+        taken.append(i)
+        listed.append(row)
+    if not taken:
+        raise CannotReadTable(
+            f"{path}: none of its {len(rows):,} tiles is among the data's {len(index):,}; "
+            f"paths are taken from {index.root}"
+        )
+    chosen = index.take(taken)
+    chosen = replace(
+        chosen,
+        groups=tuple(row.get("group", "") or group for row, group in zip(listed, chosen.groups, strict=True)),
+        extra={name: tuple(row[name] for row in listed) for name in extra}
+        | {name: cells for name, cells in chosen.extra.items() if name not in extra},
+    )
+    folds = tuple(row.get("fold", "") for row in listed)
+    return Split(chosen, tuple(row["part"] for row in listed), "file", None, folds=folds if any(folds) else ())
+
+
+class _Description(BaseModel, strict=True):
+    """What ``split.json`` holds beside what follows from the table."""
+
+    method: str
+    seed: int | None
+    identical_pairs_across_parts: int | None
+    near_pairs_across_parts: int | None
+    purged: dict[str, int]
+    block: dict[str, int] | None
+    gap: dict[str, int] | None
+    index_sha256: str
+    split_sha256: str
+
+
+def _described(split: Split, description: Path) -> Split | None:
+    """Add to a split what its description says of it; ``None`` where the description is of other tiles or parts."""
+    known = dict(_read_description(description))
+    if (known.pop("index_sha256"), known.pop("split_sha256")) != (split.index.sha256(), split.sha256()):
+        return None
+    return replace(split, **known)
+
+
+def _read_description(file: Path) -> _Description:
+    try:
+        return _Description.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+    except OSError as error:
+        reason = str(error)
+    raise CannotReadTable(f"{file}: is not the description of a split ({reason}); train again")
+
+
+def check_trainable(split: Split) -> None:
+    """Check that a model can be trained on a split that somebody else made.
+
+    Raises
+    ------
+    TooFewTiles
+        If a class has no tile in the training or the validation part, or there are fewer than two classes.
+    """
+    classes = split.index.classes
+    if len(classes) < 2:
+        raise TooFewTiles(f"the split holds only class {', '.join(classes)}; a classifier needs at least two classes")
+    for part in PARTS:
+        if missing := sorted(set(classes) - set(split.part(part).labels)):
+            raise TooFewTiles(f"the split has no {part} tile of class {missing[0]!r}; add some, or leave the class out")

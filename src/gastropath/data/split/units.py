@@ -1,0 +1,110 @@
+"""What of the tiles to divide must stay together, and what may not come close to another part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gastropath.data.duplicates.duplicates import linked
+from gastropath.data.index import TileIndex
+from gastropath.data.split.blocks import Neighbours
+from gastropath.data.split.copies import Copies
+from gastropath.errors import UnknownSetting, did_you_mean
+
+Method = Literal["block", "group", "random"]
+METHODS: tuple[Method, ...] = ("block", "group", "random")
+
+
+def method_named(name: str) -> Method:
+    """Return the method of that name.
+
+    Raises
+    ------
+    UnknownSetting
+        If there is none.
+    """
+    for method in METHODS:
+        if method == name:
+            return method
+    raise UnknownSetting(f"--by: there is no method {name!r}{did_you_mean(name, METHODS)}")
+
+
+@dataclass(frozen=True)
+class Units:
+    """Tiles, and the ways in which they can be put together.
+
+    Attributes
+    ----------
+    index
+        The tiles.
+    labels
+        Number of each tile's class, ``int64``, shape (n,).
+    ways
+        Number of each tile's unit, ``int64``, shape (n,): the tiles of a unit stay together. A way after the first is
+        tried where the one before it fails.
+    neighbours, copies
+        What is left out where it comes too close to another part; ``None`` where nothing is.
+    """
+
+    index: TileIndex
+    labels: np.ndarray
+    ways: tuple[np.ndarray, ...]
+    neighbours: Neighbours | None = None
+    copies: Copies | None = None
+
+    @classmethod
+    def of(
+        cls, index: TileIndex, copies: Copies, method: Method, blocks: Mapping[str, int], gaps: Mapping[str, int]
+    ) -> Units:
+        """Put tiles together by a method.
+
+        Parameters
+        ----------
+        index
+            The tiles.
+        copies
+            Their duplicates.
+        method
+            See :func:`gastropath.data.split.division.make_split`.
+        blocks, gaps
+            Tiles in a block, and file numbers between parts, of each class.
+        """
+        labels = np.unique(index.labels, return_inverse=True)[1]
+        if method == "random":
+            return cls(index, labels, (np.arange(len(index)),))
+        grouped, copied = _first(index.groups, ""), _first(copies.group.tolist(), -1)
+        if method == "group":
+            return cls(index, labels, (_joined(grouped, copied),))
+        neighbours = Neighbours.of(index, gaps)
+        block = neighbours.blocks(np.array([blocks[label] for label in index.labels], np.int64))
+        near = np.where(block >= 0, _first(block.tolist(), -1), grouped)
+        # Classes too small to lose copies may yet divide if copies stay together, as with the method "group".
+        return cls(index, labels, (_joined(near), _joined(near, copied)), neighbours, copies)
+
+    def take(self, rows: np.ndarray) -> Units:
+        """Return some of the tiles."""
+        return Units(
+            self.index.take(rows),
+            self.labels[rows],
+            tuple(np.unique(way[rows], return_inverse=True)[1] for way in self.ways),
+            self.neighbours.take(rows) if self.neighbours else None,
+            self.copies.take(rows) if self.copies else None,
+        )
+
+
+def _first(names: Sequence[object], nothing: object) -> np.ndarray:
+    """Return the first row that has the same name as each row: the row itself where it has none."""
+    first: dict[object, int] = {}
+    return np.array([i if name == nothing else first.setdefault(name, i) for i, name in enumerate(names)], np.int64)
+
+
+def _joined(*ties: np.ndarray) -> np.ndarray:
+    """Number the units of rows that ties to other rows hold together, through chains of them."""
+    unit = np.arange(len(ties[0]))
+    links = ((row, tied) for tie in ties for row, tied in enumerate(tie.tolist()) if row != tied)
+    for rows in linked(len(unit), links):
+        unit[list(rows)] = rows[0]
+    return np.unique(unit, return_inverse=True)[1]

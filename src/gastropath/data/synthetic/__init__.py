@@ -1,0 +1,1 @@
+"""Computer-drawn tissue tiles."""
