@@ -16,7 +16,7 @@ from gastropath.errors import CannotReadImage
 from gastropath.measures import Estimate
 
 FOLDS = 5
-_TILES = 2000
+_TILES = 1000
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ColourStudy:
 
 
 def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) -> ColourStudy | None:
-    """Cross-validate the colour-histogram baseline on at most 2,000 tiles, duplicates and groups kept together.
+    """Cross-validate the colour-histogram baseline on at most 1,000 tiles, duplicates and groups kept together.
 
     Returns
     -------
