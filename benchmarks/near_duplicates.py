@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "data" / "duplicate
 from planting import KINDS, copy_of  # pyright: ignore[reportMissingImports]  # found through the line above
 
 from gastropath.cluster import each
-from gastropath.data.audit.audit import Audit, audit_tiles, read_tiles
+from gastropath.data.audit.audit import audit_tiles, one_thread_each, read_tiles
 from gastropath.data.duplicates import near
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
@@ -34,11 +34,12 @@ LOWEST = 0.50
 
 def searched(index: TileIndex, across: int | None = None) -> list[tuple[int, int, float]]:
     """Return rows and likeness of all pairs that are at all alike."""
-    audit: Audit = read_tiles(index, with_points=True)
-    rows = list(audit.points)
-    files = [index.root / index.paths[row] for row in rows]
-    first = None if across is None else sum(row < across for row in rows)
-    pairs = near.find_near_duplicates(files, list(audit.points.values()), across=first, least=LOWEST)
+    with one_thread_each():
+        audit = read_tiles(index, with_points=True)
+        rows = list(audit.points)
+        files = [index.root / index.paths[row] for row in rows]
+        first = None if across is None else sum(row < across for row in rows)
+        pairs = near.find_near_duplicates(files, list(audit.points.values()), across=first, least=LOWEST)
     return [(rows[pair.a], rows[pair.b], 1 - pair.distance) for pair in pairs]
 
 
