@@ -6,29 +6,11 @@ import csv
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from gastropath.cli.main import main
 from gastropath.evaluation.metrics import Metrics
-
-
-@pytest.fixture
-def gastropath(monkeypatch, capsys, tmp_path):
-    """Run a command in an empty folder; returns exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gastropath", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return end.value.code if isinstance(end.value.code, int) else 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
