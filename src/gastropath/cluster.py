@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
+
+_WORTH_PROCESSES = 1000
+"""Inputs from which processes repay their start of a second or two."""
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(what, done, total)`` while long work goes on."""
@@ -55,3 +58,27 @@ def each(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def each_in_processes(function: Callable[[Input], Result], inputs: Sequence[Input]) -> Iterator[Result]:
+    """Yield ``function(x)`` for every input, in order, from one process a core where there are many inputs.
+
+    For work of many small steps, each of which holds Python's lock. ``function``, inputs and results travel between
+    processes and must be small; each process keeps the matrix library to one thread. A few inputs, or an installation
+    without joblib, get threads.
+    """
+    if len(inputs) < _WORTH_PROCESSES or cores() == 1:
+        yield from each(function, inputs)
+        return
+    try:
+        from joblib import Parallel, delayed, parallel_config
+        from joblib.externals.loky import get_reusable_executor
+    except ImportError:
+        yield from each(function, inputs)
+        return
+    try:
+        with parallel_config("loky", n_jobs=cores(), inner_max_num_threads=1):
+            work = Parallel(return_as="generator")(delayed(function)(item) for item in inputs)
+            yield from cast("Iterator[Result]", work)
+    finally:
+        get_reusable_executor().shutdown(wait=True)  # else they wait for more work, 100 MB each

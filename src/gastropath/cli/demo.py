@@ -14,9 +14,10 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Overwrite, Seed
 
-TILES_PER_CLASS = 100
+TILES_PER_CLASS = 80
 NEW_TILES_PER_CLASS = 10
-EPOCHS = 8
+EPOCHS = 5
+BATCH_SIZE = 16  # twice the steps of the recipe's own, so that few epochs suffice
 
 
 def demo(
@@ -37,7 +38,9 @@ def demo(
         write_tiles(out / "new-tiles", tiles_per_class=NEW_TILES_PER_CLASS, seed=seed + 1, shifted=True)
     tiles, run = str(out / "tiles"), str(out / "run")
     _step("audit", tiles, "--out", str(out / "audit"))
-    _step("train", tiles, "--out", run, "--set", f"epochs={EPOCHS}", "--set", f"seed={seed}")
+    settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "seed": seed}
+    changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    _step("train", tiles, "--out", run, *changes)
     _step("evaluate", "--model", run, "--data", str(out / "new-tiles"), "--out", str(out / "new-stains"))
     _step("predict", str(out / "new-tiles" / "TUM"), "--model", run, "--out", str(out / "predictions.csv"))
     _step("space", "--model", run, "--out", str(out / "space"))

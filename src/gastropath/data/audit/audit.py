@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from gastropath.cluster import Progress, each, silent
+from gastropath.cluster import Progress, each_in_processes, silent
 from gastropath.data.audit.record import BLANK, TileRecord, read_tile
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
@@ -202,7 +202,7 @@ def read_tiles(index: TileIndex, *, with_points: bool, progress: Progress = sile
     records: list[TileRecord] = []
     points: dict[int, Keypoints] = {}
     seen: set[str] = set()
-    for record, found in each(lambda file: read_tile(file, with_points=with_points), index.files()):
+    for record, found in each_in_processes(partial(read_tile, with_points=with_points), [*index.files()]):
         if found is not None and record.pixel_sha256 not in seen:
             seen.add(record.pixel_sha256)
             points[len(records)] = found
@@ -220,7 +220,7 @@ def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:
 
 
 def one_thread_each() -> AbstractContextManager[object]:
-    """Keep the matrix library from starting threads of its own: a tile has a thread already, and they would fight."""
+    """Keep the matrix library to one thread: every core has its work already, and they would fight."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:

@@ -7,13 +7,14 @@ must say so; `synthetic_marker` tells whether a folder holds them.
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, PngImagePlugin
 
-from gastropath.cluster import Progress, each, silent
+from gastropath.cluster import Progress, each_in_processes, silent
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.errors import OutputExists
@@ -212,26 +213,28 @@ def write_tiles(
     _check_folder(out, marker)
     # The marker comes first: no tile ever lies in an unmarked folder.
     write_json(out / MARKER, marker)
-    note = PngImagePlugin.PngInfo()
-    note.add_text("Synthetic", "GastroPath")
     for code in DRAWINGS:
         (out / code).mkdir(exist_ok=True)
-
-    def draw(tile: tuple[str, int]) -> None:
-        code, number = tile
-        path = out / code / f"{code}_{number}.png"
-        if path.exists():
-            return
-        rng = _tile_rng(seed, code, number, shifted)
-        appearance = draw_appearance(rng, shifted=shifted)
-        image = Image.fromarray(draw_tile(code, rng, appearance=appearance))
-        with replacing(path) as unfinished:
-            image.save(unfinished, format="PNG", pnginfo=note, compress_level=1)
-
     tiles = [(code, number) for code in DRAWINGS for number in range(1, tiles_per_class + 1)]
-    for done, _ in enumerate(each(draw, tiles), start=1):
+    draw = partial(_write_tile, out, seed=seed, shifted=shifted)
+    for done, _ in enumerate(each_in_processes(draw, tiles), start=1):
         progress("drawing synthetic tiles", done, len(tiles))
     return out
+
+
+def _write_tile(out: Path, tile: tuple[str, int], *, seed: int, shifted: bool) -> None:
+    """Draw one tile of a set, given as class and number, unless an earlier run has."""
+    code, number = tile
+    path = out / code / f"{code}_{number}.png"
+    if path.exists():
+        return
+    rng = _tile_rng(seed, code, number, shifted)
+    appearance = draw_appearance(rng, shifted=shifted)
+    image = Image.fromarray(draw_tile(code, rng, appearance=appearance))
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Synthetic", "GastroPath")
+    with replacing(path) as unfinished:
+        image.save(unfinished, format="PNG", pnginfo=note, compress_level=1)
 
 
 def _check_folder(out: Path, marker: dict[str, object]) -> None:
