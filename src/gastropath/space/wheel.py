@@ -17,6 +17,9 @@ _STAMP = (2020, 1, 1, 0, 0, 0)
 
 _UNIX = 3
 
+_ONLY_TO_TRAIN = {"backbones"}
+"""Folders of the package that using a model never needs: megabytes of weights."""
+
 
 def write_wheel(folder: Path) -> Path:
     """Write ``gastropath-VERSION-py3-none-any.whl`` (PEP 427) into a folder and return its path."""
@@ -46,7 +49,7 @@ def write_wheel(folder: Path) -> Path:
 
 def _collect(folder: Traversable, name: str, files: dict[str, bytes]) -> None:
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.name == "__pycache__" or entry.name.startswith("."):
+        if entry.name in {"__pycache__", *_ONLY_TO_TRAIN} or entry.name.startswith("."):
             continue
         path = f"{name}/{entry.name}"
         if entry.is_dir():
