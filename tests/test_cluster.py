@@ -52,7 +52,7 @@ def test_an_error_reaches_the_caller_as_it_was_raised(run):
 def test_the_iteration_may_be_left_early(run):
     results = run(square, INPUTS)
     assert next(results) == 0
-    results.close()  # type: ignore[attr-defined]  # generators have it
+    results.close()
 
 
 def test_many_inputs_leave_this_process_and_few_do_not(monkeypatch):

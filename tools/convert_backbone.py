@@ -90,8 +90,13 @@ def keras_arrays(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
 
 def torch_name(layer: str, kind: str) -> str:
     """Translate the name of a weight."""
-    kinds = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
-    end = kinds.get(kind) or {"moving_mean": "running_mean", "moving_variance": "running_var"}[kind]
+    end = {
+        "kernel": "weight",
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }[kind]
     fixed = {"stem": "_conv_stem", "stem_norm": "_bn0", "head": "_conv_head", "head_norm": "_bn1"}
     if layer in fixed:
         return f"{fixed[layer]}.{end}"

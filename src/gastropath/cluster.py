@@ -12,7 +12,7 @@ Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 _WORTH_PROCESSES = 1000
-"""Inputs from which processes repay their start of a second or two."""
+"""Inputs from which processes repay their start."""
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(what, done, total)`` while long work goes on."""
@@ -81,4 +81,5 @@ def each_in_processes(function: Callable[[Input], Result], inputs: Sequence[Inpu
             work = Parallel(return_as="generator")(delayed(function)(item) for item in inputs)
             yield from cast("Iterator[Result]", work)
     finally:
-        get_reusable_executor().shutdown(wait=True)  # else they wait for more work, 100 MB each
+        # Else the processes wait for more work, and hold memory.
+        get_reusable_executor(reuse=True).shutdown(wait=True)  # pyright: ignore[reportArgumentType]  # True is documented

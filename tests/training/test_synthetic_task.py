@@ -16,7 +16,7 @@ from gastropath.measures import confusion_matrix, f1, macro
 
 TILES_PER_CLASS = 240
 SHIFTED_PER_CLASS = 60
-EPOCHS = 8  # the recipe's twenty change little, and cost an hour on a slow machine
+EPOCHS = 8  # enough to part the two; the recipe's twenty can outlast CI's time on a slow machine
 
 
 def _histograms(index) -> np.ndarray:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 from planting import KINDS, copy_of, flipped_or_turned, reencoded, shifted, zoomed
 
-from gastropath.cluster import cores, each
+from gastropath.cluster import each, each_in_processes
 from gastropath.data.audit.against import compare
 from gastropath.data.audit.audit import Audit, audit_tiles, one_thread_each
 from gastropath.data.audit.record import BLANK
@@ -321,8 +319,7 @@ def test_what_is_compared_stays_the_same_when_it_is_saved_and_read(tmp_path: Pat
 @pytest.mark.slow
 def test_no_two_of_twenty_thousand_generated_tiles_are_near_duplicates(tmp_path: Path):
     tasks = [(code, number, str(tmp_path / f"{code}_{number}.bmp")) for code in DRAWINGS for number in range(2500)]
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn"), one_thread_each) as pool:
-        points = list(pool.map(draw_and_shrink, tasks, chunksize=50))
+    points = list(each_in_processes(draw_and_shrink, tasks))
     assert len(points) == 20_000
     with one_thread_each():
         assert find_near_duplicates([Path(file) for *_, file in tasks], points) == []
