@@ -34,7 +34,7 @@ def main() -> None:
         write_tiles(Path(folder) / "tiles", tiles_per_class=PER_CLASS, seed=0)
         index = find_tiles([Path(folder) / "tiles"])
         began = time.perf_counter()
-        store = decode_tiles(index, index.classes, 224, Path(folder) / "work")
+        store = decode_tiles(index, index.classes, 224, 0.5, Path(folder) / "work")
         decoding = time.perf_counter() - began
         pixels, labels = np.array(store.pixels), np.eye(8, dtype=np.float32)[store.classes]
         keras.utils.set_random_seed(0)

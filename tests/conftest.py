@@ -17,6 +17,12 @@ SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 EIGHT = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep features of the tests out of the user's cache."""
+    os.environ["GASTROPATH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20260101)
@@ -76,8 +82,32 @@ def finished_run(synthetic_tiles: Path, tmp_path_factory: pytest.TempPathFactory
 
     run = tmp_path_factory.mktemp("runs") / "run"
     subprocess.run(
-        [sys.executable, "-m", "gastropath", "train", str(synthetic_tiles), "--out", str(run), "--set", "epochs=10"],
+        [
+            sys.executable,
+            "-m",
+            "gastropath",
+            "train",
+            str(synthetic_tiles),
+            "--out",
+            str(run),
+            "--recipe",
+            "baseline",
+            "--set",
+            "epochs=10",
+        ],
         check=True,
         capture_output=True,
     )
+    return run
+
+
+@pytest.fixture(scope="session")
+def transfer_run(synthetic_tiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the recipe that is the default, on the same tiles."""
+    import subprocess
+    import sys
+
+    run = tmp_path_factory.mktemp("transfer") / "run"
+    command = [sys.executable, "-m", "gastropath", "train", str(synthetic_tiles), "--out", str(run)]
+    subprocess.run(command, check=True, capture_output=True)
     return run

@@ -55,7 +55,7 @@ def test_train_evaluate_and_predict_work_on_real_tiles(real_tiles, tmp_path):
         return done.stdout
 
     chosen = ("--classes", ",".join(EIGHT))
-    gastropath("train", real_tiles, *chosen, "--out", "run", "--set", "epochs=3")
+    gastropath("train", real_tiles, *chosen, "--recipe", "baseline", "--out", "run", "--set", "epochs=3")
     again = json.loads(gastropath("evaluate", "--model", "run", "--data", real_tiles, *chosen, "--json"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert again == metrics

@@ -20,13 +20,13 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(model: str | Path) -> Classifier:
+def load(model: str | Path | None = None) -> Classifier:
     """Open a model for prediction.
 
     Parameters
     ----------
     model
-        A bundle folder, or a run folder that holds one.
+        A bundle folder, or a run folder that holds one; by default the starter model.
 
     Returns
     -------

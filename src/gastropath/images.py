@@ -92,9 +92,47 @@ def resize(pixels: np.ndarray, tile_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize((tile_px, tile_px), Image.Resampling.BICUBIC))
 
 
-def load_tile(source: Path | bytes, tile_px: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one image and bring it to the model's tile size: ``uint8``, shape (tile_px, tile_px, 3)."""
-    return resize(decode(source, max_pixels=max_pixels), tile_px)
+def fit(pixels: np.ndarray, tile_px: int, zoom: float | None = None) -> np.ndarray:
+    """Bring an image to a model's tile size.
+
+    Parameters
+    ----------
+    pixels
+        ``uint8``, shape (height, width, 3).
+    tile_px
+        Side of the result in pixels.
+    zoom
+        Micrometres per pixel of the image over those of the model, where they are known: the image is resampled to the
+        model's resolution, and its middle is taken, mirrored at the edges where it shows less than the model's field of
+        view. ``None`` where they are not: the whole image is taken for one field of view.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``uint8``, shape (tile_px, tile_px, 3).
+    """
+    if zoom is None:
+        return resize(pixels, tile_px)
+    height, width = pixels.shape[:2]
+    seen = tile_px / zoom  # pixels of the image in one field of view; only these are resampled
+    top, left = max(0, round((height - seen) / 2)), max(0, round((width - seen) / 2))
+    pixels = pixels[top : height - top, left : width - left]
+    height, width = pixels.shape[:2]
+    scaled = (min(tile_px, max(1, round(width * zoom))), min(tile_px, max(1, round(height * zoom))))
+    if scaled != (width, height):
+        pixels = np.asarray(Image.fromarray(pixels).resize(scaled, Image.Resampling.BICUBIC))
+    lacking = [tile_px - side for side in pixels.shape[:2]]
+    if any(lacking):
+        margins = [(lack // 2, lack - lack // 2) for lack in lacking]
+        pixels = np.pad(pixels, [*margins, (0, 0)], mode="symmetric")
+    return pixels
+
+
+def load_tile(
+    source: Path | bytes, tile_px: int, *, zoom: float | None = None, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Decode one image and bring it to the model's tile size, as :func:`fit` does."""
+    return fit(decode(source, max_pixels=max_pixels), tile_px, zoom)
 
 
 def inspect(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:

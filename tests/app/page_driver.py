@@ -110,8 +110,30 @@ def coloured_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def coloured_run(coloured_tiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the specified network, made smaller, that has learned the coloured tiles."""
     run = tmp_path_factory.mktemp("runs") / "coloured"
-    settings = ["--set", "epochs=7", "--set", "tile_px=32", "--set", "batch_size=16"]
-    arguments = [sys.executable, "-m", "gastropath", "train", str(coloured_tiles), "--out", str(run), *settings]
+    settings = [
+        "--set",
+        "abstain_by=none",
+        "--set",
+        "in_domain=1",
+        "--set",
+        "epochs=7",
+        "--set",
+        "tile_px=32",
+        "--set",
+        "batch_size=16",
+    ]
+    arguments = [
+        sys.executable,
+        "-m",
+        "gastropath",
+        "train",
+        str(coloured_tiles),
+        "--recipe",
+        "baseline",
+        "--out",
+        str(run),
+        *settings,
+    ]
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return run

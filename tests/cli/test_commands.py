@@ -61,7 +61,7 @@ def test_a_typo_in_a_class_name(gastropath, noise_tiles):
 
 
 def test_an_unknown_setting(gastropath, noise_tiles):
-    status, _, err = gastropath("train", noise_tiles({"TUM": 9, "STR": 9}), "--set", "epoch=2")
+    status, _, err = gastropath("train", noise_tiles({"TUM": 9, "STR": 9}), "--recipe", "baseline", "--set", "epoch=2")
     assert status == 2
     assert "did you mean 'epochs'?" in _one_error(err)
     assert not Path("run").exists()
@@ -185,7 +185,6 @@ def test_predict_answers_files_and_folders_and_names_what_it_refuses(
 
 
 def test_predict_needs_a_model_that_exists(gastropath, synthetic_tiles):
-    assert gastropath("predict", synthetic_tiles)[0] == 2
     status, _, err = gastropath("predict", synthetic_tiles, "--model", "nowhere")
     assert status == 1
     assert "nowhere" in _one_error(err)

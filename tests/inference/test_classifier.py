@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 import gastropath
-from gastropath.bundle.files import GRAPH, open_bundle, write_bundle
+from gastropath.bundle.files import DOMAIN, GRAPH, open_bundle, write_bundle
 from gastropath.errors import BadBundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import BATCH, Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.inference.domain import DomainCheck
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_bad_file_is_refused_and_the_rest_is_answered(classifier, synthetic_ti
     good = sorted(synthetic_tiles.glob("TUM/*.png"))
     mixed = [good[0], b"no image", good[1], b"", good[2]]
     answers = classifier.predict_files(mixed)
-    assert answers.decisions == ["accepted", "refused", "accepted", "refused", "accepted"]
+    assert [decision == "refused" for decision in answers.decisions] == [False, True, False, True, False]
     assert answers.labels[1] == ""
     assert "no image" in answers.reasons[1]
     assert "empty" in answers.reasons[3]
@@ -78,7 +79,7 @@ def test_a_bad_file_is_refused_and_the_rest_is_answered(classifier, synthetic_ti
 
 def test_only_bad_files_is_no_error(classifier):
     answers = classifier.predict_files([b"x", b"y"])
-    assert not answers.answered.any()
+    assert not answers.classified.any()
     assert [row["confidence"] for row in answers.rows(["a", "b"])] == ["", ""]
 
 
@@ -103,11 +104,12 @@ def test_arrays_that_are_no_rgb_pictures_are_refused_with_what_was_expected(clas
 def test_a_graph_that_does_not_fit_its_card_is_refused(finished_run, tmp_path):
     bundle = open_bundle(finished_run)
     fewer = bundle.card.model_copy(update={"classes": bundle.card.classes[:3]})
-    write_bundle(tmp_path / "fewer", fewer, {GRAPH: bundle.graph})
+    write_bundle(tmp_path / "fewer", fewer, {GRAPH: bundle.graph, DOMAIN: bundle.domain})
     with pytest.raises(BadBundle, match="3 classes"):
         Classifier.load(tmp_path / "fewer")
     other = bundle.card.input.model_copy(update={"tile_px": 128})
-    write_bundle(tmp_path / "size", bundle.card.model_copy(update={"input": other}), {GRAPH: bundle.graph})
+    card = bundle.card.model_copy(update={"input": other})
+    write_bundle(tmp_path / "size", card, {GRAPH: bundle.graph, DOMAIN: bundle.domain})
     with pytest.raises(BadBundle, match="128 px"):
         Classifier.load(tmp_path / "size")
 
@@ -115,7 +117,8 @@ def test_a_graph_that_does_not_fit_its_card_is_refused(finished_run, tmp_path):
 @pytest.mark.parametrize("graph", [b"", b"no graph at all", bytes(5000)])
 def test_a_file_that_is_no_graph_is_refused(finished_run, tmp_path, graph):
     (tmp_path / "graph").write_bytes(graph)
-    write_bundle(tmp_path / "bundle", open_bundle(finished_run).card, {GRAPH: tmp_path / "graph"})
+    bundle = open_bundle(finished_run)
+    write_bundle(tmp_path / "bundle", bundle.card, {GRAPH: tmp_path / "graph", DOMAIN: bundle.domain})
     with pytest.raises(BadBundle, match="cannot be run"):
         Classifier.load(tmp_path / "bundle")
 
@@ -143,11 +146,17 @@ def test_predicting_imports_neither_tensorflow_nor_what_training_needs(finished_
 
 def test_predictions_check_their_shape():
     with pytest.raises(ValueError, match=r"expected \(2, 2\)"):
-        Predictions(("A", "B"), np.zeros((1, 2), np.float32), ("", ""))
+        Predictions(("A", "B"), np.zeros((1, 2), np.float32), ("", ""), ("", ""), np.zeros(2, bool))
 
 
 def test_rows_and_documents_tell_the_same():
-    answers = Predictions(("A", "B"), np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32), ("", "is empty"))
+    answers = Predictions(
+        ("A", "B"),
+        np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32),
+        ("", "is empty"),
+        ("", ""),
+        np.zeros(2, bool),
+    )
     rows, documents = list(answers.rows(["x", "y"])), list(answers.documents(["x", "y"]))
     assert list(rows[0]) == Predictions.columns(("A", "B"))
     assert rows[0]["prob_B"] == "0.750000"
@@ -166,3 +175,46 @@ def test_an_upload_in_memory_answers_as_the_file_does(classifier, synthetic_tile
     Image.open(file).save(buffer, "PNG")
     both = classifier.predict_files([file, buffer.getvalue()]).probabilities
     np.testing.assert_array_equal(both[0], both[1])
+
+
+def test_references_of_other_features_are_refused(finished_run, tmp_path, rng):
+    bundle = open_bundle(finished_run)
+    other = DomainCheck(rng.normal(size=(20, 7)), 5, 0.1).to_bytes()
+    write_bundle(tmp_path / "bundle", bundle.card, {GRAPH: bundle.graph, DOMAIN: other})
+    with pytest.raises(BadBundle, match="reference features have 7"):
+        Classifier.load(tmp_path / "bundle")
+
+
+def test_a_model_abstains_below_its_threshold_and_beyond_its_domain(finished_run, tiles):
+    bundle = open_bundle(finished_run)
+    never = bundle.card.model_copy(update={"abstention": None})
+    assert bundle.card.abstention is not None
+    strict = bundle.card.abstention.model_copy(update={"threshold": 1.0})
+    always = bundle.card.model_copy(update={"abstention": strict})
+    graph = bundle.graph.read_bytes()
+    free = Classifier(never, graph).predict(tiles)
+    assert set(free.decisions) == {"accepted"}
+    unsure = Classifier(always, graph).predict(tiles)
+    assert set(unsure.reasons) <= {LOW_CONFIDENCE, ""}
+    assert unsure.decisions.count("abstained") >= len(tiles) - 1
+    np.testing.assert_array_equal(unsure.probabilities, free.probabilities)
+    features = Classifier(never, graph).outputs(tiles)["features"]
+    near = DomainCheck(features[:6], 1, 1e-3)
+    assert Classifier(never, graph, domain=near).predict(tiles[:6]).decisions == ["accepted"] * 6
+    far = DomainCheck(-features[:6], 1, 1e-3)
+    assert Classifier(always, graph, domain=far).predict(tiles).reasons[0].startswith(UNLIKE)
+
+
+def test_a_picture_of_known_resolution_is_brought_to_the_models_and_one_of_unknown_is_told(classifier, tiles):
+    large = np.repeat(np.repeat(tiles[:3], 2, axis=1), 2, axis=2)
+    known = classifier.predict(large, mpp=classifier.card.input.mpp / 2)
+    assert not known.stretched.any()
+    guessed = classifier.predict(large)
+    assert guessed.stretched.all()
+    np.testing.assert_array_equal(known.probabilities, guessed.probabilities)
+    closer = classifier.predict(large, mpp=classifier.card.input.mpp)
+    np.testing.assert_array_equal(
+        closer.probabilities, classifier.predict(np.ascontiguousarray(large[:, 112:336, 112:336])).probabilities
+    )
+    with pytest.raises(ValueError, match="micrometres per pixel"):
+        classifier.predict(large, mpp=1e6)

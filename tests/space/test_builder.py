@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gastropath.bundle.card import Card
-from gastropath.bundle.files import GRAPH, KERAS_MODEL, open_bundle, sha256, write_bundle
-from gastropath.errors import BadBundle, CannotWrite, OutputExists
+from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, open_bundle, sha256, write_bundle
+from gastropath.errors import CannotWrite, OutputExists
 from gastropath.space.builder import build_space
 
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[^\s;]+( ;[^\\]*)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
@@ -80,7 +80,7 @@ def test_the_folder_holds_exactly_what_was_promised(space):
             f"gastropath-{version}-py3-none-any.whl",
         ),
         *(".streamlit/config.toml", ".gitattributes", ".dockerignore"),
-        *("model/card.json", "model/README.md", f"model/{GRAPH}"),
+        *("model/card.json", "model/README.md", f"model/{GRAPH}", f"model/{DOMAIN}"),
     }
 
 
@@ -154,7 +154,14 @@ def test_the_image_gets_the_bundle_and_never_the_keras_model(space):
     image = copied(space)
     assert KERAS_MODEL not in image
     assert not [name for name in image if name.endswith(".keras")]
-    assert {"app.py", "requirements.txt", ".streamlit/config.toml", f"model/{GRAPH}", "model/card.json"} <= image
+    assert {
+        "app.py",
+        "requirements.txt",
+        ".streamlit/config.toml",
+        f"model/{GRAPH}",
+        f"model/{DOMAIN}",
+        "model/card.json",
+    } <= image
     assert KERAS_MODEL in (space / ".dockerignore").read_text().splitlines()
 
 
@@ -225,12 +232,12 @@ def test_two_builds_are_the_same_bytes(space, finished_run, tmp_path):
     assert files(tmp_path / "again") == files(space)
 
 
-def test_a_bundle_without_the_keras_model_is_refused_and_nothing_is_written(finished_run, tmp_path):
+def test_a_bundle_without_a_keras_model_makes_a_space_without(finished_run, tmp_path):
     bundle = open_bundle(finished_run)
-    write_bundle(tmp_path / "model", bundle.card, {GRAPH: bundle.graph})
-    with pytest.raises(BadBundle, match=r"bestmodel\.keras"):
-        build_space(tmp_path / "model", tmp_path / "space")
-    assert not (tmp_path / "space").exists()
+    write_bundle(tmp_path / "model", bundle.card, {GRAPH: bundle.graph, DOMAIN: bundle.domain})
+    build_space(tmp_path / "model", tmp_path / "space")
+    assert not (tmp_path / "space" / KERAS_MODEL).exists()
+    assert KERAS_MODEL not in (tmp_path / "space" / "README.md").read_text()
 
 
 def test_an_older_space_is_replaced_only_when_asked_and_nothing_else_ever_is(finished_run, tmp_path):

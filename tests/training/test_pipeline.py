@@ -20,7 +20,7 @@ def _order(dataset) -> list[int]:
 
 def test_on_tiles_of_the_model_s_size_it_yields_what_keras_s_own_loader_yields(synthetic_tiles, tmp_path):
     index = find_tiles([synthetic_tiles])
-    ours = batches(decode_tiles(index, index.classes, 224, tmp_path), 16)
+    ours = batches(decode_tiles(index, index.classes, 224, 0.5, tmp_path), 16)
     theirs = keras.utils.image_dataset_from_directory(
         synthetic_tiles, label_mode="categorical", image_size=(224, 224), batch_size=16, shuffle=False
     )
@@ -58,7 +58,7 @@ def test_steps_counts_the_last_smaller_batch(store):
 def test_tiles_of_other_sizes_come_through_the_one_resize(noise_tiles, tmp_path):
     folder = noise_tiles({"A": 2, "B": 2}, size=100)
     index = find_tiles([folder])
-    store = decode_tiles(index, index.classes, 64, tmp_path / "work")
+    store = decode_tiles(index, index.classes, 64, 0.5, tmp_path / "work")
     for i, file in enumerate(index.files()):
         np.testing.assert_array_equal(store.pixels[i], load_tile(file, 64))
 
@@ -67,7 +67,7 @@ def test_decoded_tiles_are_used_again(noise_tiles, tmp_path):
     index = find_tiles([noise_tiles({"A": 2, "B": 2})])
     calls = []
     for _ in range(2):
-        decode_tiles(index, index.classes, 64, tmp_path / "work", progress=lambda *args: calls.append(args))
+        decode_tiles(index, index.classes, 64, 0.5, tmp_path / "work", progress=lambda *args: calls.append(args))
     assert len(calls) == 4
 
 
@@ -76,7 +76,7 @@ def test_a_tile_that_became_unreadable_is_named(noise_tiles, tmp_path):
     index = find_tiles([folder])
     (folder / "B" / "B_1.png").write_bytes(b"gone")
     with pytest.raises(CannotReadImage, match=r"B_1\.png"):
-        decode_tiles(index, index.classes, 64, tmp_path / "work")
+        decode_tiles(index, index.classes, 64, 0.5, tmp_path / "work")
     assert not list((tmp_path / "work").glob("*.npy"))
 
 
@@ -84,4 +84,4 @@ def test_a_disk_without_room_is_noticed_before_decoding(noise_tiles, tmp_path, m
     index = find_tiles([noise_tiles({"A": 2, "B": 2})])
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 10})())
     with pytest.raises(CannotWrite, match="GB of disk"):
-        decode_tiles(index, index.classes, 64, tmp_path / "work")
+        decode_tiles(index, index.classes, 64, 0.5, tmp_path / "work")

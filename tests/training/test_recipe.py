@@ -1,12 +1,13 @@
 import pytest
 
 from gastropath.errors import CannotReadTable, UnknownSetting
-from gastropath.training.recipe import read_recipe, recipe_names
+from gastropath.training.recipe import CnnRecipe, read_recipe, recipe_names
 
 
 def test_the_baseline_recipe_holds_what_the_specification_asks_for():
     recipe = read_recipe("baseline")
-    assert (recipe.model, recipe.tile_px, recipe.epochs) == ("cnn", 224, 20)
+    assert isinstance(recipe, CnnRecipe)
+    assert (recipe.method, recipe.tile_px, recipe.epochs) == ("cnn", 224, 20)
     assert recipe.patience > 0
 
 
@@ -18,6 +19,7 @@ def test_every_recipe_that_comes_along_is_valid():
 
 def test_a_setting_can_be_changed_by_number_and_by_word():
     recipe = read_recipe("baseline", ["epochs=3", "monitor=val_accuracy", "learning_rate = 1e-4"])
+    assert isinstance(recipe, CnnRecipe)
     assert (recipe.epochs, recipe.monitor, recipe.learning_rate) == (3, "val_accuracy", 1e-4)
 
 

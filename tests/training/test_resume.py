@@ -68,7 +68,20 @@ main()
 
 def _train(tiles: Path, run: Path, *, kill: tuple[str, int] = ("nowhere", 0), resume: bool = False) -> int:
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    command = [sys.executable, "-c", KILLER, kill[0], str(kill[1]), "train", str(tiles), "--out", str(run), *settings]
+    command = [
+        sys.executable,
+        "-c",
+        KILLER,
+        kill[0],
+        str(kill[1]),
+        "train",
+        str(tiles),
+        "--recipe",
+        "baseline",
+        "--out",
+        str(run),
+        *settings,
+    ]
     done = subprocess.run([*command, *["--resume"] * resume], capture_output=True, text=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode

@@ -33,7 +33,9 @@ def test_on_unseen_stains_and_scales_the_network_beats_colour_by_a_fifth(seed, t
         command = [sys.executable, "-m", "gastropath", *arguments]
         return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
-    gastropath("train", "tiles", "--out", "run", "--set", f"seed={seed}", "--set", f"epochs={EPOCHS}")
+    gastropath(
+        "train", "tiles", "--recipe", "baseline", "--out", "run", "--set", f"seed={seed}", "--set", f"epochs={EPOCHS}"
+    )
     network = json.loads(gastropath("evaluate", "--model", "run", "--data", "shifted", "--json"))["macro_f1"]["value"]
 
     train = read_split(tmp_path / "run" / "split.csv", find_tiles([tmp_path / "tiles"])).part("train")

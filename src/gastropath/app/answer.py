@@ -17,6 +17,7 @@ from gastropath.bundle.card import CardClass
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode, encode_jpeg
 from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 MAX_PIXELS = 20_000_000
 """Uploads with more pixels are refused before they are decoded."""
@@ -50,14 +51,14 @@ def answer(classifier: Classifier, name: str, data: bytes) -> str:
     """
     try:
         pixels = decode(data, max_pixels=MAX_PIXELS)
-        probabilities = classifier.predict(pixels).probabilities[0]
+        predictions = classifier.predict(pixels)
     except CannotReadImage as error:
         return _refusal(name, f"The file {error}.")
     except Exception:
         # Decoders fail in ways nobody foresaw, and the files come from strangers. The log has the details.
         _log.exception("an upload could not be classified")
         return _refusal(name, "The file cannot be read as a picture.")
-    return _result(classifier, name, pixels, probabilities)
+    return _result(classifier, name, pixels, predictions)
 
 
 def percent(share: float) -> str:
@@ -78,7 +79,8 @@ def title(entry: CardClass) -> str:
     return entry.code if entry.name == entry.code else f"{entry.name} ({entry.code})"
 
 
-def _result(classifier: Classifier, name: str, pixels: np.ndarray, probabilities: np.ndarray) -> str:
+def _result(classifier: Classifier, name: str, pixels: np.ndarray, predictions: Predictions) -> str:
+    probabilities, doubt = predictions.probabilities[0], predictions.doubts[0]
     order = np.argsort(-probabilities, kind="stable")
     best = classifier.card.classes[order[0]]
     height, width = pixels.shape[:2]
@@ -90,12 +92,27 @@ def _result(classifier: Classifier, name: str, pixels: np.ndarray, probabilities
     return (
         '<section class="gp-answer">'
         f'<img src="data:image/jpeg;base64,{picture}" alt="The uploaded tile {_plain(name)}">'
-        f'<h2 class="gp-label">{_plain(title(best))}</h2>'
-        f'<p>Confidence <strong class="gp-confidence">{escape(percent(float(probabilities[order[0]])))}</strong></p>'
+        f"{_verdict(best, float(probabilities[order[0]]), doubt)}"
         f'<p class="gp-file"><span class="gp-name">{_plain(name)}</span><br>{size}</p>'
-        f"{_chart(classifier, probabilities, order)}"
+        f"{'' if UNLIKE in doubt else _chart(classifier, probabilities, order)}"
         "</section>"
     )
+
+
+def _verdict(best: CardClass, confidence: float, doubt: str) -> str:
+    """Name the tissue and the confidence, or say why the model does not."""
+    if UNLIKE in doubt:
+        return (
+            '<h2 class="gp-label gp-unsure">Not sure</h2><p>This picture is unlike the tiles the model was trained on, '
+            "so no tissue is named.</p>"
+        )
+    sure = f'<strong class="gp-confidence">{escape(percent(confidence))}</strong>'
+    if LOW_CONFIDENCE in doubt:
+        return (
+            '<h2 class="gp-label gp-unsure">Not sure</h2>'
+            f"<p>Its confidence is too low: {_plain(title(best))} is the best guess, at {sure}.</p>"
+        )
+    return f'<h2 class="gp-label">{_plain(title(best))}</h2><p>Confidence {sure}</p>'
 
 
 def _chart(classifier: Classifier, probabilities: np.ndarray, order: np.ndarray) -> str:

@@ -14,10 +14,15 @@ INTENDED_USE = (
     "it assists and does not replace a pathologist, and clinical validation comes before any use on patients."
 )
 LIMITATIONS = (
-    "Answers with one of its classes whatever the picture shows. Trained on tiles of one source: other scanners, "
-    "stains, magnifications and tissues can lower its accuracy without a sign.",
+    "Other scanners, stains, magnifications and tissues can lower its accuracy without a sign.",
+    "What it calls unlike the training tiles is measured, not understood: noise, text, photographs and blank glass are "
+    "found, tissue of another kind often is not.",
     "Labels of the training tiles are taken as they were published.",
 )
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Source = Literal["validation", "out-of-fold"]
+"""Tiles a model did not learn from: the validation part, or each tile by a model made without its fold."""
 
 
 class _Part(BaseModel):
@@ -44,8 +49,38 @@ class CardInput(_Part):
 class Calibration(_Part):
     """What the logits are divided by before the softmax; 1 where confidence was not calibrated."""
 
-    method: Literal["none"] = "none"
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    method: Literal["none", "temperature"] = "none"
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    fitted_on: Source | None = None
+    n: Annotated[int, Field(ge=0)] = 0
+
+
+class Abstention(_Part):
+    """Below which confidence the model abstains, and what that gave on the ``n`` tiles it was chosen on."""
+
+    threshold: Share
+    target: Literal["accuracy", "coverage"]
+    target_value: Share
+    met: bool
+    coverage: Share
+    selective_accuracy: Share
+    fitted_on: Source
+    n: Annotated[int, Field(ge=1)]
+
+
+class Domain(_Part):
+    """How far a tile may lie from the training tiles; ``domain.npz`` holds the features of those that stand for all.
+
+    The threshold is the distance that ``accepted_share`` of ``n`` tiles of other groups keep below.
+    """
+
+    method: Literal["cosine-knn"] = "cosine-knn"
+    threshold: Annotated[float, Field(ge=0, le=2)]
+    neighbours: Annotated[int, Field(ge=1, le=100)]
+    references: Annotated[int, Field(ge=1)]
+    accepted_share: Share
+    fitted_on: Source
+    n: Annotated[int, Field(ge=1)]
 
 
 class TrainingData(_Part):
@@ -69,10 +104,10 @@ class Card(_Part):
     created: str
     classes: Annotated[tuple[CardClass, ...], Field(min_length=2, max_length=1000)]
     input: CardInput
-    precision: Literal["float32", "float16"]
+    precision: Literal["float32", "float16", "int8"]
     calibration: Calibration = Calibration()
-    abstention: None = None
-    domain: None = None
+    abstention: Abstention | None = None
+    domain: Domain | None = None
     training_data: TrainingData
     metrics: dict[str, Any] | None = None
     files: dict[str, str]

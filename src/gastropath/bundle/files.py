@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from gastropath.outputs import new_folder, replacing, write_text
 
 GRAPH = "model.tflite"
 KERAS_MODEL = "bestmodel.keras"
+DOMAIN = "domain.npz"
 
 _MAX_CARD_BYTES = 4_000_000
 _MAX_FILE_BYTES = 2_000_000_000
@@ -37,12 +39,31 @@ class Bundle:
         return self.folder / GRAPH
 
     @property
+    def domain(self) -> Path:
+        """The features of the training tiles that stand for all; there where the card has a domain."""
+        return self.folder / DOMAIN
+
+    @property
     def keras_model(self) -> Path | None:
         """The Keras model, where the bundle carries one. Verified when asked for, not when the bundle is opened."""
         if KERAS_MODEL not in self.card.files:
             return None
         _verify(self.folder, KERAS_MODEL, self.card.files[KERAS_MODEL])
         return self.folder / KERAS_MODEL
+
+
+def starter() -> Path:
+    """Return the folder of the model that comes with GastroPath.
+
+    Raises
+    ------
+    BadBundle
+        If this installation holds none (a Space's own does not).
+    """
+    folder = Path(str(resources.files("gastropath"))) / "starter"
+    if not (folder / "card.json").is_file():
+        raise BadBundle("this installation of GastroPath has no starter model; name a model with --model")
+    return folder
 
 
 def find_bundle(model: Path) -> Path:
@@ -69,16 +90,17 @@ def open_bundle(model: Path) -> Bundle:
     """
     folder = find_bundle(model)
     card = _read_card(folder / "card.json")
-    if GRAPH not in card.files:
-        raise BadBundle(f"{folder}/card.json: lists no {GRAPH}")
+    for name in (GRAPH, *([DOMAIN] if card.domain else [])):
+        if name not in card.files:
+            raise BadBundle(f"{folder}/card.json: lists no {name}")
     for name, digest in card.files.items():
         if name != KERAS_MODEL:
             _verify(folder, name, digest)
     return Bundle(folder, card)
 
 
-def write_bundle(folder: Path, card: Card, files: Mapping[str, Path]) -> Bundle:
-    """Write a bundle: the files are copied, hashed and listed in the card, and its README is made from the card.
+def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) -> Bundle:
+    """Write a bundle: its files, hashed and listed in the card, and a README made from the card.
 
     Parameters
     ----------
@@ -87,14 +109,17 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path]) -> Bundle:
     card
         Its ``files`` are replaced by what is written.
     files
-        File to copy for each name in the bundle.
+        File to copy, or content to write, for each name in the bundle.
     """
     new_folder(folder)
     with replacing(folder) as partial:
         partial.mkdir()
         hashes = {}
         for name, source in files.items():
-            shutil.copyfile(source, partial / name)
+            if isinstance(source, bytes):
+                (partial / name).write_bytes(source)
+            else:
+                shutil.copyfile(source, partial / name)
             hashes[name] = sha256(partial / name)
         card = card.model_copy(update={"files": hashes})
         _write_card(partial, card)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gastropath.bundle.card import Card
+from gastropath.bundle.card import Calibration, Card, Domain
 from gastropath.page import SYNTHETIC_MODEL
 
 _KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
@@ -55,8 +55,12 @@ def model_card_body(card: Card) -> list[str]:
         "",
         f"`model.tflite` takes `uint8` RGB tiles of {card.input.tile_px} x {card.input.tile_px} px at "
         f"{card.input.mpp:g} µm/px (shape n, height, width, 3) and returns `logits`, `features` and `cam` (one "
-        f"class-activation map a class). Precision {card.precision}; temperature {card.calibration.temperature:g} "
-        f"({'not calibrated' if card.calibration.method == 'none' else card.calibration.method}).",
+        f"class-activation map a class). Precision {card.precision}. Probabilities are the softmax of "
+        f"`logits` / {card.calibration.temperature:.4g}.",
+        "",
+        "## When it abstains",
+        "",
+        *_abstaining(card),
         "",
         "## Training data",
         "",
@@ -75,14 +79,44 @@ def model_card_body(card: Card) -> list[str]:
     return lines
 
 
+def _abstaining(card: Card) -> list[str]:
+    lines = []
+    if card.calibration.method == "none":
+        lines.append("Its confidence is not calibrated.")
+    else:
+        lines.append(f"Confidence is calibrated by temperature scaling {_where(card.calibration)}.")
+    if rule := card.abstention:
+        aim = f"{rule.target} of {rule.target_value:.0%}" + ("" if rule.met else ", which could not be reached")
+        lines.append(
+            f"- *Low confidence*: below {rule.threshold:.3f}, chosen for a selective {aim}. There it answered "
+            f"{rule.coverage:.0%} of the tiles, and {rule.selective_accuracy:.0%} of the answers were right."
+        )
+    if rule := card.domain:
+        lines.append(
+            f"- *Unlike the training tiles*: mean cosine distance to the {rule.neighbours} nearest of "
+            f"{rule.references:,} training tiles (`domain.npz`) above {rule.threshold:.4g}, which "
+            f"{rule.accepted_share:.0%} of tiles of other groups keep below {_where(rule)}."
+        )
+    if not card.abstention and not card.domain:
+        lines.append("It never abstains: it answers with one of its classes whatever the picture shows.")
+    return lines
+
+
+def _where(fitted: Calibration | Domain) -> str:
+    tiles = "validation tiles" if fitted.fitted_on == "validation" else "tiles, each judged by a model made without it"
+    return f"({fitted.n:,} {tiles})"
+
+
 def _figures(card: Card) -> list[str]:
     metrics = card.metrics
     if not metrics:
         return ["Not evaluated yet: this is a draft."]
     groups = f"{metrics['groups']:,} groups" if metrics["groups"] else "groups that are not known"
+    whose = {"test": "Test part", "out-of-fold": "Each tile by a model trained without its fold"}.get(
+        metrics["part"], "All tiles given"
+    )
     lines = [
-        f"{metrics['part'].capitalize()} part, {metrics['n']:,} tiles in {groups}; 95 % intervals over "
-        f"{metrics['resampled']}.",
+        f"{whose}: {metrics['n']:,} tiles in {groups}; 95 % intervals over {metrics['resampled']}.",
         "",
         "| | value | interval |",
         "|---|---|---|",
@@ -90,6 +124,12 @@ def _figures(card: Card) -> list[str]:
     overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
     lines += [f"| {key.replace('_', ' ')} | {_estimate(metrics[key])} |" for key in overall]
     lines += [f"| F1 {_cell(code)} | {_estimate(figures['f1'])} |" for code, figures in metrics["per_class"].items()]
+    if sources := metrics.get("by_source"):
+        lines += ["", "| source | tiles | accuracy | interval | macro-F1 | interval |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| {_cell(name)} | {row['n']:,} | {_estimate(row['accuracy'])} | {_estimate(row['macro_f1'])} |"
+            for name, row in sources.items()
+        ]
     return lines + [f"\n{warning}" for warning in metrics.get("warnings", ())]
 
 

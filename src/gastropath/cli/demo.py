@@ -40,7 +40,7 @@ def demo(
     _step("audit", tiles, "--out", str(out / "audit"))
     settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "seed": seed}
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    _step("train", tiles, "--out", run, *changes)
+    _step("train", tiles, "--recipe", "baseline", "--out", run, *changes)
     _step("evaluate", "--model", run, "--data", str(out / "new-tiles"), "--out", str(out / "new-stains"))
     _step("predict", str(out / "new-tiles" / "TUM"), "--model", run, "--out", str(out / "predictions.csv"))
     _step("space", "--model", run, "--out", str(out / "space"))

@@ -9,19 +9,21 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Classes, Json, Model, Overwrite, Seed, chosen
+from gastropath.cli.options import Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, model_folder
 from gastropath.cli.training import show_metrics
 from gastropath.errors import MissingExtra
 
 
 def evaluate(
-    model: Model,
     data: Annotated[list[Path], typer.Option("--data", help="Tiles, in any form that `train` takes; may be repeated.")],
+    model: Model = None,
     out: Annotated[Path, typer.Option(help="Folder for metrics.json, predictions.csv and report.html.")] = Path(
         "evaluation"
     ),
     split: Annotated[Path | None, typer.Option(help="Judge the test part of this split.")] = None,
     classes: Classes = None,
+    mpp: Mpp = None,
+    views: Views = 1,
     seed: Seed = 0,
     as_json: Json = False,
     overwrite: Overwrite = False,
@@ -40,20 +42,21 @@ def evaluate(
     from gastropath.inference.classifier import Classifier
     from gastropath.outputs import replacing_folder
 
+    model = model_folder(model)
     index = find_tiles(data, chosen(classes))
+    index = index.with_mpp(mpp) if mpp else index
     classifier = Classifier.load(model)
     parts = read_split(split, index) if split else split_of_run(model, index)
     with replacing_folder(out, FILES, overwrite=overwrite) as folder:
         with console.progress() as progress:
-            assessment = assess(classifier, index, parts, seed=seed, progress=progress)
+            assessment = assess(classifier, index, parts, views=views, seed=seed, progress=progress)
         write_evaluation(assessment, classifier.card, folder)
     if as_json:
         console.print_json(assessment.metrics.model_dump())
     else:
         show_metrics(assessment.metrics)
         console.say(f"look at {out / 'report.html'}")
-    answers = assessment.predictions
-    refused = {p: r for p, r in zip(assessment.index.paths, answers.reasons, strict=True) if r}
+    refused = assessment.predictions.refused(assessment.index.paths)
     console.refusals(refused)
     if refused:
         raise typer.Exit(console.EXIT_REFUSED)

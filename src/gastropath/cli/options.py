@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,40 @@ Classes = Annotated[str | None, typer.Option("--classes", metavar="A,B,...", hel
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-Model = Annotated[Path, typer.Option("--model", help="A run folder or a model bundle.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="A run folder or a model bundle; the starter model where none is given.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Where features are kept from run to run; or set GASTROPATH_CACHE."),
+]
+Mpp = Annotated[
+    float | None,
+    typer.Option(min=0.01, max=100, metavar="X", help="Micrometres per pixel of the images; default: not known."),
+]
+Views = Annotated[
+    int, typer.Option(min=1, max=8, help="Average over so many flips and quarter turns; as many times slower.")
+]
+
+
+def cache_folder(given: Path | None) -> Path:
+    """Return the folder for what is kept from run to run: as given, as set, or where this system keeps such files."""
+    if given:
+        return given
+    if set_here := os.environ.get("GASTROPATH_CACHE"):
+        return Path(set_here)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "gastropath"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "gastropath"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gastropath"
+
+
+def model_folder(given: Path | None) -> Path:
+    """Return the folder of the model: as given, or the starter model."""
+    from gastropath.bundle.files import starter
+
+    return given or starter()
 
 
 def chosen(classes: str | None) -> list[str] | None:

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Overwrite
+from gastropath.cli.options import Json, Model, Mpp, Overwrite, Views, model_folder
 
 _SHOWN = 20
 
 
 def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files, and folders of them.")],
-    model: Model,
+    model: Model = None,
     out: Annotated[Path | None, typer.Option(help="Table to write; predictions.csv where --json is not given.")] = None,
+    mpp: Mpp = None,
+    views: Views = 1,
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -33,9 +35,9 @@ def predict(
         out = Path("predictions.csv")
     if out:
         new_file(out, overwrite=overwrite)
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model_folder(model))
     with console.progress() as progress:
-        predictions = classifier.predict_files(files, progress=progress)
+        predictions = classifier.predict_files(files, mpp=mpp, views=views, progress=progress)
     paths = [str(file) for file in files]
     if out:
         write_table(out, Predictions.columns(classifier.classes), predictions.rows(paths))
@@ -50,7 +52,13 @@ def predict(
         )
     else:
         rows = [
-            (label, names.get(label, ""), "" if reason else f"{confidence:.3f}", decision, path)
+            (
+                label if decision == "accepted" else "",
+                {"accepted": names.get(label, ""), "abstained": f"not sure: {reason}"}.get(decision, ""),
+                "" if decision == "refused" else f"{confidence:.3f}",
+                decision,
+                path,
+            )
             for path, label, confidence, decision, reason in zip(
                 paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.reasons,
                 strict=True,
@@ -62,7 +70,13 @@ def predict(
         console.say(f"wrote {out}")
         if classifier.card.training_data.synthetic:
             console.note(f"warning: {SYNTHETIC_MODEL}")
-    refused = {path: reason for path, reason in zip(paths, predictions.reasons, strict=True) if reason}
+    if guessed := int(predictions.stretched.sum()):
+        side = classifier.tile_px
+        console.note(
+            f"warning: {guessed:,} of {len(files):,} images are not {side} x {side} px; each was taken for "
+            f"{side * classifier.card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
+        )
+    refused = predictions.refused(paths)
     console.refusals(refused)
     if refused:
         raise typer.Exit(console.EXIT_REFUSED)

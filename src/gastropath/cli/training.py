@@ -6,26 +6,41 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Classes, Data, Json, chosen
+from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, cache_folder, chosen
 from gastropath.cli.split import told
+
+if TYPE_CHECKING:
+    from gastropath.data.audit.audit import Audit
+    from gastropath.data.split.split import Split
+    from gastropath.training.recipe import Recipe
+
+_RECIPE = "transfer"
 
 
 def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("run"),
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "baseline",
+    recipe: Annotated[
+        str | None, typer.Option(help="Name of a recipe, or a TOML file; transfer where none is given.")
+    ] = None,
     split: Annotated[
         Path | None, typer.Option(help="Table made by `gastropath split`; by default split by block.")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, max=20, metavar="K", help="Also cross-validate with K folds: oof.csv."),
     ] = None,
     classes: Classes = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
     ] = None,
+    mpp: Mpp = None,
+    cache: Cache = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -37,8 +52,8 @@ def train(
     from gastropath.data.split.division import make_split
     from gastropath.data.split.split import check_trainable, read_split
     from gastropath.errors import OutputExists
-    from gastropath.evaluation.assessment import assess
-    from gastropath.evaluation.report import write_evaluation
+    from gastropath.evaluation.assessment import assess, assess_out_of_fold
+    from gastropath.evaluation.report import write_evaluation, write_predictions
     from gastropath.inference.classifier import Classifier
     from gastropath.tables import read_table, write_table
     from gastropath.training import run as runs
@@ -46,32 +61,43 @@ def train(
 
     settings = settings or []
     index = find_tiles(data, chosen(classes))
+    index = index.with_mpp(mpp) if mpp else index
     if resume and runs.has_begun(out):
-        same = recipe == "baseline" and not settings
-        parts, used = runs.continue_run(out, index, None if same else read_recipe(recipe, settings))
+        asked = read_recipe(recipe or _RECIPE, settings) if recipe or settings else None
+        parts, used = runs.continue_run(out, index, asked)
         if runs.is_finished(out):
             console.say(f"{out}: this run is finished; look at {out / 'report.html'}")
             return
     else:
         if not resume and out.is_dir() and any(out.iterdir()):
             raise OutputExists(f"{out}: is there already; go on with it by --resume, or choose another --out")
-        used = read_recipe(recipe, settings)
+        used = read_recipe(recipe or _RECIPE, settings)
         with console.progress() as progress:
             audited = audit_tiles(index, progress=progress)
-        parts = read_split(split, index, audited) if split else make_split(audited, "block", seed=used.seed)
+        if split:
+            parts = read_split(split, index, audited)
+        else:
+            parts = make_split(audited, "block", seed=used.seed, folds=folds)
+        _check_folds(parts, folds)
         check_trainable(parts)
-        for line in told(parts):
+        for line in (*told(parts), *_sizes(audited, used)):
             console.note(line)
         runs.begin_run(out, parts, used, {"command": shlex.join(["gastropath", *sys.argv[1:]])})
         if refused := audited.refused():
             write_table(
                 out / "refused.csv", ("path", "problem"), [{"path": p, "problem": r} for p, r in refused.items()]
             )
+    oof = None
     with console.progress() as progress:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        runs.train(out, parts, used, name=_name(data), created=now, progress=progress)
+        kept = cache_folder(cache)
+        runs.train(out, parts, used, name=_name(data), created=now, cache=kept, progress=progress)
         bundle = open_bundle(out)
         assessment = assess(Classifier.load(out), parts.index, parts, seed=used.seed, progress=progress)
+        if folds:
+            answers = runs.cross_validated(out, parts, used, bundle.card, kept, progress=progress)
+            oof = assess_out_of_fold(bundle.card, answers.index, answers.predictions, seed=used.seed)
+            write_predictions(oof, out / "oof.csv", answers.folds)
     _, rows = read_table(out / "history.csv", ())
     history = [{key: float(value) for key, value in row.items()} for row in rows]
     write_evaluation(assessment, bundle.card, out, history)
@@ -81,6 +107,11 @@ def train(
         console.print_json(assessment.metrics.model_dump())
     else:
         show_metrics(assessment.metrics)
+        if oof:
+            console.say(
+                f"cross-validation over {folds} folds, {oof.metrics.n:,} tiles: accuracy "
+                f"{oof.metrics.accuracy.estimate()}, macro-F1 {oof.metrics.macro_f1.estimate()}"
+            )
         console.say(f"look at {out / 'report.html'}; use the model with --model {out}")
     if (out / "refused.csv").exists():
         _, refused_rows = read_table(out / "refused.csv", ("path", "problem"))
@@ -88,21 +119,70 @@ def train(
         raise typer.Exit(console.EXIT_REFUSED)
 
 
+def _check_folds(split: Split, folds: int | None) -> None:
+    """Check that a split has as many folds as are asked for."""
+    from gastropath.errors import UnknownSetting
+
+    has = len(set(split.folds) - {""})
+    if folds and has != folds:
+        found = f"{has} folds" if has else "no folds"
+        raise UnknownSetting(
+            f"--folds {folds}: the split has {found}; make it with: gastropath split … --folds {folds}"
+        )
+
+
+def _sizes(audited: Audit, recipe: Recipe) -> list[str]:
+    """Warn of tiles whose field of view has to be guessed."""
+    known = audited.index.mpp()
+    side = recipe.tile_px
+    guessed = sum(
+        1
+        for i in audited.readable()
+        if known[i] is None and (audited.records[i].width, audited.records[i].height) != (side, side)
+    )
+    if not guessed:
+        return []
+    return [
+        f"warning: {guessed:,} tiles are not {side} x {side} px and their micrometres per pixel are not known: each is "
+        f"taken for {side * recipe.mpp:g} µm a side. Give --mpp, or a column mpp in the CSV"
+    ]
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("model"),
     precision: Annotated[
-        str, typer.Option(help="float32, or float16: half the size, computed in float32.")
+        str, typer.Option(help="float32; float16: half the size, computed in float32; int8: a quarter, needs --data.")
     ] = "float32",
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="For int8: the tiles the run was trained on; may be repeated.")
+    ] = None,
+    classes: Classes = None,
+    cache: Cache = None,
 ) -> None:
     """Export the model of a run as a bundle."""
     need_tensorflow("export")
+    from gastropath.data.index import find_tiles
     from gastropath.errors import UnknownSetting, did_you_mean
-    from gastropath.training.run import export_run
+    from gastropath.training.run import export_quantised, export_run
 
-    if precision not in ("float32", "float16"):
-        raise UnknownSetting(f"--precision: there is no {precision!r}{did_you_mean(precision, ['float32', 'float16'])}")
-    bundle = export_run(run, out, "float16" if precision == "float16" else "float32")
+    if precision == "int8":
+        if not data:
+            raise UnknownSetting(
+                "--precision int8: the head is fitted anew on what the integer network gives; name its tiles "
+                "with --data"
+            )
+        with console.progress() as progress:
+            index = find_tiles(data, chosen(classes))
+            bundle = export_quantised(run, index, out, cache_folder(cache), progress=progress)
+        console.note(
+            "not evaluated yet: gastropath evaluate --model " + str(out) + " --data DATA --split RUN/split.csv"
+        )
+    elif precision == "float32" or precision == "float16":
+        bundle = export_run(run, out, precision)
+    else:
+        known = ["float32", "float16", "int8"]
+        raise UnknownSetting(f"--precision: there is no {precision!r}{did_you_mean(precision, known)}")
     console.say(f"wrote {out} ({bundle.graph.stat().st_size / 1e6:.1f} MB graph, {precision})")
 
 
@@ -121,6 +201,9 @@ def show_metrics(metrics) -> None:
         ]
     if metrics.shortcut_baseline.macro_f1:
         rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1.estimate()))
+    if metrics.abstention.coverage < 1:
+        answered, right = metrics.abstention.coverage, metrics.abstention.selective_accuracy
+        rows.append(("share it answers; accuracy there", metrics.n, f"{answered:.3f}; {right or 0:.3f}"))
     console.table(["figure", "tiles", "value (95 % interval)"], rows)
     for warning in metrics.warnings:
         console.note(f"warning: {warning}")

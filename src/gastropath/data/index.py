@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from gastropath.data.synthetic.tiles import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
 from gastropath.images import SUFFIXES
@@ -106,6 +108,26 @@ class TileIndex:
         chosen = self.take(i for i, label in enumerate(self.labels) if label in wanted)
         return replace(chosen, left_out={**self.left_out, **others})
 
+    def numbers(self, codes: Sequence[str]) -> np.ndarray:
+        """Return the number of each tile's label in ``codes``: ``int64``, shape (n,)."""
+        number = {code: i for i, code in enumerate(codes)}
+        return np.array([number[label] for label in self.labels], np.int64)
+
+    def mpp(self) -> tuple[float | None, ...]:
+        """Return the micrometres per pixel of each tile, from the column ``mpp``; ``None`` where it says nothing.
+
+        Raises
+        ------
+        CannotReadTable
+            If a cell is no such number.
+        """
+        return tuple(map(_mpp, self.paths, self.extra.get("mpp", ("",) * len(self))))
+
+    def with_mpp(self, mpp: float) -> TileIndex:
+        """Return the index with these micrometres per pixel where a tile has none of its own."""
+        known = self.extra.get("mpp", ("",) * len(self))
+        return replace(self, extra={**self.extra, "mpp": tuple(cell or f"{mpp:g}" for cell in known)})
+
     def sha256(self) -> str:
         """Return a fingerprint of paths, labels, groups and file sizes, in hexadecimal.
 
@@ -164,6 +186,20 @@ def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> 
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key by which ``ADI_2`` comes before ``ADI_10``."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _mpp(path: str, cell: str) -> float | None:
+    if not cell.strip():
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value <= 100:
+        raise CannotReadTable(
+            f"{path}: mpp is {cell!r}; expected micrometres per pixel between 0.01 and 100, or nothing"
+        )
+    return value
 
 
 def _from_table(table: Path) -> TileIndex:

@@ -8,16 +8,21 @@ from typing import Literal
 import numpy as np
 
 from gastropath import measures
+from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
 from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.metrics import (
+    AbstentionFigures,
     Calibration,
     CalibrationFigures,
+    ClassCoverage,
     ClassFigures,
+    DomainFigures,
     Figure,
+    JudgedPart,
     Leakage,
     Metrics,
     ReliabilityPoint,
@@ -25,7 +30,7 @@ from gastropath.evaluation.metrics import (
     SplitInfo,
 )
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 from gastropath.measures import Estimate
 from gastropath.tissue import TISSUE_CLASSES
 
@@ -61,13 +66,13 @@ class Assessment:
     @property
     def true(self) -> np.ndarray:
         """Class number of each tile, ``int64``, shape (n,)."""
-        return class_numbers(self.index, self.predictions.classes)
+        return self.index.numbers(self.predictions.classes)
 
     @property
     def judged(self) -> np.ndarray:
-        """Rows of the judged part that were answered, ``int64``."""
+        """Rows of the judged part that could be read, ``int64``."""
         in_part = np.array([part == self.metrics.part for part in self.parts])
-        return np.flatnonzero(in_part & self.predictions.answered)
+        return np.flatnonzero(in_part & self.predictions.classified)
 
 
 def assess(
@@ -75,6 +80,7 @@ def assess(
     index: TileIndex,
     split: Split | None,
     *,
+    views: int = 1,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Assessment:
@@ -86,32 +92,59 @@ def assess(
         If no tile has a class the model knows, or none of the judged part could be read.
     """
     index, parts, left_out = _judgeable(classifier, index, split)
-    judged_part = "test" if split else "all"
-    predictions = classifier.predict_files(list(index.files()), progress=progress)
-    true = class_numbers(index, classifier.classes)
-    answered = predictions.answered
-    rows = {part: np.flatnonzero(answered & (np.array(parts) == part)) for part in (*PARTS, "all")}
+    predictions = classifier.predict_files(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
+    part = "test" if split else "all"
+    return _judged(classifier.card, index, parts, part, predictions, split, left_out, seed, progress)
+
+
+def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *, seed: int = 0) -> Assessment:
+    """Judge answers that models gave which had not seen the tile, one answer a tile of the index.
+
+    Parameters
+    ----------
+    card
+        Of the model that was trained on all folds: its classes, and whether it abstains.
+    """
+    parts = ("out-of-fold",) * len(index)
+    return _judged(card, index, parts, "out-of-fold", predictions, None, [], seed, silent)
+
+
+def _judged(
+    card: Card,
+    index: TileIndex,
+    parts: tuple[str, ...],
+    judged_part: JudgedPart,
+    predictions: Predictions,
+    split: Split | None,
+    left_out: list[str],
+    seed: int,
+    progress: Progress,
+) -> Assessment:
+    true = index.numbers(card.codes)
+    classified = predictions.classified
+    rows = {part: np.flatnonzero(classified & (np.array(parts) == part)) for part in {*PARTS, judged_part}}
     judged = rows[judged_part]
     if not len(judged):
         raise NoTilesFound(f"{index.root}: none of the tiles to judge could be read")
     units, resampled, unit_warning = _units(index, judged)
     shortcut = _shortcut(index, true, rows, progress) if split else np.full(len(index), -1)
     figures = _figures(true[judged], predictions.probabilities[judged], units, seed)
-    matrix = measures.confusion_matrix(true[judged], predictions.numbers[judged], len(classifier.classes))
+    matrix = measures.confusion_matrix(true[judged], predictions.numbers[judged], len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = Leakage.of(*pairs)
     overall = Figure.of(figures["accuracy"])
-    warnings = [unit_warning, leakage.warning, *_doubts(classifier, index, split, overall), *left_out]
-    refused = int((~answered).sum())
+    warnings = [unit_warning, leakage.warning, *_doubts(card, index, split, overall), *left_out]
+    refused = int((~classified).sum())
     if refused:
         warnings.append(f"{refused:,} files could not be read and are left out; predictions.csv names them")
+    abstention = _abstention(card, true, predictions, judged)
     metrics = Metrics(
         part=judged_part,
         n=len(judged),
         groups=len({index.groups[i] for i in judged} - {""}),
         refused=refused,
-        classes=classifier.classes,
-        synthetic=index.synthetic or classifier.card.training_data.synthetic,
+        classes=card.codes,
+        synthetic=index.synthetic or card.training_data.synthetic,
         split=SplitInfo(
             method=split.method,
             seed=split.seed,
@@ -136,21 +169,19 @@ def assess(
                 auroc=Figure.of(figures[f"auroc {i}"]),
                 support=int(matrix[i].sum()),
             )
-            for i, code in enumerate(classifier.classes)
+            for i, code in enumerate(card.codes)
         },
         confusion_matrix=tuple(tuple(int(n) for n in row) for row in matrix),
-        calibration=_calibration(classifier, true[judged], predictions.probabilities[judged]),
+        calibration=_calibration(card, true[judged], predictions.probabilities[judged]),
+        abstention=abstention,
+        domain=DomainFigures(method=rule.method, threshold=rule.threshold, unlike_training=abstention.unlike_training)
+        if (rule := card.domain)
+        else None,
         shortcut_baseline=ShortcutBaseline(macro_f1=_shortcut_f1(true, shortcut, judged, units, seed)),
         leakage=leakage,
         warnings=tuple(warning for warning in warnings if warning),
     )
     return Assessment(index, parts, predictions, shortcut, metrics)
-
-
-def class_numbers(index: TileIndex, classes: tuple[str, ...]) -> np.ndarray:
-    """Return the model's class number of each tile's label: ``int64``, shape (n,)."""
-    numbers = {code: i for i, code in enumerate(classes)}
-    return np.array([numbers[label] for label in index.labels], np.int64)
 
 
 def _judgeable(
@@ -214,15 +245,47 @@ def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed
     return Figure.of(Estimate(float(right.mean()), float(low), float(high)))
 
 
-def _calibration(classifier: Classifier, true: np.ndarray, probabilities: np.ndarray) -> Calibration:
+def _calibration(card: Card, true: np.ndarray, probabilities: np.ndarray) -> Calibration:
+    """Compare confidence with accuracy after temperature scaling, and before it, which the answers can be turned to."""
+    temperature = card.calibration.temperature
+    given = _reliability(true, probabilities)
+    if card.calibration.method == "none":
+        return Calibration(before=given, temperature=temperature)
+    before = measures.softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) * temperature)
+    return Calibration(before=_reliability(true, before), after=given, temperature=temperature)
+
+
+def _reliability(true: np.ndarray, probabilities: np.ndarray) -> CalibrationFigures:
     bins = measures.reliability(true, probabilities)
-    figures = CalibrationFigures(
+    return CalibrationFigures(
         ece=measures.calibration_error(bins),
         nll=measures.negative_log_likelihood(true, probabilities),
         brier=measures.brier_score(true, probabilities),
         bins=tuple(ReliabilityPoint(**vars(part)) for part in bins),
     )
-    return Calibration(before=figures, temperature=classifier.card.calibration.temperature)
+
+
+def _abstention(card: Card, true: np.ndarray, predictions: Predictions, judged: np.ndarray) -> AbstentionFigures:
+    doubts = np.array([predictions.doubts[i] for i in judged])
+    low = np.array([LOW_CONFIDENCE in doubt for doubt in doubts], bool)
+    unlike = np.array([UNLIKE in doubt for doubt in doubts], bool)
+    accepted, right = doubts == "", predictions.numbers[judged] == true[judged]
+
+    def covered(rows: np.ndarray) -> ClassCoverage:
+        answers = rows & accepted
+        share = (lambda chosen: float(chosen[rows].mean())) if rows.any() else (lambda _: None)
+        return ClassCoverage(
+            n=int(rows.sum()),
+            coverage=share(accepted),
+            selective_accuracy=float(right[answers].mean()) if answers.any() else None,
+            low_confidence=share(low),
+            unlike_training=share(unlike),
+        )
+
+    overall = covered(np.ones(len(judged), bool)).model_dump(exclude={"n"})
+    per_class = {code: covered(true[judged] == number) for number, code in enumerate(card.codes)}
+    threshold = card.abstention.threshold if card.abstention else None
+    return AbstentionFigures(threshold=threshold, per_class=per_class, **overall)
 
 
 def _shortcut(index: TileIndex, true: np.ndarray, rows: dict[str, np.ndarray], progress: Progress) -> np.ndarray:
@@ -255,7 +318,7 @@ def _shortcut_f1(
     return Figure.of(Estimate(macro_f1(np.arange(len(judged))), float(low), float(high)))
 
 
-def _doubts(classifier: Classifier, index: TileIndex, split: Split | None, accuracy: Figure) -> list[str]:
+def _doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Figure) -> list[str]:
     """Say in words what makes a result less than it looks."""
     doubts = []
     if split and split.method == "random":
@@ -271,7 +334,7 @@ def _doubts(classifier: Classifier, index: TileIndex, split: Split | None, accur
         )
     ours = {tissue.code for tissue in TISSUE_CLASSES}
     high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY
-    if high and not index.synthetic and set(classifier.classes) == ours:
+    if high and not index.synthetic and set(card.codes) == ours:
         doubts.append(
             f"Accuracy is above {_CREDIBLE_ACCURACY:.2f}; the best credible published results on HMU-GC-HE-30K are "
             "near 0.76. Suspect tiles of the test part in the training part before believing it."

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from gastropath.evaluation.metrics import Metrics, ReliabilityPoint
+from gastropath.evaluation.metrics import Calibration, Metrics, ReliabilityPoint
 from gastropath.outputs import write_bytes
 from gastropath.tissue import tissue_class
 
@@ -39,9 +39,9 @@ class Chart:
 def charts(metrics: Metrics, history: Sequence[Mapping[str, float]] = ()) -> list[Chart]:
     """Draw everything the report shows."""
     drawn = [_confusion(metrics, normalised=False), _confusion(metrics, normalised=True), _per_class(metrics)]
-    drawn.append(_reliability(metrics.calibration.before.bins, metrics.part))
+    drawn.append(_reliability(metrics.calibration, metrics.part))
     if history:
-        drawn.append(_curves(history))
+        drawn.append(_curves(history) if "epoch" in history[0] else _strengths(history))
     return drawn
 
 
@@ -111,17 +111,41 @@ def _per_class(metrics: Metrics) -> Chart:
     return _draw("per_class", caption, "Precision, recall and F1 of each class with intervals", (7, height), draw)
 
 
-def _reliability(bins: Sequence[ReliabilityPoint], part: str) -> Chart:
+def _reliability(calibration: Calibration, part: str) -> Chart:
+    bins = (calibration.after or calibration.before).bins
+
+    def line(axes: Axes, points: Sequence[ReliabilityPoint], color: str, label: str) -> None:
+        axes.plot([b.confidence for b in points], [b.accuracy for b in points], "o-", color=color, label=label)
+
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
         axes.plot([0, 1], [0, 1], color="#8a93a3", linestyle="--", linewidth=1, label="perfect")
-        axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o-", color="#0072b2", label="this model")
+        if calibration.after:
+            line(axes, calibration.before.bins, "#c3a27a", "before calibration")
+        line(axes, bins, "#0072b2", "this model")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal")
         axes.legend(frameon=False, loc="upper left")
 
     n = sum(b.n for b in bins)
     caption = f"Reliability, {part} part, n = {n:,} in {len(bins)} bins of equal size. Below the line: too sure."
     return _draw("reliability", caption, "Accuracy against confidence", (4.2, 4.2), draw)
+
+
+def _strengths(history: Sequence[Mapping[str, float]]) -> Chart:
+    strengths = [row["strength"] for row in history]
+
+    def draw(canvas: Canvas) -> None:
+        for axes, key, title in zip(
+            canvas.subplots(1, 2), ("nll", "macro_f1"), ("negative log-likelihood", "macro-F1"), strict=True
+        ):
+            axes.plot(strengths, [row[key] for row in history], "o-", markersize=4, color="#d55e00")
+            axes.set(xscale="log", xlabel="strength (inverse penalty)", title=title)
+            axes.axvline(
+                min(history, key=lambda row: row["nll"])["strength"], color="#8a93a3", linestyle="--", linewidth=1
+            )
+
+    caption = "Grouped cross-validation inside the training part; the strength of the dashed line was chosen."
+    return _draw("history", caption, "Cross-validated figures for each strength of the head", (8, 3.4), draw)
 
 
 def _curves(history: Sequence[Mapping[str, float]]) -> Chart:

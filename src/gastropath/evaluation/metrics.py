@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gastropath.measures import Estimate
 
 Share = Annotated[float, Field(ge=0, le=1)]
+JudgedPart = Literal["test", "all", "out-of-fold"]
+"""Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
 
 
 class _Part(BaseModel):
@@ -68,6 +70,35 @@ class Calibration(_Part):
     temperature: float = 1.0
 
 
+class ClassCoverage(_Part):
+    """What the model answered of one class: shares of its ``n`` tiles, and of the answers those that are right."""
+
+    n: int
+    coverage: Share | None
+    selective_accuracy: Share | None
+    low_confidence: Share | None
+    unlike_training: Share | None
+
+
+class AbstentionFigures(_Part):
+    """What the model answers, at the thresholds its bundle carries."""
+
+    threshold: Share | None
+    coverage: Share
+    selective_accuracy: Share | None
+    low_confidence: Share
+    unlike_training: Share
+    per_class: dict[str, ClassCoverage]
+
+
+class DomainFigures(_Part):
+    """From which distance to the training tiles on a tile is unlike them, and the share of the judged tiles that is."""
+
+    method: str
+    threshold: float
+    unlike_training: Share
+
+
 class ShortcutBaseline(_Part):
     """What a colour histogram alone reaches on the same split; ``None`` where there is no training part."""
 
@@ -113,7 +144,7 @@ class SplitInfo(_Part):
 class Metrics(_Part):
     """Everything ``metrics.json`` holds. Rows of the confusion matrix are true classes, columns predicted ones."""
 
-    part: Literal["test", "all"]
+    part: JudgedPart
     n: int
     groups: int
     refused: int
@@ -131,6 +162,8 @@ class Metrics(_Part):
     per_class: dict[str, ClassFigures]
     confusion_matrix: tuple[tuple[int, ...], ...]
     calibration: Calibration
+    abstention: AbstentionFigures
+    domain: DomainFigures | None
     shortcut_baseline: ShortcutBaseline
     leakage: Leakage
     warnings: tuple[str, ...]

@@ -33,7 +33,7 @@ def write_evaluation(
     """Write ``predictions.csv``, ``figures/``, ``misclassified/``, ``report.html`` and, last, ``metrics.json``."""
     errors = misclassified(assessment)
     drawn = charts(assessment.metrics, history)
-    _write_predictions(assessment, out / "predictions.csv")
+    write_predictions(assessment, out / "predictions.csv")
     for chart in drawn:
         chart.write(out / "figures")
     copy_misclassified(errors, out / "misclassified")
@@ -53,6 +53,7 @@ def report(assessment: Assessment, card: Card, drawn: Sequence[Chart], errors: S
         Section("Most confused classes", _pairs(assessment)),
         Section("Misclassified tiles", _gallery(errors, metrics)),
         Section("Confidence", [_confidence(metrics), pictures["reliability"]]),
+        Section("When it says \u201cI don't know\u201d", _abstaining(metrics)),
     ]
     if "history" in pictures:
         sections.append(Section("Training", [pictures["history"]]))
@@ -148,14 +149,41 @@ def _gallery(errors: Sequence[Misclassified], metrics: Metrics) -> list[Part]:
 
 
 def _confidence(metrics: Metrics) -> Table:
-    figures = metrics.calibration.before
+    before, after = metrics.calibration.before, metrics.calibration.after
+    both = [before, after] if after else [before]
     rows = [
-        ("expected calibration error", f"{figures.ece:.3f}"),
-        ("negative log-likelihood", f"{figures.nll:.3f}"),
-        ("Brier score", f"{figures.brier:.3f}"),
-        ("temperature", f"{metrics.calibration.temperature:g} (1: not calibrated)"),
+        ("expected calibration error", *(f"{figures.ece:.3f}" for figures in both)),
+        ("negative log-likelihood", *(f"{figures.nll:.3f}" for figures in both)),
+        ("Brier score", *(f"{figures.brier:.3f}" for figures in both)),
     ]
-    return Table(("figure", "value"), rows, f"{metrics.part.capitalize()} part, n = {metrics.n:,}")
+    columns = ("figure", "before calibration", "as shipped") if after else ("figure", "not calibrated")
+    note = f"{metrics.part.capitalize()} part, n = {metrics.n:,}"
+    return Table(columns, rows, f"{note}; temperature {metrics.calibration.temperature:.3g}" if after else note)
+
+
+def _abstaining(metrics: Metrics) -> list[Part]:
+    figures = metrics.abstention
+    if figures.threshold is None and metrics.domain is None:
+        return [Text("This model never abstains.")]
+    right = "" if figures.selective_accuracy is None else f"; {figures.selective_accuracy:.1%} of these are right"
+    sentence = (
+        f"The model answers {figures.coverage:.1%} of the {metrics.n:,} tiles{right}. On {figures.low_confidence:.1%} "
+        f"its confidence is too low; {figures.unlike_training:.1%} are unlike the training tiles (a tile may be both)."
+    )
+    rows = [
+        (
+            code,
+            f"{row.n:,}",
+            *map(_share, (row.coverage, row.selective_accuracy, row.low_confidence, row.unlike_training)),
+        )
+        for code, row in figures.per_class.items()
+    ]
+    columns = ("class", "tiles", "answered", "right of these", "low confidence", "unlike the training tiles")
+    return [Text(sentence), Table(columns, rows, f"{metrics.part.capitalize()} part, n = {metrics.n:,}")]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def _provenance(assessment: Assessment, card: Card) -> Table:
@@ -204,13 +232,15 @@ def _leaks(leakage: Leakage) -> str:
     return f"pairs: {identical:,} identical, {other}"
 
 
-def _write_predictions(assessment: Assessment, path: Path) -> None:
+def write_predictions(assessment: Assessment, path: Path, folds: Sequence[str] = ()) -> None:
+    """Write an answer a tile, with its true label, and its part or (where they are given) its fold."""
     index, predictions = assessment.index, assessment.predictions
+    name, cells = ("fold", folds) if folds else ("part", assessment.parts)
     rows = (
-        {**row, "true_label": label, "part": part}
-        for row, label, part in zip(predictions.rows(index.paths), index.labels, assessment.parts, strict=True)
+        {**row, "true_label": label, name: cell}
+        for row, label, cell in zip(predictions.rows(index.paths), index.labels, cells, strict=True)
     )
-    write_table(path, [*Predictions.columns(predictions.classes, "true_label"), "part"], rows)
+    write_table(path, [*Predictions.columns(predictions.classes, "true_label"), name], rows)
 
 
 def _text(figure: Figure | None) -> str:

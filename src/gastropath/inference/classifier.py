@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -11,16 +12,27 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from gastropath.bundle.card import Card
-from gastropath.bundle.files import open_bundle
+from gastropath.bundle.files import open_bundle, starter
 from gastropath.cluster import Progress, cores, each, silent
 from gastropath.errors import BadBundle, CannotReadImage
-from gastropath.images import MAX_PIXELS, load_tile, resize
-from gastropath.inference.predictions import Predictions, joined
+from gastropath.images import MAX_PIXELS, decode, fit
+from gastropath.inference.domain import DomainCheck
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
+from gastropath.inference.views import VIEWS, dihedral
 from gastropath.measures import softmax
 from gastropath.nativelog import without_native_log
 
 BATCH = 8
 """Tiles in one call of the graph. Answers do not depend on it; memory does."""
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A picture of the model's size, or why there is none; whether its field of view was guessed."""
+
+    pixels: np.ndarray | None
+    refusal: str = ""
+    stretched: bool = False
 
 
 class Classifier:
@@ -32,15 +44,24 @@ class Classifier:
     >>> model.predict(tiles).labels           # doctest: +SKIP
     """
 
-    def __init__(self, card: Card, graph: bytes, *, threads: int | None = None) -> None:
+    def __init__(
+        self, card: Card, graph: bytes, *, domain: DomainCheck | None = None, threads: int | None = None
+    ) -> None:
         """Build the interpreter from a card and the bytes of the graph it describes.
+
+        Parameters
+        ----------
+        card, graph, domain
+            Content of a bundle; without ``domain`` no tile is called unlike the training tiles.
+        threads
+            Threads of the interpreter; by default all cores.
 
         Raises
         ------
         BadBundle
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
-        self.card = card
+        self.card, self.domain = card, domain
         self._lock = threading.Lock()
         try:
             with without_native_log():
@@ -56,15 +77,20 @@ class Classifier:
                 f"{card.name}: the graph answers with shape {answer['logits'].shape}, "
                 f"but the card lists {len(card.classes)} classes"
             )
+        if domain and answer["features"].shape[1] != domain.references.shape[1]:
+            raise BadBundle(
+                f"{card.name}: the graph has {answer['features'].shape[1]} features, "
+                f"but the reference features have {domain.references.shape[1]}"
+            )
 
     @classmethod
-    def load(cls, model: str | Path, *, threads: int | None = None) -> Classifier:
+    def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Classifier:
         """Open and verify a bundle, or the one in a run folder.
 
         Parameters
         ----------
         model
-            Folder with a ``card.json``, or a run folder.
+            Folder with a ``card.json``, or a run folder; by default the starter model.
         threads
             Threads of the interpreter; by default all cores.
 
@@ -73,8 +99,14 @@ class Classifier:
         BadBundle
             See :func:`gastropath.bundle.files.open_bundle`.
         """
-        bundle = open_bundle(Path(model))
-        return cls(bundle.card, bundle.graph.read_bytes(), threads=threads)
+        bundle = open_bundle(starter() if model is None else Path(model))
+        rule = bundle.card.domain
+        domain = (
+            DomainCheck.from_bytes(bundle.domain.read_bytes(), rule.neighbours, rule.threshold, str(bundle.domain))
+            if rule
+            else None
+        )
+        return cls(bundle.card, bundle.graph.read_bytes(), domain=domain, threads=threads)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -106,7 +138,9 @@ class Classifier:
             parts = [self._run(image=tiles[i : i + BATCH]) for i in range(0, len(tiles), BATCH)]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def predict(self, images: np.ndarray | Sequence[np.ndarray]) -> Predictions:
+    def predict(
+        self, images: np.ndarray | Sequence[np.ndarray], *, mpp: float | None = None, views: int = 1
+    ) -> Predictions:
         """Classify pictures in memory.
 
         Parameters
@@ -114,11 +148,17 @@ class Classifier:
         images
             One picture of shape (h, w, 3), a stack of shape (n, h, w, 3), or a sequence of pictures of any sizes;
             ``uint8`` RGB.
+        mpp
+            Micrometres per pixel of the pictures. Where it is not known, each is taken for one field of view of the
+            model, whatever its size.
+        views
+            Flips and quarter turns of each picture over which the answer is averaged, 1 to 8; takes as many times as
+            long.
 
         Raises
         ------
         ValueError
-            If an array has another dtype or shape.
+            If an array has another dtype or shape, or ``views`` is out of range.
         """
         if isinstance(images, np.ndarray) and images.ndim == 3:
             images = images[None]
@@ -128,41 +168,97 @@ class Classifier:
                     f"expected uint8 RGB pictures of shape (h, w, 3), found {image.dtype} {image.shape}; "
                     "scale values to 0-255 and convert to uint8"
                 )
-        chunks = _chunks(iter(images), BATCH)
-        return joined(
-            [self._answer([resize(image, self.tile_px) for image in chunk]) for chunk in chunks], self.classes
-        )
+        zoom = self._zoom(mpp)
+        chunks = _chunks((self._fitted(image, zoom) for image in images), BATCH)
+        return joined([self._answer(chunk, views) for chunk in chunks], self.classes)
 
     def predict_files(
-        self, sources: Sequence[Path | bytes], *, max_pixels: int = MAX_PIXELS, progress: Progress = silent
+        self,
+        sources: Sequence[Path | bytes],
+        *,
+        mpp: float | Sequence[float | None] | None = None,
+        views: int = 1,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress = silent,
     ) -> Predictions:
         """Classify image files (or their bytes). One that cannot be read is refused; the others are answered.
 
         Decoding runs ahead of the graph on other threads, and only a few batches are in memory at a time.
-        """
 
-        def load(source: Path | bytes) -> np.ndarray | str:
+        Parameters
+        ----------
+        sources
+            Files, or their content.
+        mpp
+            Micrometres per pixel of all files, or of each; see :meth:`predict`.
+        views
+            See :meth:`predict`.
+        max_pixels
+            Images with more pixels are refused.
+        """
+        every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
+
+        def load(item: tuple[Path | bytes, float | None]) -> _Tile:
             try:
-                return load_tile(source, self.tile_px, max_pixels=max_pixels)
+                return self._fitted(decode(item[0], max_pixels=max_pixels), self._zoom(item[1]))
             except CannotReadImage as error:
-                return str(error)
+                return _Tile(None, str(error))
 
         done: list[Predictions] = []
         count = 0
-        for chunk in _chunks(each(load, sources), BATCH):
-            done.append(self._answer(chunk))
+        for chunk in _chunks(each(load, zip(sources, every, strict=True)), BATCH):
+            done.append(self._answer(chunk, views))
             count += len(chunk)
             progress("classifying", count, len(sources))
         return joined(done, self.classes)
 
-    def _answer(self, tiles: Sequence[np.ndarray | str]) -> Predictions:
-        """Classify decoded tiles; a string stands for an image that could not be decoded, and is the reason."""
+    def _zoom(self, mpp: float | None) -> float | None:
+        if mpp is None:
+            return None
+        if not 0.01 <= mpp <= 100:
+            raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
+        return mpp / self.card.input.mpp
+
+    def _fitted(self, pixels: np.ndarray, zoom: float | None) -> _Tile:
+        guessed = zoom is None and pixels.shape[:2] != (self.tile_px, self.tile_px)
+        return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed)
+
+    def _answer(self, tiles: Sequence[_Tile], views: int) -> Predictions:
+        """Classify tiles; one without pixels is refused."""
+        if not 1 <= views <= VIEWS:
+            raise ValueError(f"views is {views}; expected 1 to {VIEWS}")
         probabilities = np.full((len(tiles), len(self.classes)), np.nan, np.float32)
-        good = [i for i, tile in enumerate(tiles) if not isinstance(tile, str)]
+        doubts = [""] * len(tiles)
+        good = [i for i, tile in enumerate(tiles) if tile.pixels is not None]
         if good:
-            logits = self.outputs(np.stack([tiles[i] for i in good]))["logits"]  # pyright: ignore[reportArgumentType]
+            stack = np.stack([tiles[i].pixels for i in good])  # pyright: ignore[reportCallIssue, reportArgumentType]
+            answers = [self.outputs(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
+            logits = np.mean([answer["logits"] for answer in answers], axis=0)
             probabilities[good] = softmax(logits / self.card.calibration.temperature)
-        return Predictions(self.classes, probabilities, tuple(t if isinstance(t, str) else "" for t in tiles))
+            for i, doubt in zip(good, self._doubts(probabilities[good], answers), strict=True):
+                doubts[i] = doubt
+        return Predictions(
+            self.classes,
+            probabilities,
+            tuple(tile.refusal for tile in tiles),
+            tuple(doubts),
+            np.array([tile.stretched for tile in tiles], bool),
+        )
+
+    def _doubts(self, probabilities: np.ndarray, answers: Sequence[Mapping[str, np.ndarray]]) -> list[str]:
+        """Say why the model abstains on each tile; empty where it does not."""
+        low = np.zeros(len(probabilities), bool)
+        unlike = low
+        if rule := self.card.abstention:
+            low = probabilities.max(axis=1) < rule.threshold
+        if self.domain:
+            away = np.mean([self.domain.distances(answer["features"]) for answer in answers], axis=0)
+            unlike = away > self.domain.threshold
+        both = zip(unlike, low, strict=True)
+        return [
+            "; ".join(word for word, holds in zip((UNLIKE, LOW_CONFIDENCE), pair, strict=True) if holds)
+            for pair in both
+        ]
 
 
 def _chunks(items: Iterator, size: int) -> Iterator[list]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from gastropath.bundle.card import Card
 from gastropath.bundle.files import KERAS_MODEL, open_bundle, sha256, write_bundle
 from gastropath.bundle.readme import model_card_body
-from gastropath.errors import BadBundle, CannotWrite
+from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing_folder
 from gastropath.space.wheel import write_wheel
 
@@ -27,7 +27,7 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
     Parameters
     ----------
     model
-        A run folder or bundle with ``bestmodel.keras``.
+        A run folder or bundle; its ``bestmodel.keras``, where it has one, is published beside it.
     out
         Folder to write; appears when complete.
     title
@@ -36,17 +36,12 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
     Raises
     ------
     BadBundle
-        If the bundle is damaged or carries no ``bestmodel.keras``.
+        If the bundle is damaged.
     CannotWrite
         If the model lies inside ``out``.
     """
     bundle = open_bundle(model)
     keras_model = bundle.keras_model
-    if keras_model is None:
-        raise BadBundle(
-            f"{bundle.folder}: has no {KERAS_MODEL}, which a Space publishes beside the bundle; "
-            "give the run folder that the model came from"
-        )
     if bundle.folder.resolve().is_relative_to(out.resolve()):
         raise CannotWrite(f"{out}: holds the model itself, which would be replaced; choose another --out")
     templates = resources.files("gastropath") / "space"
@@ -57,7 +52,8 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
         (partial / ".streamlit" / "config.toml").write_bytes((templates / "config.toml").read_bytes())
         served = {name: bundle.folder / name for name in bundle.card.files if name != KERAS_MODEL}
         write_bundle(partial / "model", bundle.card, served)
-        shutil.copyfile(keras_model, partial / KERAS_MODEL)
+        if keras_model:
+            shutil.copyfile(keras_model, partial / KERAS_MODEL)
         wheel = write_wheel(partial)
         locked = (templates / "requirements.lock").read_text("utf-8")
         large = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _LARGE_FILES)
@@ -65,12 +61,12 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
             "requirements.txt": f"{locked}./{wheel.name} \\\n    --hash=sha256:{sha256(wheel)}\n",
             ".dockerignore": f"{KERAS_MODEL}\n.git\n.gitattributes\nREADME.md\n",
             ".gitattributes": large,
-            "README.md": _readme(bundle.card, title),
+            "README.md": _readme(bundle.card, title, with_keras=keras_model is not None),
         }.items():
             (partial / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _readme(card: Card, title: str) -> str:
+def _readme(card: Card, title: str, *, with_keras: bool) -> str:
     """Write the Space's README: the header the Hub reads (a JSON string is a YAML string), then the model card."""
     synthetic = " (model of synthetic tiles)" if card.training_data.synthetic else ""
     header = [
@@ -90,6 +86,7 @@ def _readme(card: Card, title: str) -> str:
     ]
     about = (
         "This Space shows the page of GastroPath for the model in `model/`. The image is built from this folder alone. "
-        f"`{KERAS_MODEL}` is the same model for Keras; it is not part of the image. Uploads stay in memory."
+        + (f"`{KERAS_MODEL}` is the same model for Keras; it is not part of the image. " if with_keras else "")
+        + "Uploads stay in memory."
     )
     return "\n".join([*header, *model_card_body(card), "", "## About this Space", "", about, ""])

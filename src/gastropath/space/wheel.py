@@ -17,8 +17,8 @@ _STAMP = (2020, 1, 1, 0, 0, 0)
 
 _UNIX = 3
 
-_ONLY_TO_TRAIN = {"backbones"}
-"""Folders of the package that using a model never needs: megabytes of weights."""
+_LEFT_OUT = {"backbones", "starter"}
+"""Folders that a Space never needs: weights to train with, and a model other than its own."""
 
 
 def write_wheel(folder: Path) -> Path:
@@ -49,7 +49,7 @@ def write_wheel(folder: Path) -> Path:
 
 def _collect(folder: Traversable, name: str, files: dict[str, bytes]) -> None:
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.name in {"__pycache__", *_ONLY_TO_TRAIN} or entry.name.startswith("."):
+        if entry.name in {"__pycache__", *_LEFT_OUT} or entry.name.startswith("."):
             continue
         path = f"{name}/{entry.name}"
         if entry.is_dir():

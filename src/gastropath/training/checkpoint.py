@@ -101,10 +101,10 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
 class BestModel(keras.callbacks.ModelCheckpoint):
     """Model checkpoint that appears under its final name only when complete, and carries no optimizer state."""
 
-    def __init__(self, history: tuple[Row, ...], monitor: str, path: Path, folder: Path) -> None:
+    def __init__(self, history: tuple[Row, ...], monitor: str, path: Path) -> None:
         best = min if _mode(monitor) == "min" else max
         so_far = best((row[monitor] for row in history), default=None)
-        self.path, self.partial = path, folder / "best.keras"
+        self.path, self.partial = path, path.with_name(f"next-{path.name}")
         super().__init__(
             str(self.partial),
             monitor=monitor,

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.training.checkpoint import (
     BestModel,
     Reporter,
     ResumableEarlyStopping,
-    Row,
     StateKeeper,
     TrainingState,
     mark_finished,
     restore,
 )
 from gastropath.training.cnn import specified_cnn
-from gastropath.training.pipeline import batches, decode_tiles, epochs_of_batches, steps
-from gastropath.training.recipe import Recipe
+from gastropath.training.head import class_weights
+from gastropath.training.pipeline import PixelStore, batches, decode_tiles, epochs_of_batches, steps
+from gastropath.training.recipe import CnnRecipe
+from gastropath.training.trained import Trained
 
+STATE = "state.npz"
 WORK_FOLDER = ".training"
 """Sub-folder of a run that holds what only an unfinished run needs."""
 
 
-def fit(split: Split, recipe: Recipe, run: Path, *, progress: Progress = silent) -> Sequence[Row]:
-    """Train a model, or go on where an interrupted call stopped.
+def train_cnn(split: Split, recipe: CnnRecipe, draft: Card, run: Path, *, progress: Progress = silent) -> Trained:
+    """Train the specified network, or go on where an interrupted call stopped.
 
     The same split, recipe and machine give the same weights, bit for bit, interrupted or not: initial weights,
     shuffling and dropout follow from the seed, TensorFlow's operations are made deterministic, and everything that
@@ -42,32 +44,46 @@ def fit(split: Split, recipe: Recipe, run: Path, *, progress: Progress = silent)
         Trains on its ``train`` part and watches its ``val`` part.
     recipe
         The settings.
+    draft
+        Card with its classes and input.
     run
-        Run folder; receives ``bestmodel.keras`` and ``history.csv``.
-
-    Returns
-    -------
-    sequence of mappings
-        The rows of ``history.csv``.
+        Run folder; receives ``history.csv``, and while training goes on the best model so far.
     """
     work = run / WORK_FOLDER
-    state_file = work / "state.npz"
+    state_file = work / STATE
     state = TrainingState.read(state_file) if state_file.exists() else None
-    if state and state.finished:
-        return state.history
-
     codes = split.index.classes
     train, val = (
-        decode_tiles(split.part(part), codes, recipe.tile_px, work, progress=progress) for part in ("train", "val")
+        decode_tiles(split.part(part), codes, recipe.tile_px, recipe.mpp, work, progress=progress)
+        for part in ("train", "val")
     )
+    best = work / "best.keras"
+    if not (state and state.finished):
+        _fit(train, val, recipe, state, run, best, progress)
+        mark_finished(state_file)
+    model = keras.models.load_model(best, compile=False)
+    assert isinstance(model, keras.Model), f"{best} is no Keras model"
+    return Trained.judged(model, draft, train, val, recipe.seed, progress=progress)
+
+
+def _fit(
+    train: PixelStore,
+    val: PixelStore,
+    recipe: CnnRecipe,
+    state: TrainingState | None,
+    run: Path,
+    best: Path,
+    progress: Progress,
+) -> None:
+    """Run the epochs that are left; ``best`` becomes the model of the best one."""
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    model = compiled(specified_cnn(len(codes), recipe.tile_px), recipe.learning_rate)
+    model = compiled(specified_cnn(train.n_classes, recipe.tile_px), recipe.learning_rate)
     if state:
         restore(model, state)
     history = state.history if state else ()
     per_epoch = steps(train, recipe.batch_size)
-    keeper = StateKeeper(history, state_file, run / "history.csv")
+    keeper = StateKeeper(history, best.with_name(STATE), run / "history.csv")
     stopping = ResumableEarlyStopping(history, recipe.monitor, recipe.patience)
     stopped_before = bool(history) and _stopped(stopping, model)
     if len(history) < recipe.epochs and not stopped_before:
@@ -78,16 +94,15 @@ def fit(split: Split, recipe: Recipe, run: Path, *, progress: Progress = silent)
             epochs=recipe.epochs,
             steps_per_epoch=per_epoch,
             callbacks=[
-                BestModel(history, recipe.monitor, run / "bestmodel.keras", work),
+                BestModel(history, recipe.monitor, best),
                 keeper,
                 stopping,
                 Reporter(progress, recipe.epochs, per_epoch),
             ],
+            class_weight=dict(enumerate(class_weights(train.classes, train.n_classes, recipe.class_weights))),
             shuffle=False,  # the pipeline shuffles, by (seed, epoch)
             verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
         )
-    mark_finished(state_file)
-    return keeper.history
 
 
 def compiled(model: keras.Sequential, learning_rate: float) -> keras.Sequential:

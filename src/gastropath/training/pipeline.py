@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,35 @@ class PixelStore:
         return len(self.classes)
 
 
+@dataclass(frozen=True)
+class TileSource:
+    """A tile's file, and its micrometres per pixel over the model's; ``None`` where they are not known."""
+
+    file: Path
+    zoom: float | None
+
+    def load(self, tile_px: int) -> np.ndarray:
+        """Decode the tile and bring it to the model's size: ``uint8``, shape (tile_px, tile_px, 3).
+
+        Raises
+        ------
+        CannotReadImage
+            If it cannot be read; the message names it.
+        """
+        try:
+            return load_tile(self.file, tile_px, zoom=self.zoom)
+        except CannotReadImage as error:
+            raise CannotReadImage(f"{self.file}: {error}") from None
+
+
+def sources(index: TileIndex, mpp: float) -> list[TileSource]:
+    """List the tiles of an index for a model that is meant for ``mpp`` micrometres per pixel."""
+    zooms = (own / mpp if own else None for own in index.mpp())
+    return [TileSource(file, zoom) for file, zoom in zip(index.files(), zooms, strict=True)]
+
+
 def decode_tiles(
-    index: TileIndex, codes: tuple[str, ...], tile_px: int, folder: Path, *, progress: Progress = silent
+    index: TileIndex, codes: tuple[str, ...], tile_px: int, mpp: float, folder: Path, *, progress: Progress = silent
 ) -> PixelStore:
     """Decode and resize every tile once, on all cores, into one file that the epochs then read.
 
@@ -51,8 +79,8 @@ def decode_tiles(
         The tiles.
     codes
         Class codes in the order of the model's outputs.
-    tile_px
-        Side of a tile in pixels.
+    tile_px, mpp
+        Side of a tile in pixels, and micrometres per pixel.
     folder
         Where the file is kept: 3 x tile_px² bytes a tile, 150 kB at 224 px.
 
@@ -63,20 +91,20 @@ def decode_tiles(
     CannotWrite
         If the disk has no room for the file.
     """
-    numbers = {code: i for i, code in enumerate(codes)}
-    classes = np.array([numbers[label] for label in index.labels], np.int64)
-    file = folder / f"tiles-{index.sha256()[:16]}-{tile_px}.npy"
+    tiles = sources(index, mpp)
+    zooms = hashlib.sha256(repr([tile.zoom for tile in tiles]).encode()).hexdigest()
+    file = folder / f"tiles-{index.sha256()[:16]}-{zooms[:8]}-{tile_px}.npy"
     if not file.exists():
         shape = (len(index), tile_px, tile_px, 3)
         _check_room(folder, int(np.prod(shape)))
         with replacing(file) as partial:
             store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-            for i, pixels in enumerate(each(lambda path: _decode(path, tile_px), index.files())):
+            for i, pixels in enumerate(each(lambda tile: tile.load(tile_px), tiles)):
                 store[i] = pixels
                 progress("decoding tiles", i + 1, len(index))
             store.flush()
             del store
-    return PixelStore(np.load(file, mmap_mode="r", allow_pickle=False), classes, len(codes))
+    return PixelStore(np.load(file, mmap_mode="r", allow_pickle=False), index.numbers(codes), len(codes))
 
 
 def epochs_of_batches(store: PixelStore, batch_size: int, seed: int, first: int, last: int) -> tf.data.Dataset:
@@ -127,13 +155,6 @@ def _served(store: PixelStore, rows: tf.data.Dataset) -> tf.data.Dataset:
         )
 
     return rows.map(load, num_parallel_calls=1).prefetch(2)
-
-
-def _decode(path: Path, tile_px: int) -> np.ndarray:
-    try:
-        return load_tile(path, tile_px)
-    except CannotReadImage as error:
-        raise CannotReadImage(f"{path}: {error}") from None
 
 
 def _check_room(folder: Path, needed: int) -> None:

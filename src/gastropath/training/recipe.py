@@ -17,18 +17,43 @@ from gastropath.outputs import write_text
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Recipe(BaseModel):
-    """How a model is trained. Unknown keys are refused, so a typo is never a silent default."""
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Settings(BaseModel):
+    """How a model is trained: what all methods have in common.
+
+    Unknown keys are refused, so a typo is never a silent default.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: Literal["cnn"]
-    """Network: ``"cnn"`` is the specified one."""
     tile_px: Annotated[int, Field(ge=32, le=1024)]
     """Side of a tile in pixels; others are resampled to it."""
     mpp: PositiveFloat
     """Micrometres per pixel at which the model is meant to be used."""
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    class_weights: Literal["balanced", "none"]
+    """``"balanced"``: every class weighs the same in training, whatever its number of tiles."""
+    abstain_by: Literal["accuracy", "coverage", "none"]
+    """What the threshold of confidence is chosen for: a share of right answers, or of answered tiles."""
+    abstain_at: Share
+    """That share."""
+    in_domain: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)]
+    """Share of tiles of other groups that must not be called unlike the training tiles."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    """Of everything random."""
+
+    def write(self, path: Path) -> None:
+        """Write the recipe as TOML."""
+        write_text(path, "".join(f"{key} = {json.dumps(value)}\n" for key, value in self.model_dump().items()))
+
+
+class CnnRecipe(Settings):
+    """The specified network, trained from scratch."""
+
+    method: Literal["cnn"]
+    epochs: Epochs
     """Passes over the training tiles at most."""
     batch_size: Annotated[int, Field(ge=1, le=4096)]
     """Tiles in one step of the optimizer."""
@@ -38,12 +63,28 @@ class Recipe(BaseModel):
     """What early stopping and the checkpoint watch."""
     patience: Annotated[int, Field(ge=0, le=10_000)]
     """Epochs without improvement before training stops."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    """Of initial weights, dropout and shuffling."""
 
-    def write(self, path: Path) -> None:
-        """Write the recipe as TOML."""
-        write_text(path, "".join(f"{key} = {json.dumps(value)}\n" for key, value in self.model_dump().items()))
+
+class TransferRecipe(Settings):
+    """A linear head on frozen features of a pretrained network."""
+
+    method: Literal["transfer"]
+    backbone: Annotated[str, Field(min_length=1)]
+    """``"efficientnet-lite0"``, or ``"keras:NAME"`` of ``keras.applications``."""
+    weights: str
+    """Weights file of a ``keras:`` backbone; empty for ImageNet's."""
+    maps: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
+    """Layers whose maps are pooled into features; ``"last"`` is the last map."""
+    views: Annotated[int, Field(ge=0, le=8)]
+    """Flips and quarter turns of each training tile; 0 for as many as 60,000 tile views allow."""
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Inverse penalty of the head; 0 to choose it by grouped cross-validation."""
+
+
+Recipe = CnnRecipe | TransferRecipe
+"""How a model is trained."""
+
+_METHODS: dict[str, type[Recipe]] = {"cnn": CnnRecipe, "transfer": TransferRecipe}
 
 
 def recipe_names() -> list[str]:
@@ -96,11 +137,16 @@ def _value(text: str) -> object:
 
 
 def _checked(settings: dict[str, object], name: str) -> Recipe:
+    method = settings.get("method")
+    kind = _METHODS.get(method) if isinstance(method, str) else None
+    if kind is None:
+        known = ", ".join(repr(key) for key in _METHODS)
+        raise UnknownSetting(f"recipe {name}: method is {method!r}; expected one of {known}")
     for key in settings:
-        if key not in Recipe.model_fields:
-            raise UnknownSetting(f"recipe {name}: there is no setting {key!r}{did_you_mean(key, Recipe.model_fields)}")
+        if key not in kind.model_fields:
+            raise UnknownSetting(f"recipe {name}: there is no setting {key!r}{did_you_mean(key, kind.model_fields)}")
     try:
-        return Recipe.model_validate(settings, strict=False)
+        return kind.model_validate(settings, strict=False)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
-from gastropath.bundle.files import GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
+from gastropath.bundle.card import Calibration, Card, CardClass, CardInput, TrainingData
+from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.cluster import Progress, silent
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split, split_of_run
-from gastropath.errors import BadBundle, CannotResume, OutputExists
+from gastropath.errors import BadBundle, CannotResume, OutputExists, UnknownSetting
+from gastropath.inference.classifier import Classifier
 from gastropath.outputs import new_folder, write_json
 from gastropath.tissue import tissue_classes
+from gastropath.training.cross_validation import OutOfFold, cross_validate
 from gastropath.training.export import Precision, export_graph
-from gastropath.training.fit import WORK_FOLDER, clear_work, fit
-from gastropath.training.recipe import Recipe, read_recipe
+from gastropath.training.fit import WORK_FOLDER, clear_work, train_cnn
+from gastropath.training.quantised import write_quantised
+from gastropath.training.recipe import CnnRecipe, Recipe, read_recipe
+from gastropath.training.trained import Trained
+from gastropath.training.transfer import train_transfer
 
 _PACKAGES = ("gastropath", "tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "numpy", "pillow")
 
@@ -28,6 +32,7 @@ _PACKAGES = ("gastropath", "tensorflow", "tensorflow-cpu", "keras", "ai-edge-lit
 def begin_run(run: Path, split: Split, recipe: Recipe, environment: Mapping[str, object]) -> None:
     """Make a run folder and write what it starts from: the recipe last, as the sign that all of it is there."""
     new_folder(run)
+    (run / WORK_FOLDER).mkdir(exist_ok=True)
     split.write(run / "split.csv")
     write_json(run / "environment.json", {**environment, "versions": versions(), "platform": platform.platform()})
     recipe.write(run / "recipe.toml")
@@ -44,7 +49,7 @@ def has_begun(run: Path) -> bool:
     if (run / "recipe.toml").is_file():
         return True
     strays = [entry.name for entry in run.iterdir()] if run.is_dir() else []
-    if any(not name.startswith((".partial-", "split.", "environment.")) for name in strays):
+    if any(not name.startswith((".partial-", "split.", "environment.", WORK_FOLDER)) for name in strays):
         raise OutputExists(f"{run}: holds files but no run that could be resumed; choose another --out")
     return False
 
@@ -68,7 +73,9 @@ def continue_run(run: Path, index: TileIndex, recipe: Recipe | None) -> tuple[Sp
     return split, begun
 
 
-def train(run: Path, split: Split, recipe: Recipe, *, name: str, created: str, progress: Progress = silent) -> Bundle:
+def train(
+    run: Path, split: Split, recipe: Recipe, *, name: str, created: str, cache: Path, progress: Progress = silent
+) -> Bundle:
     """Train (or go on), and export a draft bundle into ``run/model``.
 
     Parameters
@@ -79,16 +86,53 @@ def train(run: Path, split: Split, recipe: Recipe, *, name: str, created: str, p
         Name of the data, for the card.
     created
         Date and time, for the card.
+    cache
+        Folder where features are kept from one run to the next.
     """
-    fit(split, recipe, run, progress=progress)
     model_folder = run / "model"
     if (model_folder / "card.json").is_file():
         return open_bundle(model_folder)
-    codes = split.index.classes
-    card = Card(
-        name=f"GastroPath {recipe.model} on {name}",
+    draft = draft_card(split, recipe, name=name, created=created)
+    trained = train_model(split, recipe, draft, run, cache, progress=progress)
+    return trained.write(draft, recipe, model_folder, keras_file=run / KERAS_MODEL)
+
+
+def train_model(
+    split: Split, recipe: Recipe, draft: Card, run: Path, cache: Path, *, progress: Progress = silent
+) -> Trained:
+    """Train by the method of the recipe, or go on where an interrupted call stopped."""
+    if isinstance(recipe, CnnRecipe):
+        return train_cnn(split, recipe, draft, run, progress=progress)
+    return train_transfer(split, recipe, cache, run / "history.csv", progress=progress)
+
+
+def cross_validated(
+    run: Path, split: Split, recipe: Recipe, card: Card, cache: Path, *, progress: Progress = silent
+) -> OutOfFold:
+    """Train a model for each fold of the split, or go on where an interrupted call stopped.
+
+    Parameters
+    ----------
+    card
+        Of the run's model: what the models of the folds answer with.
+    """
+    draft = uncalibrated(card)
+
+    def train_fold(number: int, part: Split) -> Classifier:
+        folder = run / WORK_FOLDER / f"fold-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
+
+    watched = isinstance(recipe, CnnRecipe)
+    return cross_validate(split, train_fold, with_validation=watched, progress=progress)
+
+
+def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card:
+    """Return the card of a model that is not yet trained."""
+    return Card(
+        name=f"GastroPath {recipe.method} on {name}",
         created=created,
-        classes=tuple(CardClass(code=t.code, name=t.name, color=t.color) for t in tissue_classes(codes)),
+        classes=tuple(CardClass(code=t.code, name=t.name, color=t.color) for t in tissue_classes(split.index.classes)),
         input=CardInput(tile_px=recipe.tile_px, mpp=recipe.mpp),
         precision="float32",
         training_data=TrainingData(
@@ -101,7 +145,6 @@ def train(run: Path, split: Split, recipe: Recipe, *, name: str, created: str, p
         files={},
         versions=versions(),
     )
-    return _export(run / "bestmodel.keras", card, model_folder)
 
 
 def finish_run(run: Path) -> None:
@@ -119,18 +162,53 @@ def is_finished(run: Path) -> bool:
 
 
 def export_run(run: Path, out: Path, precision: Precision) -> Bundle:
-    """Export the model of a finished run again, in another precision.
+    """Export the model of a finished run again, in another precision of floating point.
 
     Raises
     ------
     BadBundle
         If the run has no bundle or no ``bestmodel.keras``.
     """
+    bundle, model, source = _finished(run)
+    graph = export_graph(model, precision, temperature=bundle.card.calibration.temperature)
+    files: dict[str, Path | bytes] = {GRAPH: graph, KERAS_MODEL: source}
+    if bundle.card.domain:
+        files[DOMAIN] = bundle.domain
+    return write_bundle(out, bundle.card.model_copy(update={"precision": precision}), files)
+
+
+def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, progress: Progress = silent) -> Bundle:
+    """Export the model of a finished run in 8-bit integers, its head fitted anew on the tiles it was trained on.
+
+    Raises
+    ------
+    BadBundle
+        If the run has no bundle or no ``bestmodel.keras``.
+    CannotResume
+        If the tiles are not those of the run.
+    UnknownSetting
+        If the run is of the specified network, which has no linear head.
+    """
+    split, recipe = continue_run(run, index, None)
+    if isinstance(recipe, CnnRecipe):
+        raise UnknownSetting(f"--precision int8: {run} was trained by the recipe baseline; only transfer has int8")
+    bundle, model, _ = _finished(run)
+    return write_quantised(model, split, recipe, uncalibrated(bundle.card), cache, out, progress=progress)
+
+
+def uncalibrated(card: Card) -> Card:
+    """Return a card without what was fitted on held-out tiles."""
+    return card.model_copy(update={"calibration": Calibration(), "abstention": None, "domain": None, "metrics": None})
+
+
+def _finished(run: Path) -> tuple[Bundle, keras.Model, Path]:
     bundle = open_bundle(find_bundle(run))
     source = run / KERAS_MODEL if (run / KERAS_MODEL).is_file() else bundle.keras_model
     if source is None:
         raise BadBundle(f"{run}: has no {KERAS_MODEL}, which an export starts from; name a run folder")
-    return _export(source, bundle.card.model_copy(update={"precision": precision}), out)
+    model = keras.models.load_model(source, compile=False)
+    assert isinstance(model, keras.Model), f"{source} is no Keras model"
+    return bundle, model, source
 
 
 def versions() -> dict[str, str]:
@@ -142,12 +220,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _export(source: Path, card: Card, out: Path) -> Bundle:
-    model = keras.models.load_model(source, compile=False)
-    assert isinstance(model, keras.Sequential), f"{source} is not the specified network"
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / GRAPH
-        graph.write_bytes(export_graph(model, card.precision))
-        return write_bundle(out, card, {GRAPH: graph, KERAS_MODEL: source})

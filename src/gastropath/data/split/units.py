@@ -10,7 +10,7 @@ import numpy as np
 
 from gastropath.data.duplicates.duplicates import linked
 from gastropath.data.index import TileIndex
-from gastropath.data.split.blocks import Neighbours
+from gastropath.data.split.blocks import Neighbours, default_block, default_gap
 from gastropath.data.split.copies import Copies
 from gastropath.errors import UnknownSetting, did_you_mean
 
@@ -93,6 +93,20 @@ class Units:
             self.neighbours.take(rows) if self.neighbours else None,
             self.copies.take(rows) if self.copies else None,
         )
+
+
+def kept_together(index: TileIndex) -> np.ndarray:
+    """Number the groups of an index, and where none is known the blocks of neighbouring file numbers.
+
+    Returns
+    -------
+    numpy.ndarray
+        Unit of each tile, ``int64``, shape (n,).
+    """
+    blocks = {code: default_block(n) for code, n in index.counts().items()}
+    neighbours = Neighbours.of(index, {code: default_gap(n) for code, n in blocks.items()})
+    block = neighbours.blocks(np.array([blocks[label] for label in index.labels], np.int64))
+    return _joined(np.where(block >= 0, _first(block.tolist(), -1), _first(index.groups, "")))
 
 
 def _first(names: Sequence[object], nothing: object) -> np.ndarray:

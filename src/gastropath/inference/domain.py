@@ -1,0 +1,100 @@
+"""How unlike the training tiles a tile is: a distance in feature space to the training tiles nearest to it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath.errors import BadBundle
+
+_ROWS_AT_ONCE = 1024
+_MAX_REFERENCES = 10_000
+
+
+@dataclass(frozen=True)
+class DomainCheck:
+    """Reference features of training tiles, and from which distance on a tile is unlike them.
+
+    Attributes
+    ----------
+    references
+        Features of training tiles, shape (r, f).
+    neighbours
+        Number of nearest references whose distances are averaged.
+    threshold
+        Tiles further away are unlike the training tiles.
+    """
+
+    references: np.ndarray
+    neighbours: int
+    threshold: float
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Return the distance of each row of features, shape (n, f), to the training tiles: ``float64``, shape (n,)."""
+        return distances(features, self.references, self.neighbours)
+
+    def unlike(self, features: np.ndarray) -> np.ndarray:
+        """Tell which rows of features are unlike the training tiles: ``bool``, shape (n,)."""
+        return self.distances(features) > self.threshold
+
+    def to_bytes(self) -> bytes:
+        """Return ``domain.npz``: the references of unit length in half precision."""
+        buffer = io.BytesIO()
+        np.savez(buffer, references=_unit(self.references).astype(np.float16))
+        return buffer.getvalue()
+
+    @staticmethod
+    def from_bytes(data: bytes, neighbours: int, threshold: float, where: str) -> DomainCheck:
+        """Read ``domain.npz``.
+
+        Raises
+        ------
+        BadBundle
+            If it is damaged or holds something else.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+                references = stored["references"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise BadBundle(f"{where}: holds no reference features: {error}") from None
+        if references.ndim != 2 or not neighbours <= len(references) <= _MAX_REFERENCES:
+            raise BadBundle(
+                f"{where}: has references of shape {references.shape}; expected (r, f) with r >= {neighbours}"
+            )
+        if not np.isfinite(references).all():
+            raise BadBundle(f"{where}: has references that are no numbers")
+        return DomainCheck(references.astype(np.float32), neighbours, threshold)
+
+
+def distances(features: np.ndarray, references: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return the mean cosine distance to the nearest references (Sun et al. 2022, "deep nearest neighbours").
+
+    Parameters
+    ----------
+    features
+        Shape (n, f).
+    references
+        Shape (r, f), r ≥ ``neighbours``.
+    neighbours
+        Number of nearest references that are averaged.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape (n,): 0 for a copy of the references, 1 for what shares nothing with them.
+    """
+    stand = _unit(references)
+    found = np.empty(len(features))
+    for first in range(0, len(features), _ROWS_AT_ONCE):
+        similar = _unit(features[first : first + _ROWS_AT_ONCE]) @ stand.T
+        nearest = np.partition(similar, len(stand) - neighbours, axis=1)[:, len(stand) - neighbours :]
+        found[first : first + _ROWS_AT_ONCE] = 1.0 - nearest.mean(axis=1, dtype=np.float64)
+    return found
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    rows = np.asarray(rows, np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,66 @@
+"""Out-of-fold answers: every tile judged by a model that was trained, and calibrated, without its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gastropath.cluster import Progress, silent
+from gastropath.data.index import TileIndex
+from gastropath.data.split.split import Split
+from gastropath.errors import UnknownSetting
+from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import Predictions, joined
+
+TrainFold = Callable[[int, Split], Classifier]
+"""Trains on the split of one fold and returns the calibrated model."""
+
+
+def fold_splits(split: Split, *, with_validation: bool) -> Iterator[tuple[int, Split]]:
+    """Yield, for each fold, the split whose test part is that fold.
+
+    Parameters
+    ----------
+    split
+        With folds; tiles without one are left out.
+    with_validation
+        Whether the method needs a validation part: it is then the fold after the one tested. Otherwise all other tiles
+        are trained on.
+
+    Raises
+    ------
+    UnknownSetting
+        If the split has no folds.
+    """
+    if not split.folds:
+        raise UnknownSetting("--folds: this split has no folds; make it with: gastropath split … --folds K")
+    rows = [row for row, fold in enumerate(split.folds) if fold]
+    fold = np.array([int(split.folds[row]) for row in rows])
+    numbers = np.unique(fold)
+    for place, number in enumerate(numbers):
+        watched = numbers[(place + 1) % len(numbers)] if with_validation else None
+        parts = tuple("test" if f == number else "val" if f == watched else "train" for f in fold)
+        yield int(number), replace(split, index=split.index.take(rows), parts=parts, folds=tuple(map(str, fold)))
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Tiles that have a fold, the fold of each, and what a model said of it that was trained without that fold."""
+
+    index: TileIndex
+    folds: tuple[str, ...]
+    predictions: Predictions
+
+
+def cross_validate(split: Split, train: TrainFold, *, with_validation: bool, progress: Progress = silent) -> OutOfFold:
+    """Train a model for each fold and let it answer for the tiles it has not seen."""
+    order: list[int] = []
+    answers: list[Predictions] = []
+    folded = split
+    for number, folded in fold_splits(split, with_validation=with_validation):
+        held = folded.part("test")
+        answers.append(train(number, folded).predict_files(list(held.files()), mpp=held.mpp(), progress=progress))
+        order += folded.rows("test")
+    return OutOfFold(folded.index, folded.folds, joined(answers, split.index.classes).take(np.argsort(order)))

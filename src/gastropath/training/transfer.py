@@ -1,0 +1,131 @@
+"""Recipe ``transfer``: frozen features, a linear head, one whole Keras model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gastropath.cluster import Progress, silent
+from gastropath.data.split.split import Split
+from gastropath.data.split.units import kept_together
+from gastropath.inference.domain import distances
+from gastropath.inference.views import VIEWS
+from gastropath.tables import write_table
+from gastropath.training.backbones import Backbone, backbone
+from gastropath.training.calibration import NEIGHBOURS, HeldOut, choose_references
+from gastropath.training.export import export_graph, feature_graph
+from gastropath.training.features import FrozenNetwork, extract
+from gastropath.training.head import Folds, Head, choose_strength, fit_head, grouped_folds
+from gastropath.training.linear_probe import feature_network, with_head
+from gastropath.training.pipeline import sources
+from gastropath.training.recipe import TransferRecipe
+from gastropath.training.trained import Trained
+
+MOST_VIEWS = 60_000
+"""Tile views computed at most where the recipe leaves their number open."""
+
+HISTORY_COLUMNS = ("strength", "nll", "macro_f1")
+
+_ENOUGH_VALIDATION = 500
+_USUAL_STRENGTH = 10.0
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A linear head on frozen features, its answers for tiles it did not learn from, and features of training tiles."""
+
+    head: Head
+    held_out: HeldOut
+    references: np.ndarray
+
+
+def train_transfer(
+    split: Split, recipe: TransferRecipe, cache: Path, history: Path, *, progress: Progress = silent
+) -> Trained:
+    """Train a linear head on frozen features, and put both together.
+
+    Parameters
+    ----------
+    split
+        Trains on its ``train`` part; ``val`` may be empty.
+    recipe
+        The settings.
+    cache
+        Folder of the features.
+    history
+        Table of the strengths that were tried.
+    """
+    source = backbone(recipe.backbone, recipe.tile_px, recipe.weights)
+    network = feature_network(source, recipe.maps)
+    frozen = frozen_network(source, network, recipe)
+    fitted = fit_on_features(split, recipe, frozen, cache, history, progress=progress)
+    model = with_head(network, fitted.head.kernel, fitted.head.bias)
+    return Trained(model, export_graph(model), fitted.held_out, fitted.references)
+
+
+def fit_on_features(
+    split: Split,
+    recipe: TransferRecipe,
+    frozen: FrozenNetwork,
+    cache: Path,
+    history: Path | None = None,
+    *,
+    progress: Progress = silent,
+) -> FittedHead:
+    """Fit a linear head on the features of a frozen network, and let it answer for tiles it did not learn from.
+
+    The validation part judges the head; where it has fewer than 500 tiles, each training tile is also judged by a head
+    that was fitted without its fold (folds part no group, and no block of file numbers).
+
+    Parameters
+    ----------
+    split, recipe, cache, history
+        As for :func:`train_transfer`.
+    frozen
+        What computes the features.
+    """
+    codes, train, val = split.index.classes, split.part("train"), split.part("val")
+    views = recipe.views or max(1, min(VIEWS, (MOST_VIEWS - len(val)) // len(train)))
+    features = extract(sources(train, recipe.mpp), frozen, cache, views=views, progress=progress)
+    labels = train.numbers(codes)
+    folds = grouped_folds(labels, kept_together(train), len(codes), seed=recipe.seed)
+    strength, scores = recipe.strength or _USUAL_STRENGTH, ()
+    if not recipe.strength and folds:
+        strength, scores = choose_strength(
+            features, labels, folds, len(codes), weighting=recipe.class_weights, seed=recipe.seed, progress=progress
+        )
+    if history:
+        write_table(history, HISTORY_COLUMNS, map(asdict, scores))
+    head = fit_head(features, labels, len(codes), strength, recipe.class_weights)
+    references = features[choose_references(labels, recipe.seed), 0]
+    held_out = []
+    if len(val):
+        of_val = extract(sources(val, recipe.mpp), frozen, cache, progress=progress, what="features of val")[:, 0]
+        away = distances(of_val, references, min(NEIGHBOURS, len(references)))
+        held_out.append(HeldOut(head.logits(of_val), val.numbers(codes), away, "validation"))
+    if len(val) < _ENOUGH_VALIDATION and folds:
+        held_out.append(_out_of_fold(features, labels, folds, len(codes), strength, recipe))
+    return FittedHead(head, HeldOut.together(held_out), references)
+
+
+def frozen_network(source: Backbone, network: keras.Model, recipe: TransferRecipe) -> FrozenNetwork:
+    """Name a feature network after all its answers depend on."""
+    name = json.dumps([source.name, source.sha256, recipe.maps, recipe.tile_px])
+    return FrozenNetwork(name, network.output_shape[-1], recipe.tile_px, lambda: feature_graph(network))
+
+
+def _out_of_fold(
+    features: np.ndarray, labels: np.ndarray, folds: Folds, n_classes: int, strength: float, recipe: TransferRecipe
+) -> HeldOut:
+    logits = np.full((len(labels), n_classes), np.nan, np.float32)
+    away = np.full(len(labels), np.nan)
+    for train, held in folds:
+        head = fit_head(features[train], labels[train], n_classes, strength, recipe.class_weights)
+        logits[held] = head.logits(features[held, 0])
+        references = features[train[choose_references(labels[train], recipe.seed)], 0]
+        away[held] = distances(features[held, 0], references, min(NEIGHBOURS, len(references)))
+    return HeldOut(logits, labels, away, "out-of-fold")
