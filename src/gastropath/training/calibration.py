@@ -149,7 +149,7 @@ def choose_references(labels: np.ndarray, seed: int, most: int = MAX_REFERENCES)
 
 def calibrate(
     held_out: HeldOut, references: int, *, by: Literal["accuracy", "coverage", "none"], at: float, in_domain: float
-) -> tuple[Calibration, Abstention | None, Domain]:
+) -> tuple[Calibration, Abstention | None, Domain | None]:
     """Fit temperature, threshold of confidence and threshold of distance on held-out tiles.
 
     Parameters
@@ -166,18 +166,22 @@ def calibrate(
     Returns
     -------
     calibration, abstention, domain
-        Parts of the card; no abstention where ``by`` is ``"none"``.
+        Parts of the card; no abstention where ``by`` is ``"none"``, no domain where ``in_domain`` is 1.
     """
     temperature = fit_temperature(held_out.logits, held_out.labels)
     n = len(held_out.labels)
     calibration = Calibration(method="temperature", temperature=temperature, fitted_on=held_out.source, n=n)
-    domain = Domain(
-        threshold=min(2.0, float(np.quantile(held_out.distances, in_domain, method="higher"))),
-        neighbours=min(NEIGHBOURS, references),
-        references=references,
-        accepted_share=in_domain,
-        fitted_on=held_out.source,
-        n=n,
+    domain = (
+        None
+        if in_domain == 1
+        else Domain(
+            threshold=min(2.0, float(np.quantile(held_out.distances, in_domain, method="higher"))),
+            neighbours=min(NEIGHBOURS, references),
+            references=references,
+            accepted_share=in_domain,
+            fitted_on=held_out.source,
+            n=n,
+        )
     )
     if by == "none":
         return calibration, None, domain

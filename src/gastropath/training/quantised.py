@@ -60,7 +60,7 @@ def write_quantised(
     trained = quantised(model, split, recipe, cache, progress=progress)
     limitations = (*draft.limitations, NO_VNNI)
     card, check = trained.calibrated(draft.model_copy(update={"precision": "int8", "limitations": limitations}), recipe)
-    return write_bundle(folder, card, {GRAPH: trained.graph, DOMAIN: check.to_bytes()})
+    return write_bundle(folder, card, {GRAPH: trained.graph, **({DOMAIN: check.to_bytes()} if check else {})})
 
 
 def quantised(

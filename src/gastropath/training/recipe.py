@@ -40,7 +40,7 @@ class Settings(BaseModel):
     abstain_at: Share
     """That share."""
     in_domain: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)]
-    """Share of tiles of other groups that must not be called unlike the training tiles."""
+    """Share of tiles of other groups that must not be called unlike the training tiles; with 1 nothing ever is."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Of everything random."""
 

@@ -77,7 +77,7 @@ class Trained:
         held_out = HeldOut(answers["logits"], val.classes, away, "validation")
         return cls(model, graph, held_out, references)
 
-    def calibrated(self, draft: Card, recipe: Recipe) -> tuple[Card, DomainCheck]:
+    def calibrated(self, draft: Card, recipe: Recipe) -> tuple[Card, DomainCheck | None]:
         """Complete a card with temperature, threshold and domain, and make the check of the domain."""
         calibration, abstention, domain = calibrate(
             self.held_out,
@@ -87,13 +87,14 @@ class Trained:
             in_domain=recipe.in_domain,
         )
         card = draft.model_copy(update={"calibration": calibration, "abstention": abstention, "domain": domain})
-        return card, DomainCheck(self.references, domain.neighbours, domain.threshold)
+        return card, DomainCheck(self.references, domain.neighbours, domain.threshold) if domain else None
 
     def classifier(self, draft: Card, recipe: Recipe) -> Classifier:
         """Return the calibrated model, as it would answer from a bundle."""
         card, check = self.calibrated(draft, recipe)
-        stored = DomainCheck.from_bytes(check.to_bytes(), check.neighbours, check.threshold, DOMAIN)
-        return Classifier(card, self.graph, domain=stored)
+        if check:  # in half precision, as from a file
+            check = DomainCheck.from_bytes(check.to_bytes(), check.neighbours, check.threshold, DOMAIN)
+        return Classifier(card, self.graph, domain=check)
 
     def write(
         self, draft: Card, recipe: Recipe, folder: Path, *, keras_file: Path | None, precision: Precision = "float32"
@@ -115,7 +116,7 @@ class Trained:
         """
         card, check = self.calibrated(draft.model_copy(update={"precision": precision}), recipe)
         graph = self.graph if precision == "float32" else export_graph(self.model, precision)
-        files: dict[str, Path | bytes] = {GRAPH: graph, DOMAIN: check.to_bytes()}
+        files: dict[str, Path | bytes] = {GRAPH: graph, **({DOMAIN: check.to_bytes()} if check else {})}
         if keras_file is None:
             return write_bundle(folder, card, files)
         fold_temperature(self.model, card.calibration.temperature)
