@@ -120,7 +120,7 @@ def _features(index: TileIndex, candidate: Candidate, cache: Path) -> np.ndarray
     tiles = sources(index, recipe.mpp)
     if candidate.stain:
         tiles = [NormalisedTile(tile.file, tile.zoom) for tile in tiles]
-    return extract(tiles, frozen, cache, views=8)[:, : max(candidate.views, 8 if candidate is CANDIDATES[3] else 1)]
+    return extract(tiles, frozen, cache, views=candidate.views)
 
 
 def _linear(features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: Folds) -> np.ndarray:

@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 import gastropath
 from gastropath.bundle.files import open_bundle, starter
+from gastropath.data.synthetic.strangers import STRANGERS
 from gastropath.inference.classifier import Classifier
 
 EIGHT = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -20,52 +20,17 @@ def model() -> Classifier:
     return gastropath.load()
 
 
-def flat(rng: np.random.Generator, n: int) -> list[np.ndarray]:
-    return [np.full((224, 224, 3), rng.integers(0, 256, 3), np.uint8) for _ in range(n)]
-
-
-def glass(rng: np.random.Generator, n: int) -> list[np.ndarray]:
-    """What a scanner sees beside the tissue: nearly white, a little uneven, a little noise."""
-    found = []
-    for _ in range(n):
-        shade = rng.integers(222, 252) + rng.integers(-4, 5, 3) + np.linspace(0, rng.uniform(-6, 6), 224)[:, None, None]
-        grain = rng.normal(0, rng.uniform(0.3, 2.5), (224, 224, 1)) + rng.normal(0, 0.7, (224, 224, 3))
-        found.append(np.clip(shade + grain, 0, 255).astype(np.uint8))
-    return found
-
-
-def noise(rng: np.random.Generator, n: int) -> list[np.ndarray]:
-    return [
-        np.clip(rng.normal(rng.uniform(40, 215), rng.uniform(8, 90), (224, 224, 3)), 0, 255).astype(np.uint8)
-        for _ in range(n)
-    ]
-
-
-def text(rng: np.random.Generator, n: int) -> list[np.ndarray]:
-    found = []
-    for _ in range(n):
-        page = Image.new("RGB", (224, 224), tuple(int(v) for v in rng.integers(225, 256, 3)))
-        pen, size = ImageDraw.Draw(page), int(rng.integers(9, 26))
-        for y in range(4, 220, size + 5):
-            words = "".join(rng.choice(list("abcdefghij klmno pqrst uvwxyz"), 40))
-            pen.text((4, y), words, fill=(20, 20, 30), font=ImageFont.load_default(size))
-        found.append(np.asarray(page))
-    return found
-
-
-def photographs(rng: np.random.Generator, n: int) -> list[np.ndarray]:
+def photograph(rng: np.random.Generator) -> np.ndarray:
     datasets = pytest.importorskip("sklearn.datasets")
-    found = []
-    for i in range(n):
-        picture = datasets.load_sample_images().images[i % 2]
-        top, left = rng.integers(0, picture.shape[0] - 224), rng.integers(0, picture.shape[1] - 224)
-        found.append(picture[top : top + 224, left : left + 224])
-    return found
+    picture = datasets.load_sample_images().images[rng.integers(2)]
+    top, left = rng.integers(0, picture.shape[0] - 224), rng.integers(0, picture.shape[1] - 224)
+    return picture[top : top + 224, left : left + 224]
 
 
-@pytest.mark.parametrize("draw", [flat, glass, noise, text, photographs])
-def test_what_is_no_tissue_is_never_named(model, draw, rng):
-    answers = model.predict(draw(rng, 24))
+@pytest.mark.parametrize("kind", [*STRANGERS, "photographs"])
+def test_what_is_no_tissue_is_never_named(model, kind, rng):
+    draw = STRANGERS.get(kind, photograph)
+    answers = model.predict([draw(rng) for _ in range(24)])
     assert answers.decisions == ["abstained"] * 24
 
 

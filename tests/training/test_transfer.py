@@ -56,6 +56,20 @@ def test_in_half_precision_it_fits_in_eight_megabytes_and_keeps_its_answers(tran
     assert (ours.numbers == theirs.argmax(axis=1)).mean() >= 0.99
 
 
+@pytest.mark.slow
+def test_in_integers_it_is_small_calibrated_anew_and_mostly_of_the_same_opinion(
+    transfer_run, synthetic_tiles, model, pixels, tmp_path
+):
+    gastropath("export", transfer_run, "--precision", "int8", "--data", synthetic_tiles, "--out", tmp_path / "int8")
+    bundle = open_bundle(tmp_path / "int8")
+    assert bundle.graph.stat().st_size < open_bundle(transfer_run).graph.stat().st_size / 3
+    assert bundle.card.precision == "int8"
+    assert "VNNI" in " ".join(bundle.card.limitations)
+    ours, theirs = Classifier.load(tmp_path / "int8").predict(pixels), model.predict(pixels, verbose=0)
+    assert (ours.numbers == theirs.argmax(axis=1)).mean() > 0.85
+    assert ours.accepted.mean() > 0.5
+
+
 def test_exporting_again_gives_the_same_answers(transfer_run, pixels, tmp_path):
     export_run(transfer_run, tmp_path / "again", "float32")
     again, first = (Classifier.load(folder).predict(pixels) for folder in (tmp_path / "again", transfer_run))

@@ -152,7 +152,10 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("model"),
     precision: Annotated[
-        str, typer.Option(help="float32; float16: half the size, computed in float32; int8: a quarter, needs --data.")
+        str,
+        typer.Option(
+            help="float32; float16: half the size, computed in float32; int8: less than a third, needs --data."
+        ),
     ] = "float32",
     data: Annotated[
         list[Path] | None, typer.Option("--data", help="For int8: the tiles the run was trained on; may be repeated.")
@@ -175,9 +178,7 @@ def export(
         with console.progress() as progress:
             index = find_tiles(data, chosen(classes))
             bundle = export_quantised(run, index, out, cache_folder(cache), progress=progress)
-        console.note(
-            "not evaluated yet: gastropath evaluate --model " + str(out) + " --data DATA --split RUN/split.csv"
-        )
+        console.note(f"not evaluated yet: gastropath evaluate --model {out} --data DATA --split {run / 'split.csv'}")
     elif precision == "float32" or precision == "float16":
         bundle = export_run(run, out, precision)
     else:

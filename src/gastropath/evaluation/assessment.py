@@ -269,7 +269,7 @@ def _abstention(card: Card, true: np.ndarray, predictions: Predictions, judged: 
     doubts = np.array([predictions.doubts[i] for i in judged])
     low = np.array([LOW_CONFIDENCE in doubt for doubt in doubts], bool)
     unlike = np.array([UNLIKE in doubt for doubt in doubts], bool)
-    accepted, right = doubts == "", predictions.numbers[judged] == true[judged]
+    accepted, right = predictions.accepted[judged], predictions.numbers[judged] == true[judged]
 
     def covered(rows: np.ndarray) -> ClassCoverage:
         answers = rows & accepted

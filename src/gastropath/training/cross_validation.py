@@ -32,13 +32,17 @@ def fold_splits(split: Split, *, with_validation: bool) -> Iterator[tuple[int, S
     Raises
     ------
     UnknownSetting
-        If the split has no folds.
+        If the split has no folds, or too few to train on one, watch another and test a third.
     """
     if not split.folds:
         raise UnknownSetting("--folds: this split has no folds; make it with: gastropath split … --folds K")
     rows = [row for row, fold in enumerate(split.folds) if fold]
     fold = np.array([int(split.folds[row]) for row in rows])
     numbers = np.unique(fold)
+    if with_validation and len(numbers) < 3:
+        raise UnknownSetting(
+            f"--folds {len(numbers)}: this recipe tests one fold, watches another and trains on others"
+        )
     for place, number in enumerate(numbers):
         watched = numbers[(place + 1) % len(numbers)] if with_validation else None
         parts = tuple("test" if f == number else "val" if f == watched else "train" for f in fold)

@@ -25,8 +25,8 @@ CALIBRATION_TILES = 128
 """Training tiles on which the range of every map is measured."""
 
 NO_VNNI = (
-    "Computed in 8-bit integers: about 2.6 times as fast as floating point on processors with VNNI instructions (most "
-    "since 2019), and no faster, or slower, on others."
+    "Computed in 8-bit integers: faster than floating point on processors with VNNI instructions, hardly faster or "
+    "slower on others."
 )
 
 
