@@ -15,12 +15,12 @@ def wheel(tmp_path_factory):
     return write_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_holds_every_file_of_the_package_but_weights_to_train_from(wheel):
+def test_the_wheel_holds_every_file_of_the_package_but_weights_to_train_from_and_the_starter(wheel):
     package = resources.files("gastropath")
     found = {
         f"gastropath/{path.relative_to(package)}": path.read_bytes()  # pyright: ignore[reportArgumentType]
         for path in package.rglob("*")  # pyright: ignore[reportAttributeAccessIssue]
-        if path.is_file() and not {"__pycache__", "backbones"} & set(path.parts)
+        if path.is_file() and not {"__pycache__", "backbones", "starter"} & set(path.relative_to(package).parts)
     }
     with zipfile.ZipFile(wheel) as archive:
         packed = {name: archive.read(name) for name in archive.namelist() if name.startswith("gastropath/")}

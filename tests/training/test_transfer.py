@@ -129,6 +129,7 @@ def test_a_second_run_with_other_settings_computes_no_feature_again(transfer_run
     assert (tmp_path / "run" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_folds_give_every_tile_an_answer_of_a_model_that_has_not_seen_it(synthetic_tiles, tmp_path):
     run = tmp_path / "run"
     two = ("--classes", "TUM,LYM", "--set", "strength=10", "--set", "views=1")
@@ -144,6 +145,7 @@ def test_folds_give_every_tile_an_answer_of_a_model_that_has_not_seen_it(synthet
     assert np.mean([row["true_label"] == row["predicted_label"] for row in rows]) > 0.8
 
 
+@pytest.mark.slow
 def test_own_classes_of_own_names_are_learned(tmp_path, rng):
     from PIL import Image
 
