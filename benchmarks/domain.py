@@ -26,14 +26,12 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.units import kept_together
 from gastropath.data.synthetic.strangers import STRANGERS
 from gastropath.inference.domain import distances
-from gastropath.training.backbones import LITE0, backbone
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import extract
 from gastropath.training.head import fit_head, grouped_folds
-from gastropath.training.linear_probe import feature_network
 from gastropath.training.pipeline import TileSource, sources
 from gastropath.training.recipe import TransferRecipe, read_recipe
-from gastropath.training.transfer import frozen_network
+from gastropath.training.transfer import networks
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 MAPS = (("last",), ("block_11",), ("block_11", "last"), ("block_05", "block_11", "last"))
@@ -72,9 +70,7 @@ def main() -> None:
     print(f"| maps | method | {' | '.join(strangers)} |\n|{'---|' * (len(strangers) + 2)}")
     with tempfile.TemporaryDirectory() as cache:
         for maps in MAPS:
-            wanted = recipe.model_copy(update={"maps": maps})
-            source = backbone(LITE0)
-            frozen = frozen_network(source, feature_network(source, maps), wanted)
+            _, frozen = networks(recipe.model_copy(update={"maps": maps}))
             own = extract(sources(index, recipe.mpp), frozen, Path(cache))[:, 0]
             other = {name: extract(tiles, frozen, Path(cache))[:, 0] for name, tiles in strangers.items()}
             for method in METHODS:

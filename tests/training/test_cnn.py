@@ -6,8 +6,8 @@ import keras
 import pytest
 from keras import layers
 
-from gastropath.training.cnn import specified_cnn, without_optimizer
-from gastropath.training.fit import compiled
+from gastropath.training.checkpoint import without_optimizer
+from gastropath.training.cnn import compiled, specified_cnn
 
 
 def test_the_network_has_the_specified_layers_and_parameters():

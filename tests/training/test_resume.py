@@ -18,7 +18,10 @@ from gastropath.training.checkpoint import TrainingState
 from gastropath.training.recipe import read_recipe
 from gastropath.training.run import begin_run, continue_run
 
-SETTINGS = ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"]
+SETTINGS = {
+    "baseline": ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"],
+    "finetune": ["epochs=4", "tile_px=64", "batch_size=4", "strength=10", "learning_rate=0.003", "views=1"],
+}
 
 KILLER = """
 import os, signal, sys
@@ -46,13 +49,13 @@ def in_half_a_state(n):
 def in_half_a_model(n):
     import keras
     calls = iter(range(n))
-    real = keras.Sequential.save
+    real = keras.Model.save
     def save(self, path, *args, **kwargs):
         real(self, path, *args, **kwargs)
         if next(calls, None) is None:
             os.truncate(path, os.path.getsize(path) // 2)
             die()
-    keras.Sequential.save = save
+    keras.Model.save = save
 
 def in_the_bundle(n):
     from gastropath.bundle import files
@@ -66,8 +69,15 @@ main()
 """
 
 
-def _train(tiles: Path, run: Path, *, kill: tuple[str, int] = ("nowhere", 0), resume: bool = False) -> int:
-    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+def _train(
+    tiles: Path,
+    run: Path,
+    *,
+    recipe: str = "baseline",
+    kill: tuple[str, int] = ("nowhere", 0),
+    resume: bool = False,
+) -> int:
+    settings = [word for setting in SETTINGS[recipe] for word in ("--set", setting)]
     command = [
         sys.executable,
         "-c",
@@ -77,7 +87,7 @@ def _train(tiles: Path, run: Path, *, kill: tuple[str, int] = ("nowhere", 0), re
         "train",
         str(tiles),
         "--recipe",
-        "baseline",
+        recipe,
         "--out",
         str(run),
         *settings,
@@ -94,7 +104,7 @@ def _history(run: Path) -> list[dict[str, str]]:
 
 def _weights(run: Path) -> list[np.ndarray]:
     model = keras.models.load_model(run / "bestmodel.keras")
-    assert isinstance(model, keras.Sequential)
+    assert isinstance(model, keras.Model)
     return [np.asarray(variable) for variable in model.weights]
 
 
@@ -139,6 +149,23 @@ def test_a_run_killed_four_times_ends_with_the_same_history_and_the_same_weights
     assert (run / "predictions.csv").read_bytes() == (uninterrupted / "predictions.csv").read_bytes()
     assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in uninterrupted.iterdir())
     assert not (run / ".training").exists()
+
+
+@pytest.mark.slow
+def test_fine_tuning_killed_at_every_kind_of_moment_ends_with_the_same_history_and_the_same_weights(
+    few_tiles, tmp_path
+):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert _train(few_tiles, whole, recipe="finetune") == 0
+    kills = [("in_half_a_model", 0), ("in_half_a_state", 0), ("in_batch", 2), ("in_batch", 5), ("in_the_bundle", 0)]
+    for i, kill in enumerate(kills):
+        assert _train(few_tiles, run, recipe="finetune", kill=kill, resume=i > 0) == -signal.SIGKILL, f"{kill} missed"
+    assert _train(few_tiles, run, recipe="finetune", resume=True) == 0
+    assert [row["epoch"] for row in _history(whole)] == ["0", "1", "2", "3", "4"]
+    assert _history(run) == _history(whole)
+    for ours, theirs in zip(_weights(run), _weights(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (run / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
 def test_early_stopping_ends_the_uninterrupted_run_before_its_last_epoch(uninterrupted):

@@ -15,9 +15,9 @@ from gastropath.cluster import Progress
 from gastropath.errors import CannotResume
 from gastropath.outputs import replacing, writing
 from gastropath.tables import write_table
-from gastropath.training.cnn import without_optimizer
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+"""Of ``history.csv``; what is watched follows where it is none of them."""
 
 Row = Mapping[str, float]
 
@@ -57,6 +57,17 @@ class TrainingState:
         except (OSError, ValueError, KeyError) as error:
             raise CannotResume(f"{path}: cannot be read ({error}); delete it to train from the start") from None
         return TrainingState(tuple(about["history"]), about["finished"], variables)
+
+
+def without_optimizer(model: keras.Model) -> keras.Model:
+    """Wrap the same layers (and so the same weights) in a model that carries no optimizer state.
+
+    Saved, it is a third of the size, and loads without a word in a process that only wants to predict.
+    """
+    if isinstance(model, keras.Sequential):
+        image = keras.Input(batch_shape=model.input_shape, dtype="uint8", name="image")
+        return keras.Sequential([image, *model.layers], name=model.name)
+    return keras.Model(model.inputs[0], model.output, name=model.name)
 
 
 def capture(model: keras.Model) -> tuple[np.ndarray, ...]:
@@ -113,7 +124,7 @@ class BestModel(keras.callbacks.ModelCheckpoint):
             initial_value_threshold=so_far,
         )
 
-    def set_model(self, model: keras.Sequential) -> None:
+    def set_model(self, model: keras.Model) -> None:
         """Watch a copy that shares the weights but not the optimizer."""
         super().set_model(without_optimizer(model))
 
@@ -131,27 +142,29 @@ class BestModel(keras.callbacks.ModelCheckpoint):
 class StateKeeper(keras.callbacks.Callback):
     """Writes ``history.csv`` and the training state after every epoch; comes after the callbacks above."""
 
-    def __init__(self, history: tuple[Row, ...], state: Path, table: Path) -> None:
+    def __init__(self, history: tuple[Row, ...], monitor: str, state: Path, table: Path) -> None:
         super().__init__()
         self.history = list(history)
+        self.columns = (*HISTORY_COLUMNS, *(() if monitor in HISTORY_COLUMNS else (monitor,)))
         self.state, self.table = state, table
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write both files; the state last, because it decides where a resumed run begins."""
         assert self.model is not None
         logs = logs or {}
-        self.history.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in HISTORY_COLUMNS[1:]}})
-        write_table(self.table, HISTORY_COLUMNS, self.history)
+        self.history.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in self.columns[1:]}})
+        write_table(self.table, self.columns, self.history)
         TrainingState(tuple(self.history), False, capture(self.model)).write(self.state)
 
 
 class Reporter(keras.callbacks.Callback):
-    """Shows the progress of the current epoch, and how the last one went."""
+    """Shows the progress of the current epoch and of its validation, and how the last one went."""
 
-    def __init__(self, progress: Progress, epochs: int, steps: int) -> None:
+    def __init__(self, progress: Progress, epochs: int, steps: int, validation_steps: int) -> None:
         super().__init__()
-        self.progress, self.epochs, self.steps = progress, epochs, steps
-        self.label = ""
+        self.progress, self.epochs = progress, epochs
+        self.steps, self.validation_steps = steps, validation_steps
+        self.label = "before the first epoch"
         self.last = ""
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -161,6 +174,10 @@ class Reporter(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Advance by a batch."""
         self.progress(self.label, batch + 1, self.steps)
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Advance by a batch of the validation."""
+        self.progress(f"{self.label}, judging it", batch + 1, self.validation_steps)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Remember the figures for the next label."""

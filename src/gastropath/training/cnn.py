@@ -1,9 +1,18 @@
-"""The specified network."""
+"""The specified network, and recipe ``cnn``: trained from scratch."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 from keras import layers
+
+from gastropath.bundle.card import Card
+from gastropath.cluster import Progress, silent
+from gastropath.data.split.split import Split
+from gastropath.training.fit import decoded_parts, fit_epochs
+from gastropath.training.recipe import CnnRecipe
+from gastropath.training.trained import Trained
 
 
 def specified_cnn(n_classes: int, tile_px: int = 224) -> keras.Sequential:
@@ -43,10 +52,30 @@ def specified_cnn(n_classes: int, tile_px: int = 224) -> keras.Sequential:
     )
 
 
-def without_optimizer(model: keras.Sequential) -> keras.Sequential:
-    """Wrap the same layers (and so the same weights) in a model that carries no optimizer state.
+def compiled(model: keras.Sequential, learning_rate: float) -> keras.Sequential:
+    """Compile as specified: Adam, categorical cross-entropy, accuracy."""
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
 
-    Saved, it is a third of the size, and loads without a word in a process that only wants to predict.
+
+def train_cnn(split: Split, recipe: CnnRecipe, draft: Card, run: Path, *, progress: Progress = silent) -> Trained:
+    """Train the specified network, or go on where an interrupted call stopped.
+
+    Parameters
+    ----------
+    split
+        Trains on its ``train`` part and watches its ``val`` part.
+    recipe
+        The settings.
+    draft
+        Card with its classes and input.
+    run
+        Run folder; receives ``history.csv``, and while training goes on the best model so far.
     """
-    image = keras.Input(batch_shape=model.input_shape, dtype="uint8", name="image")
-    return keras.Sequential([image, *model.layers], name=model.name)
+    train, val = decoded_parts(split, recipe, run, progress=progress)
+
+    def fresh() -> keras.Model:
+        return compiled(specified_cnn(train.n_classes, recipe.tile_px), recipe.learning_rate)
+
+    model = fit_epochs(fresh, train, val, recipe, recipe.monitor, run, progress=progress)
+    return Trained.judged(model, draft, train, val, recipe.seed, progress=progress)

@@ -1,114 +1,177 @@
-"""Training: from a split and a recipe to ``bestmodel.keras``."""
+"""Training of a whole network, epoch by epoch: on all visible GPUs, stopped early, interrupted and gone on with."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.training.checkpoint import (
     BestModel,
     Reporter,
     ResumableEarlyStopping,
+    Row,
     StateKeeper,
     TrainingState,
     mark_finished,
     restore,
 )
-from gastropath.training.cnn import specified_cnn
 from gastropath.training.head import class_weights
-from gastropath.training.pipeline import PixelStore, batches, decode_tiles, epochs_of_batches, steps
-from gastropath.training.recipe import CnnRecipe
-from gastropath.training.trained import Trained
+from gastropath.training.pipeline import Change, PixelStore, batches, decode_tiles, epochs_of_batches, steps
+from gastropath.training.recipe import EpochSettings
 
 STATE = "state.npz"
+BEST = "best.keras"
 WORK_FOLDER = ".training"
 """Sub-folder of a run that holds what only an unfinished run needs."""
 
 
-def train_cnn(split: Split, recipe: CnnRecipe, draft: Card, run: Path, *, progress: Progress = silent) -> Trained:
-    """Train the specified network, or go on where an interrupted call stopped.
+def decoded_parts(
+    split: Split, recipe: EpochSettings, run: Path, *, progress: Progress = silent
+) -> tuple[PixelStore, PixelStore]:
+    """Decode the ``train`` and the ``val`` part of a split into the work folder of a run."""
+    train, val = (
+        decode_tiles(
+            split.part(part), split.index.classes, recipe.tile_px, recipe.mpp, run / WORK_FOLDER, progress=progress
+        )
+        for part in ("train", "val")
+    )
+    return train, val
 
-    The same split, recipe and machine give the same weights, bit for bit, interrupted or not: initial weights,
-    shuffling and dropout follow from the seed, TensorFlow's operations are made deterministic, and everything that
-    changes is saved after every epoch.
+
+def fit_epochs(
+    build: Callable[[], keras.Model],
+    train: PixelStore,
+    val: PixelStore,
+    settings: EpochSettings,
+    monitor: str,
+    run: Path,
+    *,
+    change: Change | None = None,
+    start_counts: bool = False,
+    devices: Sequence[str] = (),
+    progress: Progress = silent,
+) -> keras.Model:
+    """Train until the last epoch or until early stopping, or go on where an interrupted call stopped.
+
+    The same tiles, settings and machine give the same weights, bit for bit, interrupted or not: initial weights,
+    shuffling, augmentation and dropout follow from the seed, TensorFlow's operations are made deterministic, and
+    everything that changes is saved after every epoch.
 
     Parameters
     ----------
-    split
-        Trains on its ``train`` part and watches its ``val`` part.
-    recipe
-        The settings.
-    draft
-        Card with its classes and input.
+    build
+        Makes the compiled network as it is before the first epoch.
+    train, val
+        What is learned, and what early stopping watches.
+    settings
+        How long, in which steps, from which seed.
+    monitor
+        Column of the history that early stopping and the checkpoint watch.
     run
         Run folder; receives ``history.csv``, and while training goes on the best model so far.
+    change
+        Augmentation of the training tiles.
+    start_counts
+        Whether the network is of use before its first epoch: it is then judged as epoch 0, and kept where no epoch
+        is better.
+    devices
+        What shares each batch, as in TensorFlow; by default all visible GPUs.
+
+    Returns
+    -------
+    keras.Model
+        Of the best epoch, without optimizer.
     """
-    work = run / WORK_FOLDER
-    state_file = work / STATE
+    best = run / WORK_FOLDER / BEST
+    state_file = best.with_name(STATE)
     state = TrainingState.read(state_file) if state_file.exists() else None
-    codes = split.index.classes
-    train, val = (
-        decode_tiles(split.part(part), codes, recipe.tile_px, recipe.mpp, work, progress=progress)
-        for part in ("train", "val")
-    )
-    best = work / "best.keras"
     if not (state and state.finished):
-        _fit(train, val, recipe, state, run, best, progress)
+        keras.utils.set_random_seed(settings.seed)
+        tf.config.experimental.enable_op_determinism()
+        with strategy(devices).scope():
+            model = build()
+            if state:
+                restore(model, state)
+        _run(model, state.history if state else (), train, val, settings, monitor, run, change, start_counts, progress)
         mark_finished(state_file)
     model = keras.models.load_model(best, compile=False)
     assert isinstance(model, keras.Model), f"{best} is no Keras model"
-    return Trained.judged(model, draft, train, val, recipe.seed, progress=progress)
+    return model
 
 
-def _fit(
+def _run(
+    model: keras.Model,
+    history: tuple[Row, ...],
     train: PixelStore,
     val: PixelStore,
-    recipe: CnnRecipe,
-    state: TrainingState | None,
+    settings: EpochSettings,
+    monitor: str,
     run: Path,
-    best: Path,
+    change: Change | None,
+    start_counts: bool,
     progress: Progress,
 ) -> None:
-    """Run the epochs that are left; ``best`` becomes the model of the best one."""
-    keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
-    model = compiled(specified_cnn(train.n_classes, recipe.tile_px), recipe.learning_rate)
-    if state:
-        restore(model, state)
-    history = state.history if state else ()
-    per_epoch = steps(train, recipe.batch_size)
-    keeper = StateKeeper(history, best.with_name(STATE), run / "history.csv")
-    stopping = ResumableEarlyStopping(history, recipe.monitor, recipe.patience)
-    stopped_before = bool(history) and _stopped(stopping, model)
-    if len(history) < recipe.epochs and not stopped_before:
-        model.fit(
-            epochs_of_batches(train, recipe.batch_size, recipe.seed, len(history), recipe.epochs),
-            validation_data=batches(val, recipe.batch_size),
-            initial_epoch=len(history),
-            epochs=recipe.epochs,
-            steps_per_epoch=per_epoch,
-            callbacks=[
-                BestModel(history, recipe.monitor, best),
-                keeper,
-                stopping,
-                Reporter(progress, recipe.epochs, per_epoch),
-            ],
-            class_weight=dict(enumerate(class_weights(train.classes, train.n_classes, recipe.class_weights))),
-            shuffle=False,  # the pipeline shuffles, by (seed, epoch)
+    """Run the epochs that are left."""
+    size, work = settings.batch_size, run / WORK_FOLDER
+    reporter = Reporter(progress, settings.epochs, steps(train, size), steps(val, size))
+    keeper = StateKeeper(history, monitor, work / STATE, run / "history.csv")
+    best = BestModel(history, monitor, work / BEST)
+    if start_counts and not history:
+        row = _judged(model, train, val, size, progress)
+        for callback in (best, keeper):
+            callback.set_model(model)
+            callback.on_epoch_end(-1, row)
+        history = tuple(keeper.history)
+    stopping = ResumableEarlyStopping(history, monitor, settings.patience)
+    done = sum(row["epoch"] > 0 for row in history)
+    if done == settings.epochs or (history and _stopped(stopping, model)):
+        return
+    model.fit(
+        epochs_of_batches(train, size, settings.seed, done, settings.epochs, change),
+        validation_data=batches(val, size),
+        initial_epoch=done,
+        epochs=settings.epochs,
+        steps_per_epoch=steps(train, size),
+        callbacks=[best, keeper, stopping, reporter],
+        class_weight=dict(enumerate(class_weights(train.classes, train.n_classes, settings.class_weights))),
+        shuffle=False,  # the pipeline shuffles, by (seed, epoch)
+        verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
+    )
+
+
+def _judged(
+    model: keras.Model, train: PixelStore, val: PixelStore, batch_size: int, progress: Progress
+) -> dict[str, float]:
+    """Return the row of a model before its first epoch."""
+    row = {}
+    for prefix, store in (("", train), ("val_", val)):
+        counter = Reporter(progress, 0, 0, steps(store, batch_size))
+        figures = model.evaluate(
+            batches(store, batch_size),
+            return_dict=True,
+            callbacks=[counter],
             verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
         )
+        row |= {prefix + name: float(value) for name, value in figures.items()}
+    return row
 
 
-def compiled(model: keras.Sequential, learning_rate: float) -> keras.Sequential:
-    """Compile as specified: Adam, categorical cross-entropy, accuracy."""
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
-    return model
+def strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
+    """Return what shares each batch among devices; by default among all visible GPUs.
+
+    Parameters
+    ----------
+    devices
+        Names as in ``tf.config.list_logical_devices``.
+    """
+    names = devices or [device.name for device in tf.config.list_logical_devices("GPU")]
+    return tf.distribute.MirroredStrategy(names) if len(names) > 1 else tf.distribute.get_strategy()
 
 
 def clear_work(run: Path) -> None:

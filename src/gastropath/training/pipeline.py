@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from gastropath.data.index import TileIndex
 from gastropath.errors import CannotReadImage, CannotWrite
 from gastropath.images import load_tile
 from gastropath.outputs import replacing, writing
+
+Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Changes a batch of tiles by what a seed (integers, shape (2,)) draws."""
+
+_BATCHES_IN_AN_EPOCH = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,13 @@ def decode_tiles(
     return PixelStore(np.load(file, mmap_mode="r", allow_pickle=False), index.numbers(codes), len(codes))
 
 
-def epochs_of_batches(store: PixelStore, batch_size: int, seed: int, first: int, last: int) -> tf.data.Dataset:
+def epochs_of_batches(
+    store: PixelStore, batch_size: int, seed: int, first: int, last: int, change: Change | None = None
+) -> tf.data.Dataset:
     """Serve the epochs ``first`` to ``last - 1``, one after the other, each shuffled by (seed, epoch) alone.
 
-    An epoch is therefore the same whether training came to it from the start or resumed there.
+    An epoch is therefore the same whether training came to it from the start or resumed there. So are the changes of
+    an augmentation, which are drawn by (seed, epoch, batch).
 
     Returns
     -------
@@ -125,14 +134,24 @@ def epochs_of_batches(store: PixelStore, batch_size: int, seed: int, first: int,
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
         rows = tf.numpy_function(order, [epoch], tf.int64, stateful=False)
         rows = tf.ensure_shape(rows, [len(store)])
-        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+        numbered = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size).enumerate()
+        return numbered.map(lambda batch, rows: (rows, tf.stack([epoch, batch])))
 
-    return _served(store, tf.data.Dataset.range(first, last).flat_map(batches_of))
+    def changed(pixels: tf.Tensor, labels: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if change is None:
+            return pixels, labels
+        drawn_by = tf.stack([np.int64(seed), place[0] * _BATCHES_IN_AN_EPOCH + place[1]])
+        return tf.ensure_shape(change(pixels, drawn_by), pixels.shape), labels
+
+    loaded = _loaded(store, tf.data.Dataset.range(first, last).flat_map(batches_of))
+    return loaded.map(changed, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
 def batches(store: PixelStore, batch_size: int) -> tf.data.Dataset:
     """Serve every tile once, in the order of the index."""
-    return _served(store, tf.data.Dataset.range(len(store)).batch(batch_size))
+    numbered = tf.data.Dataset.range(len(store)).batch(batch_size).enumerate()
+    loaded = _loaded(store, numbered.map(lambda batch, rows: (rows, tf.stack([0, batch]))))
+    return loaded.map(lambda pixels, labels, place: (pixels, labels)).prefetch(2)
 
 
 def steps(store: PixelStore, batch_size: int) -> int:
@@ -140,21 +159,23 @@ def steps(store: PixelStore, batch_size: int) -> int:
     return -(-len(store) // batch_size)
 
 
-def _served(store: PixelStore, rows: tf.data.Dataset) -> tf.data.Dataset:
+def _loaded(store: PixelStore, placed: tf.data.Dataset) -> tf.data.Dataset:
+    """Load the tiles of (rows, place), and pass on the place: epoch and batch."""
     one_hot = np.eye(store.n_classes, dtype=np.float32)
     side = store.pixels.shape[1]
 
     def gather(wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return store.pixels[wanted], one_hot[store.classes[wanted]]
 
-    def load(wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def load(wanted: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         pixels, labels = tf.numpy_function(gather, [wanted], (tf.uint8, tf.float32), stateful=False)
         return (
             tf.ensure_shape(pixels, [None, side, side, 3]),
             tf.ensure_shape(labels, [None, store.n_classes]),
+            place,
         )
 
-    return rows.map(load, num_parallel_calls=1).prefetch(2)
+    return placed.map(load, num_parallel_calls=1)
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -49,26 +49,30 @@ class Settings(BaseModel):
         write_text(path, "".join(f"{key} = {json.dumps(value)}\n" for key, value in self.model_dump().items()))
 
 
-class CnnRecipe(Settings):
-    """The specified network, trained from scratch."""
+class EpochSettings(Settings):
+    """How the weights of a whole network are trained, epoch by epoch."""
 
-    method: Literal["cnn"]
     epochs: Epochs
     """Passes over the training tiles at most."""
     batch_size: Annotated[int, Field(ge=1, le=4096)]
-    """Tiles in one step of the optimizer."""
+    """Tiles in one step of the optimizer, over all GPUs."""
     learning_rate: PositiveFloat
-    """Of Adam."""
-    monitor: Literal["val_loss", "val_accuracy"]
-    """What early stopping and the checkpoint watch."""
+    """Of Adam; with a schedule, its highest."""
     patience: Annotated[int, Field(ge=0, le=10_000)]
     """Epochs without improvement before training stops."""
 
 
-class TransferRecipe(Settings):
+class CnnRecipe(EpochSettings):
+    """The specified network, trained from scratch."""
+
+    method: Literal["cnn"]
+    monitor: Literal["val_loss", "val_accuracy"]
+    """What early stopping and the checkpoint watch."""
+
+
+class PretrainedSettings(Settings):
     """A linear head on frozen features of a pretrained network."""
 
-    method: Literal["transfer"]
     backbone: Annotated[str, Field(min_length=1)]
     """``"efficientnet-lite0"``, or ``"keras:NAME"`` of ``keras.applications``."""
     weights: str
@@ -81,10 +85,34 @@ class TransferRecipe(Settings):
     """Inverse penalty of the head; 0 to choose it by grouped cross-validation."""
 
 
-Recipe = CnnRecipe | TransferRecipe
+class TransferRecipe(PretrainedSettings):
+    """The head is all that is trained."""
+
+    method: Literal["transfer"]
+
+
+class FinetuneRecipe(EpochSettings, PretrainedSettings):
+    """All weights are trained on, end to end, from the model that :class:`TransferRecipe` gives."""
+
+    method: Literal["finetune"]
+    warmup_epochs: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+    """Epochs over which the learning rate rises from 0; behind them it falls to 0 along a cosine."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+    """Share of each label that is spread over all classes."""
+    turns: bool
+    """Augmentation: the eight flips and quarter turns."""
+    zoom: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """Augmentation: enlarged or shrunk by up to 1 + this."""
+    stain: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """Augmentation: amount of each stain changed by up to this share."""
+    blur_px: Annotated[float, Field(ge=0, le=5, allow_inf_nan=False)]
+    """Augmentation: standard deviation of a Gaussian filter at most."""
+
+
+Recipe = CnnRecipe | TransferRecipe | FinetuneRecipe
 """How a model is trained."""
 
-_METHODS: dict[str, type[Recipe]] = {"cnn": CnnRecipe, "transfer": TransferRecipe}
+_METHODS: dict[str, type[Recipe]] = {"cnn": CnnRecipe, "transfer": TransferRecipe, "finetune": FinetuneRecipe}
 
 
 def recipe_names() -> list[str]:

@@ -18,11 +18,13 @@ from gastropath.errors import BadBundle, CannotResume, OutputExists, UnknownSett
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import new_folder, write_json
 from gastropath.tissue import tissue_classes
+from gastropath.training.cnn import train_cnn
 from gastropath.training.cross_validation import OutOfFold, cross_validate
 from gastropath.training.export import Precision, export_graph
-from gastropath.training.fit import WORK_FOLDER, clear_work, train_cnn
+from gastropath.training.finetune import train_finetuned
+from gastropath.training.fit import WORK_FOLDER, clear_work
 from gastropath.training.quantised import write_quantised
-from gastropath.training.recipe import CnnRecipe, Recipe, read_recipe
+from gastropath.training.recipe import CnnRecipe, FinetuneRecipe, Recipe, TransferRecipe, read_recipe
 from gastropath.training.trained import Trained
 from gastropath.training.transfer import train_transfer
 
@@ -103,6 +105,8 @@ def train_model(
     """Train by the method of the recipe, or go on where an interrupted call stopped."""
     if isinstance(recipe, CnnRecipe):
         return train_cnn(split, recipe, draft, run, progress=progress)
+    if isinstance(recipe, FinetuneRecipe):
+        return train_finetuned(split, recipe, draft, run, cache, progress=progress)
     return train_transfer(split, recipe, cache, run / "history.csv", progress=progress)
 
 
@@ -123,8 +127,8 @@ def cross_validated(
         folder.mkdir(parents=True, exist_ok=True)
         return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
 
-    watched = isinstance(recipe, CnnRecipe)
-    return cross_validate(split, train_fold, with_validation=watched, progress=progress)
+    watches = not isinstance(recipe, TransferRecipe)
+    return cross_validate(split, train_fold, with_validation=watches, progress=progress)
 
 
 def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card:
@@ -187,11 +191,14 @@ def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, pro
     CannotResume
         If the tiles are not those of the run.
     UnknownSetting
-        If the run is of the specified network, which has no linear head.
+        If the run was not trained by ``transfer``.
     """
     split, recipe = continue_run(run, index, None)
-    if isinstance(recipe, CnnRecipe):
-        raise UnknownSetting(f"--precision int8: {run} was trained by the recipe baseline; only transfer has int8")
+    if not isinstance(recipe, TransferRecipe):
+        raise UnknownSetting(
+            f"--precision int8: {run} was trained by the method {recipe.method}; only transfer has a head that can be "
+            "fitted anew on what the integer network gives"
+        )
     bundle, model, _ = _finished(run)
     return write_quantised(model, split, recipe, uncalibrated(bundle.card), cache, out, progress=progress)
 
