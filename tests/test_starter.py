@@ -51,6 +51,16 @@ def test_it_fits_in_eight_megabytes_and_says_what_it_is():
     assert "not a classifier to rely on" in (bundle.folder / "README.md").read_text()
 
 
+def test_its_card_reports_coverage_by_class_and_that_nine_tenths_of_other_groups_count_as_in_domain():
+    metrics = open_bundle(starter()).card.metrics
+    assert metrics is not None
+    found = metrics["abstention"]
+    assert found["unlike_training"] <= 0.1
+    assert found["coverage"] >= 0.5
+    assert set(found["per_class"]) == set(EIGHT)
+    assert all(share["unlike_training"] <= 0.1 for share in found["per_class"].values())
+
+
 def test_predict_uses_it_where_no_model_is_named_and_needs_no_training_software(tmp_path, synthetic_tiles):
     code = (
         "import sys\nfrom gastropath.cli.main import main\ntry: main()\nexcept SystemExit as end: assert not end.code\n"

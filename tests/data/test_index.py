@@ -279,3 +279,19 @@ def test_the_real_tiles_are_all_found(real_tiles: Path):
     assert all(file.is_file() for file in index.files())
     eight = find_tiles([real_tiles], ["ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM"])
     assert eight.left_out == {"tiles of class BACK": 8, "tiles of class OTHER": 22}
+
+
+def test_a_table_tells_the_resolution_of_its_tiles_and_a_general_one_fills_the_gaps(tmp_path: Path):
+    touched(tmp_path, "a.png", "b.png")
+    (tmp_path / "tiles.csv").write_text("path,label,mpp\na.png,TUM,0.25\nb.png,STR,\n")
+    index = find_tiles([tmp_path / "tiles.csv"])
+    assert index.mpp() == (0.25, None)
+    assert index.with_mpp(0.5).mpp() == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("cell", ["half", "0", "-1", "1000", "nan"])
+def test_a_resolution_that_cannot_be_one_is_refused_and_its_tile_named(tmp_path: Path, cell: str):
+    touched(tmp_path, "a.png", "b.png")
+    (tmp_path / "tiles.csv").write_text(f"path,label,mpp\na.png,TUM,{cell}\nb.png,STR,0.5\n")
+    with pytest.raises(CannotReadTable, match=r"a\.png: mpp is"):
+        find_tiles([tmp_path / "tiles.csv"]).mpp()

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gastropath.data.index import find_tiles
 from gastropath.errors import CannotReadImage, CannotWrite
@@ -61,6 +62,32 @@ def test_tiles_of_other_sizes_come_through_the_one_resize(noise_tiles, tmp_path)
     store = decode_tiles(index, index.classes, 64, 0.5, tmp_path / "work")
     for i, file in enumerate(index.files()):
         np.testing.assert_array_equal(store.pixels[i], load_tile(file, 64))
+
+
+def test_tiles_of_known_resolution_are_brought_to_the_models_field_of_view(noise_tiles, tmp_path):
+    index = find_tiles([noise_tiles({"A": 2, "B": 2}, size=128)]).with_mpp(0.25)
+    store = decode_tiles(index, index.classes, 64, 0.5, tmp_path / "half")
+    for i, file in enumerate(index.files()):
+        np.testing.assert_array_equal(store.pixels[i], load_tile(file, 64))  # 128 px of 0.25 µm are 64 px of 0.5 µm
+    closer = decode_tiles(index, index.classes, 64, 0.25, tmp_path / "same")
+    for i, file in enumerate(index.files()):
+        np.testing.assert_array_equal(closer.pixels[i], load_tile(file, 128)[32:96, 32:96])
+
+
+def test_augmentation_is_drawn_by_seed_epoch_and_batch(store):
+    def epochs(first: int, last: int, seed: int = 1) -> list[np.ndarray]:
+        def change(tiles: tf.Tensor, drawn_by: tf.Tensor) -> tf.Tensor:
+            noise = tf.random.stateless_uniform(tf.shape(tiles), drawn_by, 0, 255, tf.int32)
+            return tf.cast(noise, tf.uint8)
+
+        data = epochs_of_batches(store, 5, seed, first, last, change)
+        return [np.asarray(images) for images, _ in data]
+
+    three = epochs(0, 3)
+    assert len({batch.tobytes() for batch in three}) == len(three) == 15
+    for ours, theirs in zip(epochs(2, 3), three[10:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert epochs(0, 1, seed=2)[0].tobytes() != three[0].tobytes()
 
 
 def test_decoded_tiles_are_used_again(noise_tiles, tmp_path):

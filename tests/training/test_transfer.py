@@ -1,9 +1,11 @@
 """The recipe ``transfer``, end to end through the command line, on synthetic tiles."""
 
+import colorsys
 import csv
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -92,6 +94,15 @@ def test_neither_batch_nor_company_changes_an_answer(transfer_run, pixels):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_eight_threads_share_a_classifier(transfer_run, pixels):
+    classifier = Classifier.load(transfer_run)
+    expected = classifier.predict(pixels).probabilities
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda tile: classifier.predict(tile).probabilities[0], list(pixels) * 2))
+    np.testing.assert_allclose(answers, np.concatenate([expected, expected]), atol=1e-5)
+    assert np.ptp(expected, axis=0).min() > 0.1  # so that a mix-up would show
+
+
 def test_the_card_says_how_it_was_calibrated_and_when_it_abstains(transfer_run):
     card = open_bundle(transfer_run).card
     assert card.calibration.method == "temperature"
@@ -146,17 +157,22 @@ def test_folds_give_every_tile_an_answer_of_a_model_that_has_not_seen_it(synthet
 
 
 @pytest.mark.slow
-def test_own_classes_of_own_names_are_learned(tmp_path, rng):
+@pytest.mark.parametrize("n_classes", [2, 50])
+def test_own_classes_of_own_names_are_learned(tmp_path, rng, n_classes):
     from PIL import Image
 
-    for number, color in enumerate(((200, 60, 60), (60, 200, 60), (60, 60, 200))):
-        folder = tmp_path / "tiles" / f"kind {number}"
+    for number in range(n_classes):
+        color = np.array(colorsys.hsv_to_rgb(number / n_classes, 0.7, 0.8)) * 255
+        folder = tmp_path / "tiles" / f"kind {number:02d}"
         folder.mkdir(parents=True)
-        for i in range(10 if number else 4):
-            noisy = np.clip(np.array(color) + rng.normal(0, 20, (90, 90, 3)), 0, 255).astype(np.uint8)
+        for i in range(10 if number else 6):
+            noisy = np.clip(color + rng.normal(0, 5, (90, 90, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(noisy).save(folder / f"x_{i}.png")
-    gastropath("train", tmp_path / "tiles", "--out", tmp_path / "run", "--set", "tile_px=64", "--mpp", "0.5")
-    assert Classifier.load(tmp_path / "run").classes == ("kind 0", "kind 1", "kind 2")
+    settings = [word for setting in ("tile_px=64", "views=1", "strength=300") for word in ("--set", setting)]
+    gastropath("train", tmp_path / "tiles", "--out", tmp_path / "run", *settings, "--mpp", "0.5")
+    assert Classifier.load(tmp_path / "run").classes == tuple(f"kind {number:02d}" for number in range(n_classes))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["accuracy"]["value"] > (0.9 if n_classes == 2 else 0.5)
 
 
 def test_the_run_folder_is_as_designed(transfer_run: Path):

@@ -72,9 +72,10 @@ def main(model: str) -> None:
 
 def _introduction(card: Card) -> None:
     side = card.input.tile_px
+    doubts = " or with “not sure” and why" if card.abstention or card.domain else ""
     st.markdown(
         f"Which tissue does a tile show? Upload H&E tiles of about {side} × {side} px at {card.input.mpp:g} µm/px; "
-        f"each is answered with one of {len(card.classes)} classes."
+        f"each is answered with one of {len(card.classes)} classes{doubts}."
     )
     with st.expander(f"The {len(card.classes)} classes, and what confidence means"):
         st.html(f"<ul>{''.join(f'<li>{escape(title(entry))}</li>' for entry in card.classes)}</ul>")

@@ -166,5 +166,5 @@ def _curves(history: Sequence[Mapping[str, float]]) -> Chart:
         curve(right, "accuracy", "accuracy")
         right.set_ylim(0, 1.02)
 
-    caption = f"Loss and accuracy over {len(history)} epochs (training figures with dropout, so they lag behind)."
+    caption = f"Loss and accuracy over {epochs[-1]:g} epochs; training figures with dropout or augmentation lag behind."
     return _draw("history", caption, "Training and validation curves", (8, 3.4), draw)
