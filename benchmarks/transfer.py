@@ -48,9 +48,8 @@ def main() -> None:
         index = find_tiles([arguments.tiles or drawn(work / "tiles")])
         order = np.random.default_rng(0).permutation(len(index))
         print(f"{cores()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
-        print(
-            "| tiles | s | until the features of the training part | ms a tile | MB | s with other settings |\n|---|---|---|---|---|---|"
-        )
+        print("| tiles | s | of these, features of the training part | ms a tile | MB | s with other settings |")
+        print("|---|---|---|---|---|---|")
         listing = work / "tiles.csv"
         n = 0
         for size in arguments.sizes.split(","):
