@@ -12,8 +12,9 @@ import gastropath
 from gastropath.bundle.files import DOMAIN, GRAPH, open_bundle, write_bundle
 from gastropath.errors import BadBundle
 from gastropath.images import load_tile
-from gastropath.inference.classifier import BATCH, Classifier
+from gastropath.inference.classifier import Classifier
 from gastropath.inference.domain import DomainCheck
+from gastropath.inference.graph import TILES_IN_A_CALL
 from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 
@@ -43,7 +44,7 @@ def test_neither_order_nor_batch_changes_a_byte_of_an_answer(classifier, tiles):
     together = classifier.predict(tiles).probabilities
     alone = np.concatenate([classifier.predict(tile).probabilities for tile in tiles])
     backwards = classifier.predict(tiles[::-1]).probabilities[::-1]
-    assert len(tiles) > 2 * BATCH
+    assert len(tiles) > 2 * TILES_IN_A_CALL
     np.testing.assert_array_equal(together, alone)
     np.testing.assert_array_equal(together, backwards)
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from gastropath.bundle.card import Card
 from gastropath.bundle.files import open_bundle, starter
-from gastropath.cluster import Progress, cores, each, silent
+from gastropath.cluster import Progress, each, silent
 from gastropath.errors import BadBundle, CannotReadImage
 from gastropath.images import MAX_PIXELS, decode, fit
 from gastropath.inference.domain import DomainCheck
+from gastropath.inference.graph import Graph, Outputs
 from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
 from gastropath.inference.views import VIEWS, dihedral
 from gastropath.measures import softmax
-from gastropath.nativelog import without_native_log
 
-BATCH = 8
-"""Tiles in one call of the graph. Answers do not depend on it; memory does."""
+BATCH = 32
+"""Tiles worked on together. Answers do not depend on it; memory does."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,22 @@ class _Tile:
     pixels: np.ndarray | None
     refusal: str = ""
     stretched: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model saw in an image.
+
+    Attributes
+    ----------
+    pixels
+        The image in the model's size: ``uint8``, shape (tile_px, tile_px, 3).
+    maps
+        Activation map of each class: ``float32``, shape (h, w, classes).
+    """
+
+    pixels: np.ndarray
+    maps: np.ndarray
 
 
 class Classifier:
@@ -47,14 +61,14 @@ class Classifier:
     def __init__(
         self, card: Card, graph: bytes, *, domain: DomainCheck | None = None, threads: int | None = None
     ) -> None:
-        """Build the interpreter from a card and the bytes of the graph it describes.
+        """Build the model from a card and the bytes of the graph it describes.
 
         Parameters
         ----------
         card, graph, domain
             Content of a bundle; without ``domain`` no tile is called unlike the training tiles.
         threads
-            Threads of the interpreter; by default all cores.
+            Tiles worked on at a time; by default as many as there are cores.
 
         Raises
         ------
@@ -62,24 +76,10 @@ class Classifier:
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
         self.card, self.domain = card, domain
-        self._lock = threading.Lock()
-        try:
-            with without_native_log():
-                self._interpreter = Interpreter(model_content=graph, num_threads=threads or cores())
-                self._run = self._interpreter.get_signature_runner("serving_default")
-                _check_graph(card, self._run.get_input_details(), self._run.get_output_details())
-                blank = np.zeros((1, self.tile_px, self.tile_px, 3), np.uint8)
-                answer = self._run(image=blank)
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise BadBundle(f"{card.name}: the graph cannot be run: {error}") from None
-        if answer["logits"].shape != (1, len(card.classes)):
+        self._graph = Graph(card, graph, workers=threads)
+        if domain and self._graph.n_features != domain.references.shape[1]:
             raise BadBundle(
-                f"{card.name}: the graph answers with shape {answer['logits'].shape}, "
-                f"but the card lists {len(card.classes)} classes"
-            )
-        if domain and answer["features"].shape[1] != domain.references.shape[1]:
-            raise BadBundle(
-                f"{card.name}: the graph has {answer['features'].shape[1]} features, "
+                f"{card.name}: the graph has {self._graph.n_features} features, "
                 f"but the reference features have {domain.references.shape[1]}"
             )
 
@@ -92,7 +92,7 @@ class Classifier:
         model
             Folder with a ``card.json``, or a run folder; by default the starter model.
         threads
-            Threads of the interpreter; by default all cores.
+            Tiles worked on at a time; by default as many as there are cores.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Classifier:
         """Side in pixels of the tiles the graph takes."""
         return self.card.input.tile_px
 
-    def outputs(self, tiles: np.ndarray) -> Mapping[str, np.ndarray]:
+    def outputs(self, tiles: np.ndarray) -> Outputs:
         """Run the graph on tiles of its own size.
 
         Parameters
@@ -129,14 +129,12 @@ class Classifier:
         Returns
         -------
         mapping
-            ``logits`` (n, classes), ``features`` (n, f) and ``cam`` (n, h, w, classes), all ``float32``.
+            See :data:`gastropath.inference.graph.Outputs`.
         """
         expected = (self.tile_px, self.tile_px, 3)
         if tiles.dtype != np.uint8 or tiles.shape[1:] != expected:
             raise ValueError(f"expected uint8 tiles of shape (n, {expected}), found {tiles.dtype} {tiles.shape}")
-        with self._lock:
-            parts = [self._run(image=tiles[i : i + BATCH]) for i in range(0, len(tiles), BATCH)]
-            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return self._graph.run(tiles)
 
     def predict(
         self, images: np.ndarray | Sequence[np.ndarray], *, mpp: float | None = None, views: int = 1
@@ -170,7 +168,29 @@ class Classifier:
                 )
         zoom = self._zoom(mpp)
         chunks = _chunks((self._fitted(image, zoom) for image in images), BATCH)
-        return joined([self._answer(chunk, views) for chunk in chunks], self.classes)
+        return joined([self._answer(chunk, views)[0] for chunk in chunks], self.classes)
+
+    def look(
+        self, sources: Sequence[Path | bytes], *, mpp: float | None = None, max_pixels: int = MAX_PIXELS
+    ) -> tuple[Predictions, dict[int, Seen]]:
+        """Classify a few image files (or their bytes), and keep what was seen.
+
+        Parameters
+        ----------
+        sources, mpp, max_pixels
+            See :meth:`predict_files`; all are in memory at once.
+
+        Returns
+        -------
+        predictions : Predictions
+            One answer a file.
+        seen : dict
+            What the model saw of each file that could be read, by the file's number.
+        """
+        tiles = list(each(lambda source: self._loaded(source, mpp, max_pixels), sources))
+        answers, maps = self._answer(tiles, views=1)
+        pixels = {i: tile.pixels for i, tile in enumerate(tiles) if tile.pixels is not None}
+        return answers, {i: Seen(pixels[i], of_tile) for i, of_tile in zip(pixels, maps, strict=True)}
 
     def predict_files(
         self,
@@ -199,15 +219,12 @@ class Classifier:
         every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
 
         def load(item: tuple[Path | bytes, float | None]) -> _Tile:
-            try:
-                return self._fitted(decode(item[0], max_pixels=max_pixels), self._zoom(item[1]))
-            except CannotReadImage as error:
-                return _Tile(None, str(error))
+            return self._loaded(*item, max_pixels)
 
         done: list[Predictions] = []
         count = 0
         for chunk in _chunks(each(load, zip(sources, every, strict=True)), BATCH):
-            done.append(self._answer(chunk, views))
+            done.append(self._answer(chunk, views)[0])
             count += len(chunk)
             progress("classifying", count, len(sources))
         return joined(done, self.classes)
@@ -219,33 +236,42 @@ class Classifier:
             raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
         return mpp / self.card.input.mpp
 
+    def _loaded(self, source: Path | bytes, mpp: float | None, max_pixels: int) -> _Tile:
+        try:
+            return self._fitted(decode(source, max_pixels=max_pixels), self._zoom(mpp))
+        except CannotReadImage as error:
+            return _Tile(None, str(error))
+
     def _fitted(self, pixels: np.ndarray, zoom: float | None) -> _Tile:
         guessed = zoom is None and pixels.shape[:2] != (self.tile_px, self.tile_px)
         return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed)
 
-    def _answer(self, tiles: Sequence[_Tile], views: int) -> Predictions:
-        """Classify tiles; one without pixels is refused."""
+    def _answer(self, tiles: Sequence[_Tile], views: int) -> tuple[Predictions, Sequence[np.ndarray]]:
+        """Classify tiles (one without pixels is refused); also return the activation maps of the others, upright."""
         if not 1 <= views <= VIEWS:
             raise ValueError(f"views is {views}; expected 1 to {VIEWS}")
         probabilities = np.full((len(tiles), len(self.classes)), np.nan, np.float32)
         doubts = [""] * len(tiles)
+        maps: Sequence[np.ndarray] = ()
         good = [i for i, tile in enumerate(tiles) if tile.pixels is not None]
         if good:
             stack = np.stack([tiles[i].pixels for i in good])  # pyright: ignore[reportCallIssue, reportArgumentType]
             answers = [self.outputs(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
+            maps = tuple(answers[0]["cam"])
             logits = np.mean([answer["logits"] for answer in answers], axis=0)
             probabilities[good] = softmax(logits / self.card.calibration.temperature)
             for i, doubt in zip(good, self._doubts(probabilities[good], answers), strict=True):
                 doubts[i] = doubt
-        return Predictions(
+        predictions = Predictions(
             self.classes,
             probabilities,
             tuple(tile.refusal for tile in tiles),
             tuple(doubts),
             np.array([tile.stretched for tile in tiles], bool),
         )
+        return predictions, maps
 
-    def _doubts(self, probabilities: np.ndarray, answers: Sequence[Mapping[str, np.ndarray]]) -> list[str]:
+    def _doubts(self, probabilities: np.ndarray, answers: Sequence[Outputs]) -> list[str]:
         """Say why the model abstains on each tile; empty where it does not."""
         low = np.zeros(len(probabilities), bool)
         unlike = low
@@ -264,13 +290,3 @@ class Classifier:
 def _chunks(items: Iterator, size: int) -> Iterator[list]:
     while chunk := list(islice(items, size)):
         yield chunk
-
-
-def _check_graph(card: Card, inputs: Mapping[str, Mapping], outputs: Mapping[str, Mapping]) -> None:
-    if set(inputs) != {"image"} or inputs["image"]["dtype"] != np.uint8:
-        raise BadBundle(f"{card.name}: the graph takes {sorted(inputs)}; expected one uint8 input 'image'")
-    side = tuple(inputs["image"]["shape"][1:])
-    if side != (card.input.tile_px, card.input.tile_px, 3):
-        raise BadBundle(f"{card.name}: the graph takes tiles of shape {side}; its card says {card.input.tile_px} px")
-    if missing := {"logits", "features", "cam"} - set(outputs):
-        raise BadBundle(f"{card.name}: the graph lacks the outputs {', '.join(sorted(missing))}")

@@ -1,0 +1,146 @@
+"""Where a tile speaks for a class: activation maps from the graph, as heat and as an overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gastropath.cluster import Progress, silent
+from gastropath.errors import UnknownSetting, did_you_mean
+from gastropath.inference.classifier import BATCH, Classifier
+from gastropath.inference.predictions import Predictions
+
+_RAMP = np.array([[0, 0, 4], [0, 114, 178], [86, 180, 233], [240, 228, 66], [255, 250, 220]], np.float32)
+"""From no evidence to most: dark, blue, yellow, pale; lightness rises throughout, so it also reads in grey."""
+
+_OPACITY = 0.65
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An image, the answer to it, and where it speaks for one class.
+
+    Attributes
+    ----------
+    source
+        File, as given.
+    answer
+        One prediction.
+    pixels
+        The image as the model saw it: ``uint8``, shape (tile_px, tile_px, 3); ``None`` where it was refused.
+    code
+        The class that ``heat`` is about; empty where the image was refused.
+    heat
+        Evidence for that class, 0 to 1: ``float32``, shape (tile_px, tile_px); ``None`` where it was refused.
+    """
+
+    source: Path | bytes
+    answer: Predictions
+    pixels: np.ndarray | None
+    code: str
+    heat: np.ndarray | None
+
+    def overlay(self) -> np.ndarray:
+        """Lay the heat over the image: ``uint8``, shape (tile_px, tile_px, 3).
+
+        Raises
+        ------
+        ValueError
+            If the image was refused.
+        """
+        if self.pixels is None or self.heat is None:
+            raise ValueError("a refused image has no explanation")
+        return overlay(self.pixels, self.heat)
+
+
+def explain_files(
+    classifier: Classifier,
+    sources: Sequence[Path | bytes],
+    *,
+    code: str | None = None,
+    mpp: float | None = None,
+    progress: Progress = silent,
+) -> Iterator[Explanation]:
+    """Explain image files, or their bytes, one after the other; a few are in memory at a time.
+
+    Parameters
+    ----------
+    classifier
+        The model.
+    sources
+        Files, or their content.
+    code
+        Class to explain; by default the one the model gives.
+    mpp
+        Micrometres per pixel of the files; see :meth:`gastropath.inference.classifier.Classifier.predict`.
+
+    Raises
+    ------
+    UnknownSetting
+        If the model has no such class.
+    """
+    if code is not None and code not in classifier.classes:
+        raise UnknownSetting(f"--class: the model has no class {code!r}{did_you_mean(code, classifier.classes)}")
+    done = 0
+    for first in range(0, len(sources), BATCH):
+        some = sources[first : first + BATCH]
+        answers, seen = classifier.look(some, mpp=mpp)
+        for place, source in enumerate(some):
+            answer = answers.take(np.array([place]))
+            if place not in seen:
+                yield Explanation(source, answer, None, "", None)
+            else:
+                number = answer.numbers[0] if code is None else classifier.classes.index(code)
+                evidence = heat(seen[place].maps[..., number], classifier.tile_px)
+                yield Explanation(source, answer, seen[place].pixels, classifier.classes[number], evidence)
+            done += 1
+            progress("explaining", done, len(sources))
+
+
+def heat(activation: np.ndarray, side: int) -> np.ndarray:
+    """Bring an activation map to the size of the tile.
+
+    Parameters
+    ----------
+    activation
+        Map of one class, ``float32``, shape (h, w). What speaks against the class (below 0) counts as nothing.
+    side
+        Of the tile, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float32``, shape (side, side), 0 to 1, where 1 is the map's own maximum; all 0 where nothing speaks for the
+        class.
+    """
+    evidence = np.maximum(activation.astype(np.float32), 0)
+    most = float(evidence.max())
+    if not most > 0:
+        return np.zeros((side, side), np.float32)
+    resized = Image.fromarray(evidence / most, "F").resize((side, side), Image.Resampling.BILINEAR)
+    return np.clip(np.asarray(resized, np.float32), 0, 1)
+
+
+def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """Lay heat over a tile: the more evidence, the brighter and the less transparent.
+
+    Parameters
+    ----------
+    pixels
+        ``uint8``, shape (side, side, 3).
+    evidence
+        From :func:`heat`, shape (side, side).
+
+    Returns
+    -------
+    numpy.ndarray
+        ``uint8``, shape (side, side, 3).
+    """
+    steps = np.linspace(0, 1, len(_RAMP))
+    colours = np.stack([np.interp(evidence, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
+    opacity = (_OPACITY * np.sqrt(evidence))[..., None]
+    return np.rint(pixels * (1 - opacity) + colours * opacity).astype(np.uint8)
