@@ -10,7 +10,10 @@ import numpy as np
 
 from gastropath.errors import BadBundle
 
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 32
+_SMALL_PRODUCT = 200_000
+"""Multiplications that the matrix library does without waking its other threads. These keep spinning for a while when
+they are done, and would take a core from the graph that runs beside them."""
 _MAX_REFERENCES = 10_000
 
 
@@ -89,10 +92,16 @@ def distances(features: np.ndarray, references: np.ndarray, neighbours: int) -> 
     stand = _unit(references)
     found = np.empty(len(features))
     for first in range(0, len(features), _ROWS_AT_ONCE):
-        similar = _unit(features[first : first + _ROWS_AT_ONCE]) @ stand.T
+        similar = _products(_unit(features[first : first + _ROWS_AT_ONCE]), stand)
         nearest = np.partition(similar, len(stand) - neighbours, axis=1)[:, len(stand) - neighbours :]
         found[first : first + _ROWS_AT_ONCE] = 1.0 - nearest.mean(axis=1, dtype=np.float64)
     return found
+
+
+def _products(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return ``rows @ others.T``, a few columns at a time."""
+    few = max(1, _SMALL_PRODUCT // rows.size)
+    return np.concatenate([rows @ others[first : first + few].T for first in range(0, len(others), few)], axis=1)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

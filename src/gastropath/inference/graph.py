@@ -18,8 +18,8 @@ from gastropath.nativelog import without_native_log
 Outputs = Mapping[str, np.ndarray]
 """``logits`` (n, classes), ``features`` (n, f) and ``cam`` (n, h, w, classes), all ``float32``."""
 
-TILES_IN_A_CALL = 8
-"""Tiles that an interpreter is given together, at most. Memory depends on it; answers do not."""
+TILES_IN_A_CALL = 2
+"""Tiles that an interpreter is given together, at most: few, so that maps stay in the cache. Answers do not depend on it."""
 
 _Run = Callable[..., dict[str, np.ndarray]]
 
