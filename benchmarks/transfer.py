@@ -116,7 +116,7 @@ def interrupted(listing: Path, folder: Path, n: int) -> None:
     kept = sum(len(np.load(file, mmap_mode="r")) for file in (folder / "features").rglob("*.npy"))
     rest = measured(listing, folder)
     after = f"killed after {INTERRUPTED_AFTER_S} s of {n:,} tiles"
-    print(f"\n{after}: {kept:,} features kept, {rest['seconds']:.0f} s for the rest")
+    print(f"\n{after}: {kept:,} features kept, {rest['seconds']:.0f} s for the rest", flush=True)
 
 
 def command(listing: Path, run: Path, cache: Path, settings: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ Outputs = Mapping[str, np.ndarray]
 """``logits`` (n, classes), ``features`` (n, f) and ``cam`` (n, h, w, classes), all ``float32``."""
 
 TILES_IN_A_CALL = 2
-"""Tiles that an interpreter is given together, at most: few, so that maps stay in the cache. Answers do not depend on it."""
+"""Tiles that an interpreter is given together, at most: few, so that their maps stay in the cache."""
 
 _Run = Callable[..., dict[str, np.ndarray]]
 
