@@ -36,7 +36,7 @@ def test_heat_keeps_the_place_of_the_evidence_and_is_at_most_one():
     activation[1, 5] = 3.0
     spread = heat(activation, 224)
     assert spread.shape == (224, 224)
-    assert (spread.min(), spread.max()) == (0, pytest.approx(1, abs=0.02))
+    assert (spread.min(), spread.max()) == (0, pytest.approx(1, abs=0.05))
     assert np.unravel_index(spread.argmax(), spread.shape) == pytest.approx((48, 176), abs=2)
     assert spread[100:, :100].max() == 0
 
