@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,7 +38,11 @@ class DomainCheck:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Return the distance of each row of features, shape (n, f), to the training tiles: ``float64``, shape (n,)."""
-        return distances(features, self.references, self.neighbours)
+        return _distances(features, self._stand, self.neighbours)
+
+    @cached_property
+    def _stand(self) -> np.ndarray:
+        return _unit(self.references)
 
     def unlike(self, features: np.ndarray) -> np.ndarray:
         """Tell which rows of features are unlike the training tiles: ``bool``, shape (n,)."""
@@ -89,7 +94,10 @@ def distances(features: np.ndarray, references: np.ndarray, neighbours: int) -> 
     numpy.ndarray
         ``float64``, shape (n,): 0 for a copy of the references, 1 for what shares nothing with them.
     """
-    stand = _unit(references)
+    return _distances(features, _unit(references), neighbours)
+
+
+def _distances(features: np.ndarray, stand: np.ndarray, neighbours: int) -> np.ndarray:
     found = np.empty(len(features))
     for first in range(0, len(features), _ROWS_AT_ONCE):
         similar = _products(_unit(features[first : first + _ROWS_AT_ONCE]), stand)

@@ -1,14 +1,15 @@
-"""A LiteRT graph that fits its card, run on all cores."""
+"""LiteRT graphs, run on all cores."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 from gastropath.bundle.card import Card
 from gastropath.cluster import cores
@@ -21,18 +22,69 @@ Outputs = Mapping[str, np.ndarray]
 TILES_IN_A_CALL = 2
 """Tiles that an interpreter is given together, at most: few, so that their maps stay in the cache."""
 
-_Run = Callable[..., dict[str, np.ndarray]]
+
+class Interpreters:
+    """Runs a LiteRT graph of one signature, ``serving_default``, on tiles; may be shared by threads.
+
+    Each core has an interpreter of its own with one thread: several tiles side by side keep the cores busier than one
+    tile shared among them. What a tile is answered does not depend on its company, to the last bit. Interpreters are
+    made when there is work for them.
+    """
+
+    def __init__(self, content: bytes, *, workers: int | None = None) -> None:
+        """Keep the graph.
+
+        Parameters
+        ----------
+        content
+            Of a ``.tflite`` file.
+        workers
+            Interpreters at most; by default one a core.
+        """
+        self.workers = workers or cores()
+        self._content = content
+        self._made = 0
+        self._making = threading.Lock()
+        self._free: SimpleQueue[SignatureRunner] = SimpleQueue()
+
+    def call(self, tiles: np.ndarray) -> Outputs:
+        """Run a few tiles through one interpreter, as soon as one is free.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            If LiteRT cannot read or run the graph.
+        """
+        with self.borrowed() as runner:
+            return runner(image=tiles)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[SignatureRunner]:
+        """Give an interpreter for the time of the block: a new one where all are busy and there may be more."""
+        runner = self._new_if_all_are_busy() or self._free.get()
+        try:
+            yield runner
+        finally:
+            self._free.put(runner)
+
+    def _new_if_all_are_busy(self) -> SignatureRunner | None:
+        with self._making:
+            if not self._free.empty() or self._made == self.workers:
+                return None
+            with without_native_log():
+                interpreter = Interpreter(model_content=self._content, num_threads=1)
+                runner = interpreter.get_signature_runner("serving_default")
+                blank = {n: np.zeros(d["shape"], d["dtype"]) for n, d in runner.get_input_details().items()}
+                runner(**blank)  # only a first answer makes it ready
+            self._made += 1
+            return runner
 
 
 class Graph:
-    """Runs tiles through a graph; may be shared by threads.
-
-    Each core has an interpreter of its own with one thread: several tiles side by side keep the cores busier than one
-    tile shared among them. What a tile is answered does not depend on its company, to the last bit.
-    """
+    """The graph of a bundle, which fits its card; may be shared by threads."""
 
     def __init__(self, card: Card, content: bytes, *, workers: int | None = None) -> None:
-        """Build the first interpreter and check it against the card; others follow when there is work for them.
+        """Build the first interpreter and check it against the card.
 
         Parameters
         ----------
@@ -48,17 +100,16 @@ class Graph:
         BadBundle
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
-        self._card, self._content = card, content
-        self._workers = workers or cores()
-        self._made = 0
-        self._making = threading.Lock()
-        self._free: SimpleQueue[_Run] = SimpleQueue()
+        side = card.input.tile_px
+        self._interpreters = Interpreters(content, workers=workers)
         self._pool: ThreadPoolExecutor | None = None
+        self._starting = threading.Lock()
         try:
-            run, answer = self._interpreter()
+            with self._interpreters.borrowed() as runner:
+                _check(card, runner.get_input_details(), runner.get_output_details())
+                answer = runner(image=np.zeros((1, side, side, 3), np.uint8))
         except (ValueError, RuntimeError, KeyError) as error:
             raise BadBundle(f"{card.name}: the graph cannot be run: {error}") from None
-        self._free.put(run)
         self.n_features = answer["features"].shape[1]
         if answer["logits"].shape != (1, len(card.classes)):
             raise BadBundle(
@@ -74,39 +125,15 @@ class Graph:
         tiles
             ``uint8``, shape (n, tile_px, tile_px, 3), n at least 1.
         """
-        share = min(TILES_IN_A_CALL, -(-len(tiles) // self._workers))
+        workers = self._interpreters.workers
+        share = min(TILES_IN_A_CALL, -(-len(tiles) // workers))
         parts = [tiles[first : first + share] for first in range(0, len(tiles), share)]
         if len(parts) == 1:
-            return self._call(tiles)
-        with self._making:
-            self._pool = self._pool or ThreadPoolExecutor(self._workers)
-        answers = list(self._pool.map(self._call, parts))
+            return self._interpreters.call(tiles)
+        with self._starting:
+            self._pool = self._pool or ThreadPoolExecutor(workers)
+        answers = list(self._pool.map(self._interpreters.call, parts))
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-
-    def _call(self, tiles: np.ndarray) -> Outputs:
-        run = self._take()
-        try:
-            return run(image=tiles)
-        finally:
-            self._free.put(run)
-
-    def _take(self) -> _Run:
-        """Return a free interpreter: a new one where all are busy and there may be more, else the next that is free."""
-        with self._making:
-            if self._free.empty() and self._made < self._workers:
-                return self._interpreter()[0]
-        return self._free.get()
-
-    def _interpreter(self) -> tuple[_Run, Outputs]:
-        """Make an interpreter that fits the card, and let it answer for a blank tile: only then is it ready."""
-        with without_native_log():
-            interpreter = Interpreter(model_content=self._content, num_threads=1)
-            run = interpreter.get_signature_runner("serving_default")
-            _check(self._card, run.get_input_details(), run.get_output_details())
-            side = self._card.input.tile_px
-            answer = run(image=np.zeros((1, side, side, 3), np.uint8))
-        self._made += 1
-        return run, answer
 
 
 def _check(card: Card, inputs: Mapping[str, Mapping], outputs: Mapping[str, Mapping]) -> None:

@@ -10,11 +10,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from gastropath.cluster import Progress, cores, each, silent
+from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters
 from gastropath.inference.views import dihedral
-from gastropath.nativelog import without_native_log
 from gastropath.outputs import replacing
 from gastropath.training.pipeline import TileSource
 
@@ -154,9 +153,8 @@ class _Worker:
 
     def __init__(self, network: FrozenNetwork, views: int, kept: FeatureCache) -> None:
         self.network, self.views, self.kept = network, views, kept
-        self._own = threading.local()
         self._making = threading.Lock()
-        self._graph: bytes | None = None
+        self._interpreters: Interpreters | None = None
 
     def __call__(self, sources: list[TileSource]) -> tuple[list[bytes], np.ndarray, np.ndarray]:
         tiles = np.stack([source.load(self.network.tile_px) for source in sources])
@@ -168,20 +166,16 @@ class _Worker:
         for row in np.flatnonzero(~is_new):
             features[row] = self.kept.get(keys[row])
         new = np.flatnonzero(is_new)
-        for first in range(0, len(new), _TILES_AT_ONCE):
-            rows = new[first : first + _TILES_AT_ONCE]
-            features[rows] = self._run(viewed[rows])
+        for first in range(0, len(new), TILES_IN_A_CALL):
+            rows = new[first : first + TILES_IN_A_CALL]
+            features[rows] = self._ready().call(viewed[rows])["features"]
         return keys, features, is_new
 
-    def _run(self, tiles: np.ndarray) -> np.ndarray:
-        if not hasattr(self._own, "run"):
-            with self._making:
-                self._graph = self._graph or self.network.graph()
-                with without_native_log():
-                    self._own.interpreter = Interpreter(model_content=self._graph, num_threads=1)
-                    self._own.run = self._own.interpreter.get_signature_runner("serving_default")
-                    self._own.run(image=tiles[:1])
-        return self._own.run(image=tiles)["features"]
+    def _ready(self) -> Interpreters:
+        with self._making:  # the graph is made once, and only if anything is to be computed
+            if self._interpreters is None:
+                self._interpreters = Interpreters(self.network.graph())
+            return self._interpreters
 
 
 def _chunks(tiles: Sequence[TileSource]) -> Iterator[list[TileSource]]:
