@@ -15,7 +15,7 @@ import gastropath
 PACKAGE = Path(gastropath.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CORE = ("tissue", "errors", "outputs", "tables", "images", "measures", "page", "cluster", "nativelog")
+CORE = ("tissue", "errors", "outputs", "tables", "images", "measures", "page", "cluster", "nativelog", "environment")
 """Modules of the core, in order: each may import only those before it."""
 
 ROOMS = {

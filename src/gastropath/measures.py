@@ -1,14 +1,17 @@
-"""Formulas, in NumPy alone: what a classifier got right, how well calibrated it is, and how sure we can be of both.
+"""Formulas, in NumPy alone: what a classifier got right, how far its confidence can be believed, how sure we can be.
 
 ``true`` and ``predicted`` are integer class numbers, shape (n,); ``probabilities`` is (n, classes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Estimate:
             return "–"
         if np.isnan(self.low):
             return f"{self.value:.3f}"
-        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
+        dash = " to " if self.low < 0 else "–"
+        return f"{self.value:.3f} ({self.low:.3f}{dash}{self.high:.3f})".replace("-", "−")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -75,10 +79,22 @@ def auroc(positive: np.ndarray, score: np.ndarray) -> float:
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
         return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]
-    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    placed = ranks(score)
+    return float((placed[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Rank values from 1, equal ones sharing the mean of their ranks: ``float64``, shape (n,)."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Rank correlation of two arrays of the same size (Spearman 1904). NaN where one of them is constant."""
+    first, second = ranks(np.ravel(a)), ranks(np.ravel(b))
+    first, second = first - first.mean(), second - second.mean()
+    scale = math.sqrt(float((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum() / scale) if scale > 0 else float("nan")
 
 
 def negative_log_likelihood(true: np.ndarray, probabilities: np.ndarray) -> float:
@@ -102,16 +118,20 @@ class ReliabilityBin:
     accuracy: float
 
 
-def reliability(true: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> tuple[ReliabilityBin, ...]:
+def reliability(true: np.ndarray, probabilities: np.ndarray, bins: int = _BINS) -> tuple[ReliabilityBin, ...]:
     """Sort tiles by confidence into bins of equal number and compare confidence with accuracy in each.
 
     With fewer tiles than bins each tile is a bin; without tiles there is none.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, max(1, min(bins, len(order)))) if len(part)]
+    parts = _equal_bins(confidence, bins)
     return tuple(ReliabilityBin(len(p), float(confidence[p].mean()), float(right[p].mean())) for p in parts)
+
+
+def _equal_bins(confidence: np.ndarray, bins: int) -> list[np.ndarray]:
+    order = np.argsort(confidence, kind="stable")
+    return [part for part in np.array_split(order, max(1, min(bins, len(order)))) if len(part)]
 
 
 def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
@@ -120,12 +140,117 @@ def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     return sum(part.n * abs(part.confidence - part.accuracy) for part in bins) / total if total else float("nan")
 
 
+def calibration_error_by_chance(probabilities: np.ndarray, *, seed: int = 0, repeats: int = 300) -> Estimate:
+    """Return the calibration error that a perfectly calibrated model would show on so many tiles.
+
+    Chance alone makes it greater than 0: labels are drawn from the probabilities themselves, again and again
+    (consistency resampling, Bröcker and Smith 2007). The value is the mean, the interval holds 95 % of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    bins = _equal_bins(confidence, _BINS)
+    drawn = rng.random((repeats, len(confidence))) < confidence
+    errors = sum(np.abs(confidence[part].mean() - drawn[:, part].mean(axis=1)) * len(part) for part in bins)
+    errors = np.asarray(errors / len(confidence))
+    return Estimate(float(errors.mean()), *(float(edge) for edge in np.percentile(errors, [2.5, 97.5])))
+
+
+@dataclass(frozen=True)
+class CoveragePoint:
+    """The share of tiles whose confidence reaches a threshold, and the share of these that are right."""
+
+    threshold: float
+    coverage: float
+    accuracy: float
+
+
+def coverage_curve(confidence: np.ndarray, right: np.ndarray, points: int = 100) -> tuple[CoveragePoint, ...]:
+    """Follow coverage and accuracy from the most confident tile to all; tiles of equal confidence come together.
+
+    Parameters
+    ----------
+    confidence, right
+        Of each tile, shape (n,), n at least 1.
+    points
+        Most points returned, evenly spread over coverage; the last one always covers all tiles.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    sure = confidence[order]
+    last = np.flatnonzero(np.append(sure[1:] != sure[:-1], True))
+    accuracy = np.cumsum(right[order])[last] / (last + 1)
+    chosen = np.unique(np.searchsorted(last + 1, np.linspace(0, len(sure), points + 1)[1:]))
+    return tuple(
+        CoveragePoint(float(sure[last[i]]), float((last[i] + 1) / len(sure)), float(accuracy[i])) for i in chosen
+    )
+
+
+def risk_coverage_area(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Area under the risk-coverage curve (Geifman and El-Yaniv 2017): mean error rate over all coverages.
+
+    0 is perfect; a confidence that says nothing gives the error rate itself. Of tiles of equal confidence the order is
+    left to chance, and the expected error is taken.
+    """
+    _, inverse, counts = np.unique(-np.asarray(confidence), return_inverse=True, return_counts=True)
+    wrong = np.bincount(inverse, weights=~np.asarray(right, bool)) / counts
+    errors = np.cumsum(np.repeat(wrong, counts))
+    return float((errors / np.arange(1, len(errors) + 1)).mean())
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided exact p-value that two classifiers err equally often (McNemar 1947).
+
+    Parameters
+    ----------
+    only_first, only_second
+        Tiles that only the first, and only the second, classified rightly. Under the hypothesis each such tile falls on
+        either side like a coin; tiles must be independent of each other.
+    """
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    logs = [
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(fewer + 1)
+    ]
+    return min(1.0, 2 * math.fsum(map(math.exp, logs)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number, step by step from the smallest (Holm 1979)."""
+    adjusted, reached = [0.0] * len(p_values), 0.0
+    for place, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        reached = max(reached, min(1.0, (len(p_values) - place) * p_values[i]))
+        adjusted[i] = reached
+    return adjusted
+
+
+def boundary(value: float, n: int, interval: tuple[float, float]) -> tuple[float, float]:
+    """Widen the interval of a share that is 0 or 1, on which resampling says nothing: all resamples are alike.
+
+    Parameters
+    ----------
+    value
+        The share.
+    n
+        Independent units it was counted on.
+    interval
+        What holds for any other share.
+
+    Returns
+    -------
+    tuple of float
+        At 0 and 1 the exact binomial interval of 95 % (Clopper and Pearson 1934): with 30 of 30 from 0.884 to 1.
+    """
+    if n < 1 or value not in (0.0, 1.0):
+        return interval
+    bound = 0.025 ** (1 / n)
+    return (bound, 1.0) if value else (0.0, 1 - bound)
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray], float | np.ndarray],
     groups: np.ndarray,
     *,
     seed: int = 0,
     repeats: int = 1000,
+    unbiased_from: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the 2.5 and 97.5 percentiles of a statistic over resampled groups (Efron's percentile bootstrap).
 
@@ -139,6 +264,9 @@ def bootstrap(
         Of the random draws.
     repeats
         Number of resamples.
+    unbiased_from
+        The statistic of all tiles, where resampling itself makes it greater, as it does a calibration error: the
+        percentiles are moved by the mean difference.
 
     Returns
     -------
@@ -155,6 +283,8 @@ def bootstrap(
         drawn = rng.integers(0, len(members), len(members))
         values.append(statistic(order[drawn] if singles else np.concatenate([members[i] for i in drawn])))
     stacked = np.asarray(values, np.float64)
+    if unbiased_from is not None:
+        stacked = stacked - (np.nanmean(stacked) - unbiased_from)
     with np.errstate(all="ignore"):
         empty = np.isnan(stacked).all(axis=0)
         filled = np.where(empty, 0.0, stacked)

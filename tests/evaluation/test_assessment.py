@@ -112,11 +112,19 @@ def test_other_data_is_judged_whole_and_without_a_colour_baseline(classifier, sy
     assert metrics.n == len(find_tiles([synthetic_tiles]))
 
 
-def test_classes_the_model_does_not_have_are_left_out_and_counted(classifier, synthetic_tiles, noise_tiles):
+def test_classes_the_model_does_not_have_are_no_part_of_the_accuracy_but_counted_as_unknown(
+    classifier, synthetic_tiles, noise_tiles
+):
     both = find_tiles([synthetic_tiles, noise_tiles({"BACK": 3})])
-    metrics = assess(classifier, both, None).metrics
+    assessment = assess(classifier, both, None)
+    metrics = assessment.metrics
     assert metrics.n == len(both) - 3
-    assert any("BACK" in warning for warning in metrics.warnings)
+    assert any("3 tiles" in warning and "BACK" in warning for warning in metrics.warnings)
+    assert metrics.data is not None
+    assert metrics.data.other_classes == {"BACK": 3}
+    answered = [decision == "accepted" for decision in assessment.outsiders.predictions.decisions]
+    assert metrics.domain.outsiders["BACK"].n == 3
+    assert metrics.domain.outsiders["BACK"].false_accept.value == pytest.approx(np.mean(answered))
 
 
 def test_data_without_a_class_of_the_model_is_an_error_that_names_both(classifier, noise_tiles):

@@ -147,7 +147,7 @@ def test_predicting_imports_neither_tensorflow_nor_what_training_needs(finished_
 
 def test_predictions_check_their_shape():
     with pytest.raises(ValueError, match=r"expected \(2, 2\)"):
-        Predictions(("A", "B"), np.zeros((1, 2), np.float32), ("", ""), ("", ""), np.zeros(2, bool))
+        Predictions(("A", "B"), np.zeros((1, 2), np.float32), ("", ""), ("", ""), np.zeros(2, bool), np.zeros(2))
 
 
 def test_rows_and_documents_tell_the_same():
@@ -157,13 +157,16 @@ def test_rows_and_documents_tell_the_same():
         ("", "is empty"),
         ("", ""),
         np.zeros(2, bool),
+        np.array([0.125, np.nan]),
     )
     rows, documents = list(answers.rows(["x", "y"])), list(answers.documents(["x", "y"]))
     assert list(rows[0]) == Predictions.columns(("A", "B"))
     assert rows[0]["prob_B"] == "0.750000"
+    assert rows[0]["distance"] == "0.125000"
+    assert (documents[0]["distance"], documents[1]["distance"]) == (0.125, None)
     assert rows[1] == {
         "path": "y", "predicted_label": "", "confidence": "", "decision": "refused", "reason": "is empty",
-        "prob_A": "", "prob_B": "",
+        "prob_A": "", "prob_B": "", "distance": "",
     }  # fmt: skip
     assert documents[0]["probabilities"] == {"A": 0.25, "B": 0.75}
     assert documents[1]["predicted_label"] is None

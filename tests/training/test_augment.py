@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.inference.views import dihedral
-from gastropath.training.augment import STAINS, Augmentation, blurred, scaled, stained, turned
+from gastropath.data.colour.stains import STAINS
+from gastropath.training.augment import Augmentation, blurred, scaled, stained, turned
 
 APPEARANCE = draw_appearance(np.random.default_rng(0), shifted=False)
 SEED = tf.constant([3, 4], tf.int64)

@@ -83,14 +83,31 @@ class Domain(_Part):
     n: Annotated[int, Field(ge=1)]
 
 
+class Property(_Part):
+    """Mean and standard deviation over tiles."""
+
+    mean: float
+    sd: Annotated[float, Field(ge=0)]
+
+
+class LabelReview(_Part):
+    """What a person's review of the labels changed in the tiles a model learned from, and the hash of the decisions."""
+
+    dropped: Annotated[int, Field(ge=0)]
+    relabelled: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
 class TrainingData(_Part):
-    """What the model learned from."""
+    """What the model learned from; ``appearance`` tells what the tiles look like (empty where nobody looked)."""
 
     name: str
     n_tiles: Annotated[int, Field(ge=0)]
     licence: str
     sha256: str
     synthetic: bool
+    appearance: dict[str, Property] = {}
+    review: LabelReview | None = None
 
 
 class Card(_Part):

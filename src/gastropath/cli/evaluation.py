@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -37,10 +39,11 @@ def evaluate(
             raise MissingExtra("gastropath evaluate", "evaluate", module)
     from gastropath.data.index import find_tiles
     from gastropath.data.split.split import read_split, split_of_run
+    from gastropath.environment import described
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import FILES, write_evaluation
     from gastropath.inference.classifier import Classifier
-    from gastropath.outputs import replacing_folder
+    from gastropath.outputs import replacing_folder, write_json
 
     model = model_folder(model)
     index = find_tiles(data, chosen(classes))
@@ -50,7 +53,10 @@ def evaluate(
     with replacing_folder(out, FILES, overwrite=overwrite) as folder:
         with console.progress() as progress:
             assessment = assess(classifier, index, parts, views=views, seed=seed, progress=progress)
-        write_evaluation(assessment, classifier.card, folder)
+            write_evaluation(assessment, classifier, folder)
+        command = shlex.join(["gastropath", *sys.argv[1:]])
+        sources = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
+        write_json(folder / "environment.json", described(command, seed=seed, **sources))
     if as_json:
         console.print_json(assessment.metrics.model_dump())
     else:

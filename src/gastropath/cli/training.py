@@ -39,6 +39,10 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
     ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option("--apply-review", metavar="FILE", help="label_issues.csv of a run, its decisions filled in."),
+    ] = None,
     mpp: Mpp = None,
     cache: Cache = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
@@ -49,12 +53,16 @@ def train(
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
+    from gastropath.data.review import read_review
     from gastropath.data.split.division import make_split
     from gastropath.data.split.split import check_trainable, read_split
+    from gastropath.environment import described
     from gastropath.errors import OutputExists
     from gastropath.evaluation.assessment import assess, assess_out_of_fold
-    from gastropath.evaluation.report import write_evaluation, write_predictions
+    from gastropath.evaluation.label_noise import suspected_errors, write_suspects
+    from gastropath.evaluation.report import CrossValidated, write_evaluation, write_predictions
     from gastropath.inference.classifier import Classifier
+    from gastropath.outputs import write_json
     from gastropath.tables import read_table, write_table
     from gastropath.training import run as runs
     from gastropath.training.recipe import read_recipe
@@ -62,9 +70,10 @@ def train(
     settings = settings or []
     index = find_tiles(data, chosen(classes))
     index = index.with_mpp(mpp) if mpp else index
+    reviewed = read_review(review, index) if review else None
     if resume and runs.has_begun(out):
         asked = read_recipe(recipe or _RECIPE, settings) if recipe or settings else None
-        parts, used = runs.continue_run(out, index, asked)
+        parts, used = runs.continue_run(out, index, asked, reviewed)
         if runs.is_finished(out):
             console.say(f"{out}: this run is finished; look at {out / 'report.html'}")
             return
@@ -82,35 +91,44 @@ def train(
         check_trainable(parts)
         for line in (*told(parts), *_sizes(audited, used)):
             console.note(line)
-        runs.begin_run(out, parts, used, {"command": shlex.join(["gastropath", *sys.argv[1:]])})
+        runs.begin_run(out, parts, used, described(shlex.join(["gastropath", *sys.argv[1:]])), reviewed)
         if refused := audited.refused():
             write_table(
                 out / "refused.csv", ("path", "problem"), [{"path": p, "problem": r} for p, r in refused.items()]
             )
-    oof = None
+    folded = None
     with console.progress() as progress:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept = cache_folder(cache)
         runs.train(out, parts, used, name=_name(data), created=now, cache=kept, progress=progress)
         bundle = open_bundle(out)
-        assessment = assess(Classifier.load(out), parts.index, parts, seed=used.seed, progress=progress)
+        classifier = Classifier.load(out)
+        assessment = assess(classifier, parts.index, parts, seed=used.seed, progress=progress)
         if folds:
             answers = runs.cross_validated(out, parts, used, bundle.card, kept, progress=progress)
             oof = assess_out_of_fold(bundle.card, answers.index, answers.predictions, seed=used.seed)
             write_predictions(oof, out / "oof.csv", answers.folds)
+            folded = CrossValidated(oof, suspected_errors(oof))
+            write_suspects(folded.suspects, out / "label_issues.csv")
+            write_json(out / "cross_validation.json", oof.metrics.model_dump())
     _, rows = read_table(out / "history.csv", ())
     history = [{key: float(value) for key, value in row.items()} for row in rows]
-    write_evaluation(assessment, bundle.card, out, history)
+    write_evaluation(assessment, classifier, out, history, folded)
     seal(bundle, assessment.metrics.model_dump())
     runs.finish_run(out)
     if as_json:
         console.print_json(assessment.metrics.model_dump())
     else:
         show_metrics(assessment.metrics)
-        if oof:
+        if folded:
+            of_folds = folded.assessment.metrics
             console.say(
-                f"cross-validation over {folds} folds, {oof.metrics.n:,} tiles: accuracy "
-                f"{oof.metrics.accuracy.estimate()}, macro-F1 {oof.metrics.macro_f1.estimate()}"
+                f"cross-validation over {folds} folds, {of_folds.n:,} tiles: accuracy "
+                f"{of_folds.accuracy.estimate()}, macro-F1 {of_folds.macro_f1.estimate()}"
+            )
+            console.say(
+                f"{len(folded.suspects):,} labels are probably wrong; to act on it, fill in the last column of "
+                f"{out / 'label_issues.csv'} and train again with --apply-review"
             )
         console.say(f"look at {out / 'report.html'}; use the model with --model {out}")
     if (out / "refused.csv").exists():
@@ -202,9 +220,9 @@ def show_metrics(metrics) -> None:
         ]
     if metrics.shortcut_baseline.macro_f1:
         rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1.estimate()))
-    if metrics.abstention.coverage < 1:
-        answered, right = metrics.abstention.coverage, metrics.abstention.selective_accuracy
-        rows.append(("share it answers; accuracy there", metrics.n, f"{answered:.3f}; {right or 0:.3f}"))
+    if (metrics.abstention.coverage.value or 0) < 1:
+        rows.append(("share it answers", metrics.n, metrics.abstention.coverage.estimate()))
+        rows.append(("accuracy of these answers", metrics.n, metrics.abstention.selective_accuracy.estimate()))
     console.table(["figure", "tiles", "value (95 % interval)"], rows)
     for warning in metrics.warnings:
         console.note(f"warning: {warning}")

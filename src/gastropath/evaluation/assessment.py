@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gastropath import measures
 from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
-from gastropath.data.colour.baseline import ColourBaseline, histograms_of
+from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
+from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness, Shift
+from gastropath.evaluation.corruption import robustness
+from gastropath.evaluation.estimates import Resampling, abstention, accuracies, calibration, macro_f1
+from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.metrics import (
-    AbstentionFigures,
-    Calibration,
-    CalibrationFigures,
-    ClassCoverage,
-    ClassFigures,
     DomainFigures,
-    Figure,
     JudgedPart,
     Leakage,
     Metrics,
-    ReliabilityPoint,
+    OutsiderFigures,
     ShortcutBaseline,
     SplitInfo,
 )
+from gastropath.evaluation.outsiders import Outsiders, meet_outsiders
+from gastropath.evaluation.shortcuts import answers_by_colour, doubts
+from gastropath.evaluation.values import Figure
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
-from gastropath.measures import Estimate
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.inference.predictions import Predictions
 
-_ENOUGH_GROUPS = 20
-_BASELINE_TILES = 4000
-_CREDIBLE_ACCURACY = 0.85
+_CHANGED_TILES = 300
+_EXPLAINED_TILES = 48
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """What is measured beside the answers to the judged tiles; nothing for answers of several models."""
+
+    data: DataFigures | None = None
+    outsiders: Mapping[str, OutsiderFigures] = field(default_factory=dict)
+    robustness: Robustness | None = None
+    explanations: ExplanationFigures | None = None
+    colour: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -46,13 +56,15 @@ class Assessment:
     Attributes
     ----------
     index
-        The tiles, those of all parts.
+        The tiles of classes that the model has, those of all parts.
     parts
         Part of each tile; ``"all"`` where there is no split.
     predictions
         One answer a tile.
     shortcut
         Class number the colour histogram gave each tile of the judged part, ``int64``; -1 elsewhere.
+    outsiders
+        Tiles of other classes, pictures without tissue, and the answers to both; ``None`` where nobody asked the model.
     metrics
         The figures of the judged part.
     """
@@ -61,6 +73,7 @@ class Assessment:
     parts: tuple[str, ...]
     predictions: Predictions
     shortcut: np.ndarray
+    outsiders: Outsiders | None
     metrics: Metrics
 
     @property
@@ -86,15 +99,37 @@ def assess(
 ) -> Assessment:
     """Judge a classifier on the test part of a split, or on all tiles where there is none.
 
+    Tiles of classes that the model does not have, whatever their part, are counted as unknown to it; so are drawn
+    pictures and photographs that show no tissue.
+
     Raises
     ------
     NoTilesFound
         If no tile has a class the model knows, or none of the judged part could be read.
     """
-    index, parts, left_out = _judgeable(classifier, index, split)
+    card = classifier.card
+    strange = index.take(i for i, label in enumerate(index.labels) if label not in classifier.classes)
+    index, parts = _judgeable(classifier, index, split)
     predictions = classifier.predict_files(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
-    part = "test" if split else "all"
-    return _judged(classifier.card, index, parts, part, predictions, split, left_out, seed, progress)
+    judged_part: JudgedPart = "test" if split else "all"
+    rows = _rows(index, parts, judged_part, predictions)
+    judged, true = rows[judged_part], index.numbers(card.codes)
+    resampling = Resampling.of(index, judged, seed)
+    shortcut = np.full(len(index), -1)
+    if split:
+        shortcut = answers_by_colour(index, true, rows["train"], judged, progress=progress)
+    outsiders = meet_outsiders(classifier, strange, views=views, seed=seed, progress=progress)
+    changed, explained = _checked(classifier, index, judged, true, resampling, seed, progress)
+    by_colour = shortcut[judged]
+    checks = _Checks(
+        data=_described(card, index.take(judged), predictions.take(judged), strange, seed, progress),
+        outsiders=outsiders.figures(predictions.take(judged), seed),
+        robustness=changed,
+        explanations=explained,
+        colour=None if (by_colour < 0).any() else macro_f1(true[judged], by_colour, resampling),
+    )
+    metrics = _metrics(card, index, true, predictions, rows, judged_part, resampling, split, checks)
+    return Assessment(index, parts, predictions, shortcut, outsiders, metrics)
 
 
 def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *, seed: int = 0) -> Assessment:
@@ -106,39 +141,64 @@ def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *
         Of the model that was trained on all folds: its classes, and whether it abstains.
     """
     parts = ("out-of-fold",) * len(index)
-    return _judged(card, index, parts, "out-of-fold", predictions, None, [], seed, silent)
+    rows = _rows(index, parts, "out-of-fold", predictions)
+    resampling = Resampling.of(index, rows["out-of-fold"], seed)
+    true = index.numbers(card.codes)
+    metrics = _metrics(card, index, true, predictions, rows, "out-of-fold", resampling, None, _Checks())
+    return Assessment(index, parts, predictions, np.full(len(index), -1), None, metrics)
 
 
-def _judged(
+def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) -> tuple[TileIndex, tuple[str, ...]]:
+    """Return the tiles whose class the model has, and the part of each."""
+    index = split.index if split else index
+    known = [i for i, label in enumerate(index.labels) if label in classifier.classes]
+    if not known:
+        raise NoTilesFound(
+            f"{index.root}: none of its classes ({', '.join(index.classes)}) is one of the model's "
+            f"({', '.join(classifier.classes)})"
+        )
+    return index.take(known), tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
+
+
+def _rows(
+    index: TileIndex, parts: tuple[str, ...], judged_part: JudgedPart, predictions: Predictions
+) -> dict[str, np.ndarray]:
+    """Return the readable rows of each part."""
+    of = np.array(parts)
+    rows = {part: np.flatnonzero(predictions.classified & (of == part)) for part in {*PARTS, judged_part}}
+    if not len(rows[judged_part]):
+        raise NoTilesFound(f"{index.root}: none of the tiles to judge could be read")
+    return rows
+
+
+def _metrics(
     card: Card,
     index: TileIndex,
-    parts: tuple[str, ...],
-    judged_part: JudgedPart,
+    true: np.ndarray,
     predictions: Predictions,
+    rows: dict[str, np.ndarray],
+    judged_part: JudgedPart,
+    resampling: Resampling,
     split: Split | None,
-    left_out: list[str],
-    seed: int,
-    progress: Progress,
-) -> Assessment:
-    true = index.numbers(card.codes)
-    classified = predictions.classified
-    rows = {part: np.flatnonzero(classified & (np.array(parts) == part)) for part in {*PARTS, judged_part}}
+    checks: _Checks,
+) -> Metrics:
+    """Compute what follows from answers alone, and put it together with the checks."""
     judged = rows[judged_part]
-    if not len(judged):
-        raise NoTilesFound(f"{index.root}: none of the tiles to judge could be read")
-    units, resampled, unit_warning = _units(index, judged)
-    shortcut = _shortcut(index, true, rows, progress) if split else np.full(len(index), -1)
-    figures = _figures(true[judged], predictions.probabilities[judged], units, seed)
-    matrix = measures.confusion_matrix(true[judged], predictions.numbers[judged], len(card.codes))
+    answers, labels = predictions.take(judged), true[judged]
+    overall = accuracies(card.codes, labels, answers.probabilities, resampling)
+    matrix = measures.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = Leakage.of(*pairs)
-    overall = Figure.of(figures["accuracy"])
-    warnings = [unit_warning, leakage.warning, *_doubts(card, index, split, overall), *left_out]
-    refused = int((~classified).sum())
-    if refused:
-        warnings.append(f"{refused:,} files could not be read and are left out; predictions.csv names them")
-    abstention = _abstention(card, true, predictions, judged)
-    metrics = Metrics(
+    refused = int((~predictions.classified).sum())
+    told = [
+        resampling.warning,
+        leakage.warning,
+        *doubts(card, split, overall.accuracy, synthetic=index.synthetic),
+        f"{refused:,} files could not be read and are left out; predictions.csv names them" if refused else None,
+        _told_of_others(checks.data.other_classes) if checks.data and checks.data.other_classes else None,
+    ]
+    rule, abstained = card.domain, abstention(card, labels, answers, resampling)
+    return Metrics(
         part=judged_part,
         n=len(judged),
         groups=len({index.groups[i] for i in judged} - {""}),
@@ -153,190 +213,85 @@ def _judged(
         )
         if split
         else None,
-        resampled=resampled,
-        accuracy=overall,
-        train_accuracy=_accuracy(true, predictions, rows["train"], seed) if split else None,
-        val_accuracy=_accuracy(true, predictions, rows["val"], seed) if split else None,
-        balanced_accuracy=Figure.of(figures["macro_recall"]),
-        macro_precision=Figure.of(figures["macro_precision"]),
-        macro_recall=Figure.of(figures["macro_recall"]),
-        macro_f1=Figure.of(figures["macro_f1"]),
-        per_class={
-            code: ClassFigures(
-                precision=Figure.of(figures[f"precision {i}"]),
-                recall=Figure.of(figures[f"recall {i}"]),
-                f1=Figure.of(figures[f"f1 {i}"]),
-                auroc=Figure.of(figures[f"auroc {i}"]),
-                support=int(matrix[i].sum()),
-            )
-            for i, code in enumerate(card.codes)
-        },
+        resampled=resampling.kind,
+        accuracy=overall.accuracy,
+        train_accuracy=_accuracy(true, predictions, rows["train"], resampling.seed) if split else None,
+        val_accuracy=_accuracy(true, predictions, rows["val"], resampling.seed) if split else None,
+        balanced_accuracy=overall.macro_recall,
+        macro_precision=overall.macro_precision,
+        macro_recall=overall.macro_recall,
+        macro_f1=overall.macro_f1,
+        per_class=overall.per_class,
         confusion_matrix=tuple(tuple(int(n) for n in row) for row in matrix),
-        calibration=_calibration(card, true[judged], predictions.probabilities[judged]),
-        abstention=abstention,
-        domain=DomainFigures(method=rule.method, threshold=rule.threshold, unlike_training=abstention.unlike_training)
-        if (rule := card.domain)
-        else None,
-        shortcut_baseline=ShortcutBaseline(macro_f1=_shortcut_f1(true, shortcut, judged, units, seed)),
+        calibration=calibration(card, labels, answers.probabilities, resampling),
+        abstention=abstained,
+        domain=DomainFigures(
+            method=rule.method if rule else None,
+            threshold=rule.threshold if rule else None,
+            unlike_training=abstained.unlike_training,
+            outsiders=dict(checks.outsiders),
+        ),
+        data=checks.data,
+        robustness=checks.robustness,
+        explanations=checks.explanations,
+        shortcut_baseline=ShortcutBaseline(macro_f1=checks.colour),
         leakage=leakage,
-        warnings=tuple(warning for warning in warnings if warning),
+        warnings=tuple(warning for warning in told if warning),
     )
-    return Assessment(index, parts, predictions, shortcut, metrics)
 
 
-def _judgeable(
-    classifier: Classifier, index: TileIndex, split: Split | None
-) -> tuple[TileIndex, tuple[str, ...], list[str]]:
-    """Leave out the tiles of classes that the model does not have."""
-    if split:
-        index = split.index
-    known = [i for i, label in enumerate(index.labels) if label in classifier.classes]
-    unknown = sorted(set(index.labels) - set(classifier.classes))
-    if not known:
-        raise NoTilesFound(
-            f"{index.root}: none of its classes ({', '.join(unknown)}) is one of the model's "
-            f"({', '.join(classifier.classes)})"
-        )
-    parts = tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
-    told = [f"{len(index) - len(known):,} tiles of classes the model does not have ({', '.join(unknown)}) are left out"]
-    return index.take(known), parts, told if unknown else []
-
-
-def _units(index: TileIndex, rows: np.ndarray) -> tuple[np.ndarray, Literal["groups", "tiles"], str | None]:
-    """Number what the bootstrap resamples: groups where there are enough of them, else tiles."""
-    names = [index.groups[i] or f"\0{i}" for i in rows]
-    known = {name for name in names if not name.startswith("\0")}
-    if len(known) >= _ENOUGH_GROUPS:
-        return np.unique(names, return_inverse=True)[1], "groups", None
-    why = f"there are only {len(known)} groups of tiles" if known else "no groups (patients, slides) are known"
-    sentence = f"Intervals resample tiles because {why}: patients are unknown, and the intervals are too narrow."
-    return np.arange(len(rows)), "tiles", sentence
-
-
-def _figures(true: np.ndarray, probabilities: np.ndarray, units: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """Compute every figure once on all tiles and on each resample."""
-    n_classes = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
-    names = ["accuracy", "macro_precision", "macro_recall", "macro_f1"]
-    names += [f"{kind} {i}" for kind in ("precision", "recall", "f1") for i in range(n_classes)]
-
-    def statistics(rows: np.ndarray) -> np.ndarray:
-        matrix = measures.confusion_matrix(true[rows], predicted[rows], n_classes)
-        per_class = (measures.precision(matrix), measures.recall(matrix), measures.f1(matrix))
-        means = [measures.macro(values, matrix) for values in per_class]
-        return np.concatenate([[measures.accuracy(matrix)], means, *per_class])
-
-    def areas(rows: np.ndarray) -> np.ndarray:
-        return np.array([measures.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
-
-    everything = np.arange(len(true))
-    value, (low, high) = statistics(everything), measures.bootstrap(statistics, units, seed=seed)
-    area, (area_low, area_high) = areas(everything), measures.bootstrap(areas, units, seed=seed, repeats=300)
-    names += [f"auroc {i}" for i in range(n_classes)]
-    columns = zip(names, np.append(value, area), np.append(low, area_low), np.append(high, area_high), strict=True)
-    return {name: Estimate(float(v), float(lo), float(hi)) for name, v, lo, hi in columns}
+def _told_of_others(others: Mapping[str, int]) -> str:
+    return (
+        f"{sum(others.values()):,} tiles of classes the model does not have ({', '.join(sorted(others))}) are no part "
+        "of the accuracy; the right answer to them is none"
+    )
 
 
 def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed: int) -> Figure | None:
     if not len(rows):
         return None
-    right = predictions.numbers[rows] == true[rows]
-    low, high = measures.bootstrap(lambda drawn: right[drawn].mean(), np.arange(len(rows)), seed=seed)
-    return Figure.of(Estimate(float(right.mean()), float(low), float(high)))
+    return Resampling(np.arange(len(rows)), "tiles", None, seed).share(predictions.numbers[rows] == true[rows])
 
 
-def _calibration(card: Card, true: np.ndarray, probabilities: np.ndarray) -> Calibration:
-    """Compare confidence with accuracy after temperature scaling, and before it, which the answers can be turned to."""
-    temperature = card.calibration.temperature
-    given = _reliability(true, probabilities)
-    if card.calibration.method == "none":
-        return Calibration(before=given, temperature=temperature)
-    before = measures.softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) * temperature)
-    return Calibration(before=_reliability(true, before), after=given, temperature=temperature)
-
-
-def _reliability(true: np.ndarray, probabilities: np.ndarray) -> CalibrationFigures:
-    bins = measures.reliability(true, probabilities)
-    return CalibrationFigures(
-        ece=measures.calibration_error(bins),
-        nll=measures.negative_log_likelihood(true, probabilities),
-        brier=measures.brier_score(true, probabilities),
-        bins=tuple(ReliabilityPoint(**vars(part)) for part in bins),
+def _checked(
+    classifier: Classifier,
+    index: TileIndex,
+    judged: np.ndarray,
+    true: np.ndarray,
+    resampling: Resampling,
+    seed: int,
+    progress: Progress,
+) -> tuple[Robustness, ExplanationFigures]:
+    """Check robustness and explanations on judged tiles drawn at random."""
+    drawn = np.random.default_rng(seed).permutation(len(judged))[:_CHANGED_TILES]
+    some = index.take(judged[drawn])
+    answers, seen = classifier.look(list(some.files()), mpp=some.mpp())
+    drawn = drawn[sorted(seen)]  # all were readable a moment ago
+    tiles, answers = np.stack([seen[i].pixels for i in sorted(seen)]), answers.take(np.array(sorted(seen)))
+    changed = robustness(classifier, tiles, answers, true[judged[drawn]], resampling.take(drawn), progress=progress)
+    few = slice(_EXPLAINED_TILES)
+    explained = explanation_checks(
+        classifier, tiles[few], answers.numbers[few], resampling.take(drawn[few]), progress=progress
     )
+    return changed, explained
 
 
-def _abstention(card: Card, true: np.ndarray, predictions: Predictions, judged: np.ndarray) -> AbstentionFigures:
-    doubts = np.array([predictions.doubts[i] for i in judged])
-    low = np.array([LOW_CONFIDENCE in doubt for doubt in doubts], bool)
-    unlike = np.array([UNLIKE in doubt for doubt in doubts], bool)
-    accepted, right = predictions.accepted[judged], predictions.numbers[judged] == true[judged]
-
-    def covered(rows: np.ndarray) -> ClassCoverage:
-        answers = rows & accepted
-        share = (lambda chosen: float(chosen[rows].mean())) if rows.any() else (lambda _: None)
-        return ClassCoverage(
-            n=int(rows.sum()),
-            coverage=share(accepted),
-            selective_accuracy=float(right[answers].mean()) if answers.any() else None,
-            low_confidence=share(low),
-            unlike_training=share(unlike),
-        )
-
-    overall = covered(np.ones(len(judged), bool)).model_dump(exclude={"n"})
-    per_class = {code: covered(true[judged] == number) for number, code in enumerate(card.codes)}
-    threshold = card.abstention.threshold if card.abstention else None
-    return AbstentionFigures(threshold=threshold, per_class=per_class, **overall)
-
-
-def _shortcut(index: TileIndex, true: np.ndarray, rows: dict[str, np.ndarray], progress: Progress) -> np.ndarray:
-    """Train the colour-histogram baseline on the training part and let it answer for the test part."""
-    train, test = rows["train"], rows["test"]
-    if len(train) > _BASELINE_TILES:
-        train = np.sort(np.random.default_rng(0).choice(train, _BASELINE_TILES, replace=False))
-    answers = np.full(len(index), -1)
-    if len(np.unique(true[train])) < 2:
-        return answers
-    files = [index.root / index.paths[i] for i in np.concatenate([train, test])]
-    histograms = histograms_of(files, progress=progress)
-    baseline = ColourBaseline().fit(histograms[: len(train)], true[train])
-    answers[test] = baseline.predict(histograms[len(train) :])
-    return answers
-
-
-def _shortcut_f1(
-    true: np.ndarray, shortcut: np.ndarray, judged: np.ndarray, units: np.ndarray, seed: int
-) -> Figure | None:
-    if (shortcut[judged] < 0).any():
-        return None
-    n_classes = int(max(true.max(), shortcut.max())) + 1
-
-    def macro_f1(rows: np.ndarray) -> float:
-        matrix = measures.confusion_matrix(true[judged[rows]], shortcut[judged[rows]], n_classes)
-        return float(measures.macro(measures.f1(matrix), matrix))
-
-    low, high = measures.bootstrap(macro_f1, units, seed=seed)
-    return Figure.of(Estimate(macro_f1(np.arange(len(judged))), float(low), float(high)))
-
-
-def _doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Figure) -> list[str]:
-    """Say in words what makes a result less than it looks."""
-    doubts = []
-    if split and split.method == "random":
-        doubts.append(
-            "The split is random: tiles of one slide lie on both sides, so the figures are optimistic. "
-            "Use them for comparison with published work only."
-        )
-    if split and split.method == "file":
-        counted = split.duplicate_pairs_across_parts is not None
-        doubts.append(
-            "The split is a table of which nothing else is known: tiles of one slide may lie on both sides"
-            f"{'' if counted else ', and duplicates in different parts were not counted'}."
-        )
-    ours = {tissue.code for tissue in TISSUE_CLASSES}
-    high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY
-    if high and not index.synthetic and set(card.codes) == ours:
-        doubts.append(
-            f"Accuracy is above {_CREDIBLE_ACCURACY:.2f}; the best credible published results on HMU-GC-HE-30K are "
-            "near 0.76. Suspect tiles of the test part in the training part before believing it."
-        )
-    return doubts
+def _described(
+    card: Card, index: TileIndex, answers: Predictions, strange: TileIndex, seed: int, progress: Progress
+) -> DataFigures:
+    """Describe the judged tiles, and how they differ from those the model learned from."""
+    found = appearance(index, seed=seed, progress=progress)
+    shifts = {}
+    for name, trained in card.training_data.appearance.items():
+        if name in found.properties:
+            judged, _ = found.properties[name]
+            gap = (judged - trained.mean) / trained.sd if trained.sd > 0 else 0.0
+            shifts[name] = Shift(judged=judged, trained=trained.mean, deviations=gap)
+    return DataFigures(
+        sizes={f"{width} x {height}": n for (width, height), n in found.sizes.items()},
+        mpp_known=sum(mpp is not None for mpp in index.mpp()),
+        guessed=int(answers.stretched.sum()),
+        absent_classes=tuple(code for code in card.codes if code not in index.classes),
+        other_classes=dict(Counter(strange.labels)),
+        shifts=shifts,
+    )

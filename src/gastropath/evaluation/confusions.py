@@ -18,6 +18,7 @@ class Misclassified:
 
     path: str
     file: Path
+    mpp: float | None
     true: str
     predicted: str
     confidence: float
@@ -76,13 +77,14 @@ class ConfusedPair:
 def misclassified(assessment: Assessment) -> list[Misclassified]:
     """Return the wrongly answered tiles of the judged part, the most confident error first."""
     true, answers = assessment.true, assessment.predictions
-    numbers, confidence = answers.numbers, answers.confidence
+    numbers, confidence, mpp = answers.numbers, answers.confidence, assessment.index.mpp()
     wrong = [i for i in assessment.judged if numbers[i] != true[i]]
     wrong.sort(key=lambda i: (-float(confidence[i]), assessment.index.paths[i]))
     return [
         Misclassified(
             path=assessment.index.paths[i],
             file=assessment.index.root / assessment.index.paths[i],
+            mpp=mpp[i],
             true=answers.classes[true[i]],
             predicted=answers.classes[numbers[i]],
             confidence=float(confidence[i]),

@@ -1,58 +1,27 @@
-"""Charts of an evaluation, as SVG for the report and PNG beside it."""
+"""Charts of an evaluation: what is confused with what, each class, confidence, training."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from gastropath.evaluation.chart import Chart, drawn
+from gastropath.evaluation.check_figures import check_charts
 from gastropath.evaluation.metrics import Calibration, Metrics, ReliabilityPoint
-from gastropath.outputs import write_bytes
 from gastropath.tissue import tissue_class
-
-_STYLE = {"svg.hashsalt": "gastropath", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawn chart: its name, a caption, a description in words, and its bytes."""
-
-    name: str
-    caption: str
-    alt: str
-    svg: str
-    png: bytes
-
-    def write(self, folder: Path) -> None:
-        """Write ``NAME.svg`` and ``NAME.png``."""
-        write_bytes(folder / f"{self.name}.svg", self.svg.encode())
-        write_bytes(folder / f"{self.name}.png", self.png)
 
 
 def charts(metrics: Metrics, history: Sequence[Mapping[str, float]] = ()) -> list[Chart]:
     """Draw everything the report shows."""
-    drawn = [_confusion(metrics, normalised=False), _confusion(metrics, normalised=True), _per_class(metrics)]
-    drawn.append(_reliability(metrics.calibration, metrics.part))
+    found = [_confusion(metrics, normalised=False), _confusion(metrics, normalised=True), _per_class(metrics)]
+    found += [_reliability(metrics.calibration, metrics.whose), *check_charts(metrics)]
     if history:
-        drawn.append(_curves(history) if "epoch" in history[0] else _strengths(history))
-    return drawn
-
-
-def _draw(name: str, caption: str, alt: str, size: tuple[float, float], draw: Callable[[Canvas], None]) -> Chart:
-    with matplotlib.rc_context(_STYLE):  # pyright: ignore[reportArgumentType]  # names of settings are plain strings
-        canvas = Canvas(figsize=size, layout="constrained")
-        draw(canvas)
-        svg, png = io.StringIO(), io.BytesIO()
-        canvas.savefig(svg, format="svg", metadata={"Date": None})
-        canvas.savefig(png, format="png", dpi=150, metadata={"Software": None})
-    return Chart(name, caption, alt, svg.getvalue(), png.getvalue())
+        found.append(_curves(history) if "epoch" in history[0] else _strengths(history))
+    return found
 
 
 def _confusion(metrics: Metrics, *, normalised: bool) -> Chart:
@@ -77,9 +46,9 @@ def _confusion(metrics: Metrics, *, normalised: bool) -> Chart:
 
     side = 1.7 + 0.42 * len(classes)
     what = "share of each true class" if normalised else "tiles"
-    caption = f"Confusion matrix of the {metrics.part} part ({what}), n = {metrics.n:,}; rows are true classes."
+    caption = f"Confusion matrix ({metrics.whose}, {what}), n = {metrics.n:,}; rows are true classes."
     name = "confusion_matrix_normalised" if normalised else "confusion_matrix"
-    return _draw(name, caption, f"Confusion matrix, {what}; the numbers are in metrics.json", (side, side), draw)
+    return drawn(name, caption, f"Confusion matrix, {what}; the numbers are in metrics.json", (side, side), draw)
 
 
 def _per_class(metrics: Metrics) -> Chart:
@@ -106,12 +75,12 @@ def _per_class(metrics: Metrics) -> Chart:
         axes.set_axisbelow(True)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, frameon=False)
 
-    caption = f"Precision, recall and F1 of each class with 95 % intervals, {metrics.part} part, n = {metrics.n:,}."
+    caption = f"Precision, recall and F1 of each class with 95 % intervals, {metrics.whose}, n = {metrics.n:,}."
     height = 1.2 + 0.55 * len(classes)
-    return _draw("per_class", caption, "Precision, recall and F1 of each class with intervals", (7, height), draw)
+    return drawn("per_class", caption, "Precision, recall and F1 of each class with intervals", (7, height), draw)
 
 
-def _reliability(calibration: Calibration, part: str) -> Chart:
+def _reliability(calibration: Calibration, whose: str) -> Chart:
     bins = (calibration.after or calibration.before).bins
 
     def line(axes: Axes, points: Sequence[ReliabilityPoint], color: str, label: str) -> None:
@@ -127,8 +96,8 @@ def _reliability(calibration: Calibration, part: str) -> Chart:
         axes.legend(frameon=False, loc="upper left")
 
     n = sum(b.n for b in bins)
-    caption = f"Reliability, {part} part, n = {n:,} in {len(bins)} bins of equal size. Below the line: too sure."
-    return _draw("reliability", caption, "Accuracy against confidence", (4.2, 4.2), draw)
+    caption = f"Reliability, {whose}, n = {n:,} in {len(bins)} bins of equal size. Below the line: too sure."
+    return drawn("reliability", caption, "Accuracy against confidence", (4.2, 4.2), draw)
 
 
 def _strengths(history: Sequence[Mapping[str, float]]) -> Chart:
@@ -145,7 +114,7 @@ def _strengths(history: Sequence[Mapping[str, float]]) -> Chart:
             )
 
     caption = "Grouped cross-validation inside the training part; the strength of the dashed line was chosen."
-    return _draw("history", caption, "Cross-validated figures for each strength of the head", (8, 3.4), draw)
+    return drawn("history", caption, "Cross-validated figures for each strength of the head", (8, 3.4), draw)
 
 
 def _curves(history: Sequence[Mapping[str, float]]) -> Chart:
@@ -167,4 +136,4 @@ def _curves(history: Sequence[Mapping[str, float]]) -> Chart:
         right.set_ylim(0, 1.02)
 
     caption = f"Loss and accuracy over {epochs[-1]:g} epochs; training figures with dropout or augmentation lag behind."
-    return _draw("history", caption, "Training and validation curves", (8, 3.4), draw)
+    return drawn("history", caption, "Training and validation curves", (8, 3.4), draw)

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from gastropath.measures import Estimate
+from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness
+from gastropath.evaluation.values import Figure, Part, Score, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Figure(_Part):
-    """A value with its 95 % interval; ``None`` where it is not defined (a class without tiles, say)."""
-
-    value: Share | None
-    low: Share | None = None
-    high: Share | None = None
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> Figure:
-        """Turn NaN into ``None``."""
-        return cls(value=_known(estimate.value), low=_known(estimate.low), high=_known(estimate.high))
-
-    def estimate(self) -> Estimate:
-        """Turn ``None`` into NaN."""
-        return Estimate(*(math.nan if v is None else v for v in (self.value, self.low, self.high)))
-
-
-class ClassFigures(_Part):
+class ClassFigures(Part):
     """Figures of one class; AUROC is one class against the rest."""
 
     precision: Figure
@@ -45,7 +23,7 @@ class ClassFigures(_Part):
     support: Annotated[int, Field(ge=0)]
 
 
-class ReliabilityPoint(_Part):
+class ReliabilityPoint(Part):
     """One bin of equal mass."""
 
     n: int
@@ -53,16 +31,20 @@ class ReliabilityPoint(_Part):
     accuracy: float
 
 
-class CalibrationFigures(_Part):
-    """How well confidence matches accuracy."""
+class CalibrationFigures(Part):
+    """How well confidence matches accuracy.
 
-    ece: Share
-    nll: float
-    brier: float
+    ``ece_by_chance`` is what a perfectly calibrated model of the same confidences would show on so many tiles.
+    """
+
+    ece: Figure
+    ece_by_chance: Figure
+    nll: Score
+    brier: Score
     bins: tuple[ReliabilityPoint, ...]
 
 
-class Calibration(_Part):
+class Calibration(Part):
     """Before and after temperature scaling; ``after`` is ``None`` where confidence was not calibrated."""
 
     before: CalibrationFigures
@@ -70,7 +52,7 @@ class Calibration(_Part):
     temperature: float = 1.0
 
 
-class ClassCoverage(_Part):
+class ClassCoverage(Part):
     """What the model answered of one class: shares of its ``n`` tiles, and of the answers those that are right."""
 
     n: int
@@ -80,32 +62,63 @@ class ClassCoverage(_Part):
     unlike_training: Share | None
 
 
-class AbstentionFigures(_Part):
-    """What the model answers, at the thresholds its bundle carries."""
+class CurvePoint(Part):
+    """Were only tiles answered whose confidence reaches ``threshold``: their share, and the share of right answers."""
+
+    threshold: Share
+    coverage: Share
+    accuracy: Share
+
+
+class AbstentionFigures(Part):
+    """What the model answers, at the thresholds its bundle carries.
+
+    The curve follows the confidence alone. ``aurc`` is the area under risk (1 - accuracy) over coverage: 0 is perfect,
+    and a confidence that tells nothing gives 1 - accuracy of all tiles.
+    """
 
     threshold: Share | None
-    coverage: Share
-    selective_accuracy: Share | None
+    coverage: Figure
+    selective_accuracy: Figure
     low_confidence: Share
     unlike_training: Share
     per_class: dict[str, ClassCoverage]
+    aurc: Figure
+    curve: tuple[CurvePoint, ...]
 
 
-class DomainFigures(_Part):
-    """From which distance to the training tiles on a tile is unlike them, and the share of the judged tiles that is."""
+class OutsiderFigures(Part):
+    """How a kind of picture that shows no class of the model is told from the judged tiles.
 
-    method: str
-    threshold: float
+    ``auroc`` is that of the distance to the training tiles, ``confidence_auroc`` that of 1 - confidence;
+    ``false_accept`` is the share that got an answer all the same.
+    """
+
+    n: int
+    auroc: Figure
+    confidence_auroc: Figure
+    false_accept: Figure
+
+
+class DomainFigures(Part):
+    """From which distance to the training tiles on a tile is unlike them, and the share of the judged tiles that is.
+
+    ``outsiders``: classes the model does not have, and pictures that show no tissue, by name.
+    """
+
+    method: str | None
+    threshold: float | None
     unlike_training: Share
+    outsiders: dict[str, OutsiderFigures]
 
 
-class ShortcutBaseline(_Part):
+class ShortcutBaseline(Part):
     """What a colour histogram alone reaches on the same split; ``None`` where there is no training part."""
 
     macro_f1: Figure | None
 
 
-class Leakage(_Part):
+class Leakage(Part):
     """Pairs of duplicate tiles in different parts, both kinds and each; ``None`` where they were not counted."""
 
     duplicate_pairs_across_parts: int | None
@@ -132,7 +145,7 @@ class Leakage(_Part):
         )
 
 
-class SplitInfo(_Part):
+class SplitInfo(Part):
     """How the tiles were divided: method (``"file"`` and no seed where it is not known), and what was left out."""
 
     method: str
@@ -141,8 +154,11 @@ class SplitInfo(_Part):
     purged: dict[str, int]
 
 
-class Metrics(_Part):
-    """Everything ``metrics.json`` holds. Rows of the confusion matrix are true classes, columns predicted ones."""
+class Metrics(Part):
+    """Everything ``metrics.json`` holds. Rows of the confusion matrix are true classes, columns predicted ones.
+
+    ``data``, ``robustness`` and ``explanations`` are ``None`` for answers of several models, one a fold.
+    """
 
     part: JudgedPart
     n: int
@@ -163,11 +179,15 @@ class Metrics(_Part):
     confusion_matrix: tuple[tuple[int, ...], ...]
     calibration: Calibration
     abstention: AbstentionFigures
-    domain: DomainFigures | None
+    domain: DomainFigures
+    data: DataFigures | None
+    robustness: Robustness | None
+    explanations: ExplanationFigures | None
     shortcut_baseline: ShortcutBaseline
     leakage: Leakage
     warnings: tuple[str, ...]
 
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    @property
+    def whose(self) -> str:
+        """The judged tiles, in words."""
+        return {"test": "test part", "all": "all tiles", "out-of-fold": "out-of-fold answers"}[self.part]

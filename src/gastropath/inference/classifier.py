@@ -109,6 +109,11 @@ class Classifier:
         return cls(bundle.card, bundle.graph.read_bytes(), domain=domain, threads=threads)
 
     @property
+    def graph(self) -> bytes:
+        """Content of the ``.tflite`` file."""
+        return self._graph.content
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class codes in the order of the outputs."""
         return self.card.codes
@@ -171,7 +176,11 @@ class Classifier:
         return joined([self._answer(chunk, views)[0] for chunk in chunks], self.classes)
 
     def look(
-        self, sources: Sequence[Path | bytes], *, mpp: float | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        sources: Sequence[Path | bytes],
+        *,
+        mpp: float | Sequence[float | None] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> tuple[Predictions, dict[int, Seen]]:
         """Classify a few image files (or their bytes), and keep what was seen.
 
@@ -187,7 +196,7 @@ class Classifier:
         seen : dict
             What the model saw of each file that could be read, by the file's number.
         """
-        tiles = list(each(lambda source: self._loaded(source, mpp, max_pixels), sources))
+        tiles = list(self._load(sources, mpp, max_pixels))
         answers, maps = self._answer(tiles, views=1)
         pixels = {i: tile.pixels for i, tile in enumerate(tiles) if tile.pixels is not None}
         return answers, {i: Seen(pixels[i], of_tile) for i, of_tile in zip(pixels, maps, strict=True)}
@@ -216,14 +225,9 @@ class Classifier:
         max_pixels
             Images with more pixels are refused.
         """
-        every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
-
-        def load(item: tuple[Path | bytes, float | None]) -> _Tile:
-            return self._loaded(*item, max_pixels)
-
         done: list[Predictions] = []
         count = 0
-        for chunk in _chunks(each(load, zip(sources, every, strict=True)), BATCH):
+        for chunk in _chunks(self._load(sources, mpp, max_pixels), BATCH):
             done.append(self._answer(chunk, views)[0])
             count += len(chunk)
             progress("classifying", count, len(sources))
@@ -235,6 +239,12 @@ class Classifier:
         if not 0.01 <= mpp <= 100:
             raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
         return mpp / self.card.input.mpp
+
+    def _load(
+        self, sources: Sequence[Path | bytes], mpp: float | Sequence[float | None] | None, max_pixels: int
+    ) -> Iterator[_Tile]:
+        every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
+        return each(lambda item: self._loaded(*item, max_pixels), zip(sources, every, strict=True))
 
     def _loaded(self, source: Path | bytes, mpp: float | None, max_pixels: int) -> _Tile:
         try:
@@ -252,6 +262,7 @@ class Classifier:
             raise ValueError(f"views is {views}; expected 1 to {VIEWS}")
         probabilities = np.full((len(tiles), len(self.classes)), np.nan, np.float32)
         doubts = [""] * len(tiles)
+        away = np.full(len(tiles), np.nan)
         maps: Sequence[np.ndarray] = ()
         good = [i for i, tile in enumerate(tiles) if tile.pixels is not None]
         if good:
@@ -260,7 +271,9 @@ class Classifier:
             maps = tuple(answers[0]["cam"])
             logits = np.mean([answer["logits"] for answer in answers], axis=0)
             probabilities[good] = softmax(logits / self.card.calibration.temperature)
-            for i, doubt in zip(good, self._doubts(probabilities[good], answers), strict=True):
+            if self.domain:
+                away[good] = np.mean([self.domain.distances(answer["features"]) for answer in answers], axis=0)
+            for i, doubt in zip(good, self._doubts(probabilities[good], away[good]), strict=True):
                 doubts[i] = doubt
         predictions = Predictions(
             self.classes,
@@ -268,17 +281,17 @@ class Classifier:
             tuple(tile.refusal for tile in tiles),
             tuple(doubts),
             np.array([tile.stretched for tile in tiles], bool),
+            away,
         )
         return predictions, maps
 
-    def _doubts(self, probabilities: np.ndarray, answers: Sequence[Outputs]) -> list[str]:
+    def _doubts(self, probabilities: np.ndarray, away: np.ndarray) -> list[str]:
         """Say why the model abstains on each tile; empty where it does not."""
         low = np.zeros(len(probabilities), bool)
         unlike = low
         if rule := self.card.abstention:
             low = probabilities.max(axis=1) < rule.threshold
         if self.domain:
-            away = np.mean([self.domain.distances(answer["features"]) for answer in answers], axis=0)
             unlike = away > self.domain.threshold
         both = zip(unlike, low, strict=True)
         return [

@@ -100,9 +100,14 @@ def distances(features: np.ndarray, references: np.ndarray, neighbours: int) -> 
 def _distances(features: np.ndarray, stand: np.ndarray, neighbours: int) -> np.ndarray:
     found = np.empty(len(features))
     for first in range(0, len(features), _ROWS_AT_ONCE):
-        similar = _products(_unit(features[first : first + _ROWS_AT_ONCE]), stand)
-        nearest = np.partition(similar, len(stand) - neighbours, axis=1)[:, len(stand) - neighbours :]
-        found[first : first + _ROWS_AT_ONCE] = 1.0 - nearest.mean(axis=1, dtype=np.float64)
+        some = features[first : first + _ROWS_AT_ONCE]
+        # Always as many rows: the matrix library adds up in another order where a product has another shape, and the
+        # last bit of an answer would depend on the company it is given in.
+        rows = np.zeros((_ROWS_AT_ONCE, features.shape[1]), np.float32)
+        rows[: len(some)] = _unit(some)
+        similar = _products(rows, stand)[: len(some)]
+        nearest = np.sort(np.partition(similar, len(stand) - neighbours, axis=1)[:, len(stand) - neighbours :], axis=1)
+        found[first : first + len(some)] = 1.0 - nearest.mean(axis=1, dtype=np.float64)
     return found
 
 

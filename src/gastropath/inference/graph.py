@@ -101,6 +101,7 @@ class Graph:
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
         side = card.input.tile_px
+        self.content = content
         self._interpreters = Interpreters(content, workers=workers)
         self._pool: ThreadPoolExecutor | None = None
         self._starting = threading.Lock()

@@ -29,6 +29,9 @@ class Predictions:
     stretched
         Whether an image of another size than the model's was taken for one field of view, because its micrometres per
         pixel are not known: ``bool``, shape (n,).
+    distances
+        Mean cosine distance of each image to the training tiles nearest to it, ``float64``, shape (n,). NaN for a
+        refused image, and where the model does not know its training tiles.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +39,7 @@ class Predictions:
     refusals: tuple[str, ...]
     doubts: tuple[str, ...]
     stretched: np.ndarray
+    distances: np.ndarray
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.refusals), len(self.classes)):
@@ -43,8 +47,8 @@ class Predictions:
                 f"probabilities have shape {self.probabilities.shape}; expected "
                 f"({len(self.refusals)}, {len(self.classes)})"
             )
-        if not len(self.refusals) == len(self.doubts) == len(self.stretched):
-            raise ValueError("refusals, doubts and stretched differ in length")
+        if not len(self.refusals) == len(self.doubts) == len(self.stretched) == len(self.distances):
+            raise ValueError("refusals, doubts, stretched and distances differ in length")
 
     def __len__(self) -> int:
         return len(self.refusals)
@@ -98,16 +102,17 @@ class Predictions:
             tuple(self.refusals[row] for row in rows),
             tuple(self.doubts[row] for row in rows),
             self.stretched[rows],
+            self.distances[rows],
         )
 
     @staticmethod
     def columns(classes: Sequence[str], *extra: str) -> list[str]:
         """Return the columns of a table of predictions, ``extra`` ones after ``path``."""
         probabilities = [f"prob_{code}" for code in classes]
-        return ["path", *extra, "predicted_label", "confidence", "decision", "reason", *probabilities]
+        return ["path", *extra, "predicted_label", "confidence", "decision", "reason", *probabilities, "distance"]
 
     def rows(self, paths: Sequence[str]) -> Iterator[dict[str, object]]:
-        """Yield a table row for each image; probabilities with six decimals, cells of a refused image empty."""
+        """Yield a table row for each image; numbers with six decimals, cells of what is not known empty."""
         everything = zip(paths, self.labels, self.confidence, self.decisions, self.reasons, self.refusals, strict=True)
         for i, (path, label, confidence, decision, reason, refusal) in enumerate(everything):
             row: dict[str, object] = {
@@ -119,6 +124,7 @@ class Predictions:
             }
             for code, probability in zip(self.classes, self.probabilities[i], strict=True):
                 row[f"prob_{code}"] = "" if refusal else f"{probability:.6f}"
+            row["distance"] = "" if np.isnan(self.distances[i]) else f"{self.distances[i]:.6f}"
             yield row
 
     def documents(self, paths: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -133,17 +139,19 @@ class Predictions:
                 "decision": row["decision"],
                 "reason": row["reason"] or None,
                 "probabilities": dict(zip(self.classes, numbers, strict=True)),
+                "distance": None if np.isnan(self.distances[i]) else round(float(self.distances[i]), 6),
             }
 
 
 def joined(parts: Sequence[Predictions], classes: tuple[str, ...]) -> Predictions:
     """Put predictions of the same model one after the other."""
     if not parts:
-        return Predictions(classes, np.zeros((0, len(classes)), np.float32), (), (), np.zeros(0, bool))
+        return Predictions(classes, np.zeros((0, len(classes)), np.float32), (), (), np.zeros(0, bool), np.zeros(0))
     return Predictions(
         classes,
         np.concatenate([part.probabilities for part in parts]),
         tuple(refusal for part in parts for refusal in part.refusals),
         tuple(doubt for part in parts for doubt in part.doubts),
         np.concatenate([part.stretched for part in parts]),
+        np.concatenate([part.distances for part in parts]),
     )

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]], np.float32)
-"""Optical density in red, green and blue of haematoxylin, eosin and a third stain (Ruifrok and Johnston 2001)."""
-
-_LIGHT = 256.0
+from gastropath.data.colour.stains import LIGHT, STAINS
 
 
 @dataclass(frozen=True)
@@ -143,10 +140,10 @@ def stained(tiles: tf.Tensor, seed: tf.Tensor, most: float) -> tf.Tensor:
     apart = np.linalg.inv(rows)
     factors = 1 + _uniform([n, 1, 3], _folded(seed, 0), most)
     offsets = _uniform([n, 1, 3], _folded(seed, 1), most / 4)
-    density = tf.math.log(_LIGHT) - tf.math.log(tf.cast(tiles, tf.float32) + 1)
+    density = tf.math.log(LIGHT) - tf.math.log(tf.cast(tiles, tf.float32) + 1)
     flat = tf.reshape(density, [n, -1, 3])
     mixing = tf.matmul(apart * factors, tf.broadcast_to(rows, [n, 3, 3]))
-    changed = _LIGHT * tf.exp(-(tf.matmul(flat, mixing) + tf.matmul(offsets, tf.broadcast_to(rows, [n, 3, 3])))) - 1
+    changed = LIGHT * tf.exp(-(tf.matmul(flat, mixing) + tf.matmul(offsets, tf.broadcast_to(rows, [n, 3, 3])))) - 1
     return _bytes(tf.reshape(changed, tf.shape(tiles)))
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import Calibration, Card, CardClass, CardInput, TrainingData
+from gastropath.bundle.card import Calibration, Card, CardClass, CardInput, LabelReview, Property, TrainingData
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.cluster import Progress, silent
+from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
-from gastropath.data.split.split import Split, split_of_run
+from gastropath.data.review import Review, read_review
+from gastropath.data.split.split import Split, check_trainable, split_of_run
+from gastropath.environment import versions
 from gastropath.errors import BadBundle, CannotResume, OutputExists, UnknownSetting
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import new_folder, write_json
@@ -28,15 +29,28 @@ from gastropath.training.recipe import CnnRecipe, FinetuneRecipe, Recipe, Transf
 from gastropath.training.trained import Trained
 from gastropath.training.transfer import train_transfer
 
-_PACKAGES = ("gastropath", "tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "numpy", "pillow")
+REVIEW = "review.csv"
+"""The review of labels a run applies, in its folder."""
 
 
-def begin_run(run: Path, split: Split, recipe: Recipe, environment: Mapping[str, object]) -> None:
-    """Make a run folder and write what it starts from: the recipe last, as the sign that all of it is there."""
+def begin_run(
+    run: Path, split: Split, recipe: Recipe, environment: Mapping[str, object], review: Review | None = None
+) -> None:
+    """Make a run folder and write what it starts from: the recipe last, as the sign that all of it is there.
+
+    Raises
+    ------
+    TooFewTiles
+        If the split cannot be trained on, or no longer can after the review.
+    """
+    review = review.among(split.index) if review else None
+    check_trainable(review.applied(split) if review else split)
     new_folder(run)
     (run / WORK_FOLDER).mkdir(exist_ok=True)
     split.write(run / "split.csv")
-    write_json(run / "environment.json", {**environment, "versions": versions(), "platform": platform.platform()})
+    if review:
+        review.write(run / REVIEW)
+    write_json(run / "environment.json", environment)
     recipe.write(run / "recipe.toml")
 
 
@@ -51,18 +65,20 @@ def has_begun(run: Path) -> bool:
     if (run / "recipe.toml").is_file():
         return True
     strays = [entry.name for entry in run.iterdir()] if run.is_dir() else []
-    if any(not name.startswith((".partial-", "split.", "environment.", WORK_FOLDER)) for name in strays):
+    if any(not name.startswith((".partial-", "split.", "environment.", REVIEW, WORK_FOLDER)) for name in strays):
         raise OutputExists(f"{run}: holds files but no run that could be resumed; choose another --out")
     return False
 
 
-def continue_run(run: Path, index: TileIndex, recipe: Recipe | None) -> tuple[Split, Recipe]:
-    """Read back what a run started from, and check that it is still the same.
+def continue_run(
+    run: Path, index: TileIndex, recipe: Recipe | None, review: Review | None = None
+) -> tuple[Split, Recipe]:
+    """Read back what a run started from, and check that it is still the same, as far as it is given.
 
     Raises
     ------
     CannotResume
-        If the data or the settings differ from those the run began with.
+        If the data, the settings or the review differ from those the run began with.
     """
     begun = read_recipe(str(run / "recipe.toml"))
     if recipe is not None and recipe != begun:
@@ -72,6 +88,9 @@ def continue_run(run: Path, index: TileIndex, recipe: Recipe | None) -> tuple[Sp
     split = split_of_run(run, index)
     if split is None:
         raise CannotResume(f"{run}: began with other tiles than those now at {index.root}; use a new --out")
+    began_with = review_of_run(run, split.index)
+    if review and (began_with is None or review.among(split.index).decisions != began_with.decisions):
+        raise CannotResume(f"{run}: began with another review of labels; use a new --out, or leave --apply-review out")
     return split, begun
 
 
@@ -94,8 +113,12 @@ def train(
     model_folder = run / "model"
     if (model_folder / "card.json").is_file():
         return open_bundle(model_folder)
-    draft = draft_card(split, recipe, name=name, created=created)
-    trained = train_model(split, recipe, draft, run, cache, progress=progress)
+    review = review_of_run(run, split.index)
+    reviewed = review.applied(split) if review else split
+    draft = draft_card(reviewed, recipe, name=name, created=created)
+    if review:
+        draft = _with_review(draft, review, split)
+    trained = train_model(reviewed, recipe, draft, run, cache, progress=progress)
     return trained.write(draft, recipe, model_folder, keras_file=run / KERAS_MODEL)
 
 
@@ -121,10 +144,12 @@ def cross_validated(
         Of the run's model: what the models of the folds answer with.
     """
     draft = uncalibrated(card)
+    review = review_of_run(run, split.index)
 
     def train_fold(number: int, part: Split) -> Classifier:
         folder = run / WORK_FOLDER / f"fold-{number}"
         folder.mkdir(parents=True, exist_ok=True)
+        part = review.applied(part) if review else part
         return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
 
     watches = not isinstance(recipe, TransferRecipe)
@@ -145,10 +170,28 @@ def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card
             licence="CC0-1.0" if split.index.synthetic else "as stated by the source of the tiles",
             sha256=split.index.sha256(),
             synthetic=split.index.synthetic,
+            appearance={
+                name: Property(mean=mean, sd=sd)
+                for name, (mean, sd) in appearance(split.part("train")).properties.items()
+            },
         ),
         files={},
         versions=versions(),
     )
+
+
+def review_of_run(run: Path, index: TileIndex) -> Review | None:
+    """Return the review of labels that a run applies; ``None`` where there is none."""
+    table = run / REVIEW
+    return read_review(table, index) if table.is_file() else None
+
+
+def _with_review(card: Card, review: Review, split: Split) -> Card:
+    dropped, relabelled = review.counts(split)
+    applied = LabelReview(dropped=dropped, relabelled=relabelled, sha256=review.sha256())
+    # The fingerprint stays that of the tiles as they were published.
+    data = card.training_data.model_copy(update={"review": applied, "sha256": split.index.sha256()})
+    return card.model_copy(update={"training_data": data})
 
 
 def finish_run(run: Path) -> None:
@@ -200,6 +243,8 @@ def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, pro
             "fitted anew on what the integer network gives"
         )
     bundle, model, _ = _finished(run)
+    review = review_of_run(run, split.index)
+    split = review.applied(split) if review else split
     return write_quantised(model, split, recipe, uncalibrated(bundle.card), cache, out, progress=progress)
 
 
@@ -216,14 +261,3 @@ def _finished(run: Path) -> tuple[Bundle, keras.Model, Path]:
     model = keras.models.load_model(source, compile=False)
     assert isinstance(model, keras.Model), f"{source} is no Keras model"
     return bundle, model, source
-
-
-def versions() -> dict[str, str]:
-    """Return the installed versions of what computes the result."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

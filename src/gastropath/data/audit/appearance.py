@@ -1,0 +1,58 @@
+"""What a set of tiles looks like: size, brightness, colour, glass and sharpness, on a sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath.cluster import Progress, each, silent
+from gastropath.data.audit.record import TileRecord, read_tile_record
+from gastropath.data.index import TileIndex
+
+_TILES = 500
+
+_PROPERTIES = {
+    "brightness": lambda tile: (tile.mean_red + tile.mean_green + tile.mean_blue) / 3,
+    "redness": lambda tile: tile.mean_red - tile.mean_blue,
+    "saturation": lambda tile: tile.saturation,
+    "white share": lambda tile: tile.white_share,
+    "sharpness": lambda tile: tile.sharpness,
+}
+"""Brightness is the mean grey level, redness mean red minus mean blue; both on the scale of 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What tiles look like.
+
+    Attributes
+    ----------
+    sizes
+        Number of tiles of each width and height in pixels.
+    properties
+        Mean and standard deviation of each property.
+    """
+
+    sizes: Mapping[tuple[int, int], int]
+    properties: Mapping[str, tuple[float, float]]
+
+
+def appearance(index: TileIndex, *, seed: int = 0, progress: Progress = silent) -> Appearance:
+    """Look at tiles of an index, 500 at most, drawn at random; those that cannot be read are passed over."""
+    rows = np.random.default_rng(seed).permutation(len(index))[:_TILES]
+    records: list[TileRecord] = []
+    for done, record in enumerate(
+        each(read_tile_record, (index.root / index.paths[i] for i in np.sort(rows))), start=1
+    ):
+        if not record.refusal:
+            records.append(record)
+        progress("looking at tiles", done, len(rows))
+    sizes = Counter((record.width, record.height) for record in records)
+    properties = {}
+    for name, of in _PROPERTIES.items() if records else ():
+        values = np.array([of(record) for record in records])
+        properties[name] = (float(values.mean()), float(values.std()))
+    return Appearance(dict(sizes.most_common()), properties)

@@ -1,0 +1,234 @@
+"""From answers and true classes to figures with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gastropath import measures
+from gastropath.bundle.card import Card
+from gastropath.data.index import TileIndex
+from gastropath.evaluation.metrics import (
+    AbstentionFigures,
+    Calibration,
+    CalibrationFigures,
+    ClassCoverage,
+    ClassFigures,
+    CurvePoint,
+    Figure,
+    ReliabilityPoint,
+    Score,
+)
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.measures import Estimate
+
+ENOUGH_GROUPS = 20
+"""Groups from which an interval resamples them; with fewer it resamples tiles."""
+
+_SLOW_REPEATS = 300
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """What a bootstrap draws with replacement: groups where there are enough of them, else tiles.
+
+    Attributes
+    ----------
+    units
+        Number of the unit of each tile, ``int64``, shape (n,).
+    kind
+        What the units are.
+    warning
+        Why they are no groups; ``None`` where they are.
+    seed
+        Of the draws.
+    """
+
+    units: np.ndarray
+    kind: Literal["groups", "tiles"]
+    warning: str | None
+    seed: int
+
+    @classmethod
+    def of(cls, index: TileIndex, rows: np.ndarray, seed: int) -> Resampling:
+        """Number the units of some rows of an index."""
+        names = [index.groups[i] or f"\0{i}" for i in rows]
+        known = {name for name in names if not name.startswith("\0")}
+        if len(known) >= ENOUGH_GROUPS:
+            return cls(np.unique(names, return_inverse=True)[1], "groups", None, seed)
+        why = f"there are only {len(known)} groups of tiles" if known else "no groups (patients, slides) are known"
+        sentence = f"Intervals resample tiles because {why}: patients are unknown, and the intervals are too narrow."
+        return cls(np.arange(len(rows)), "tiles", sentence, seed)
+
+    def take(self, rows: np.ndarray) -> Resampling:
+        """Return the units of some of the tiles."""
+        return Resampling(self.units[rows], self.kind, self.warning, self.seed)
+
+    def estimate(
+        self, statistic: Callable[[np.ndarray], float], *, unbiased: bool = False, repeats: int = 1000
+    ) -> Estimate:
+        """Compute a statistic of all tiles, and its 95 % interval.
+
+        Parameters
+        ----------
+        statistic
+            Takes tile numbers, shape (m,), with repetitions.
+        unbiased
+            Whether the interval is moved by what resampling adds to the statistic.
+        repeats
+            Number of resamples.
+        """
+        value = float(statistic(np.arange(len(self.units))))
+        low, high = measures.bootstrap(
+            statistic, self.units, seed=self.seed, repeats=repeats, unbiased_from=value if unbiased else None
+        )
+        return Estimate(value, float(low), float(high))
+
+    def share(self, holds: np.ndarray) -> Figure:
+        """Return the share of tiles for which something holds; exact where that is none or all of them."""
+        found = self.estimate(lambda rows: float(holds[rows].mean()))
+        return Figure.of(self.widened(found, np.ones(len(self.units), bool)))
+
+    def widened(self, found: Estimate, counted: np.ndarray) -> Estimate:
+        """Give a share of 0 or 1 the exact interval of the units among the tiles it was counted on."""
+        n = len(np.unique(self.units[counted]))
+        return Estimate(found.value, *measures.boundary(found.value, n, (found.low, found.high)))
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Every figure of what a model gets right."""
+
+    accuracy: Figure
+    macro_precision: Figure
+    macro_recall: Figure
+    macro_f1: Figure
+    per_class: dict[str, ClassFigures]
+
+
+def accuracies(
+    codes: tuple[str, ...], true: np.ndarray, probabilities: np.ndarray, resampling: Resampling
+) -> Accuracies:
+    """Compute accuracy, precision, recall, F1 and AUROC, over classes and of each, on the same resamples."""
+    n_classes = len(codes)
+    predicted = probabilities.argmax(axis=1)
+
+    def statistics(rows: np.ndarray) -> np.ndarray:
+        matrix = measures.confusion_matrix(true[rows], predicted[rows], n_classes)
+        per_class = (measures.precision(matrix), measures.recall(matrix), measures.f1(matrix))
+        means = [measures.macro(values, matrix) for values in per_class]
+        return np.concatenate([[measures.accuracy(matrix)], means, *per_class])
+
+    def areas(rows: np.ndarray) -> np.ndarray:
+        return np.array([measures.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
+
+    overall = _estimates(statistics, resampling, 1000)
+    precision, recall, f1 = (overall[4 + k * n_classes : 4 + (k + 1) * n_classes] for k in range(3))
+    auroc = _estimates(areas, resampling, _SLOW_REPEATS)
+    per_class = {}
+    for i, code in enumerate(codes):
+        own, given = true == i, predicted == i
+        per_class[code] = ClassFigures(
+            precision=Figure.of(resampling.widened(precision[i], given)),
+            recall=Figure.of(resampling.widened(recall[i], own)),
+            f1=Figure.of(resampling.widened(f1[i], own)),
+            auroc=Figure.of(auroc[i]),
+            support=int(own.sum()),
+        )
+    accuracy = Figure.of(resampling.widened(overall[0], np.ones(len(true), bool)))
+    return Accuracies(accuracy, *map(Figure.of, overall[1:4]), per_class=per_class)
+
+
+def _estimates(statistics: Callable[[np.ndarray], np.ndarray], resampling: Resampling, repeats: int) -> list[Estimate]:
+    values = statistics(np.arange(len(resampling.units)))
+    low, high = measures.bootstrap(statistics, resampling.units, seed=resampling.seed, repeats=repeats)
+    return [Estimate(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
+
+
+def macro_f1(true: np.ndarray, predicted: np.ndarray, resampling: Resampling) -> Figure:
+    """Return the macro-F1 of class numbers."""
+    n_classes = int(max(true.max(), predicted.max())) + 1
+
+    def statistic(rows: np.ndarray) -> float:
+        matrix = measures.confusion_matrix(true[rows], predicted[rows], n_classes)
+        return float(measures.macro(measures.f1(matrix), matrix))
+
+    return Figure.of(resampling.estimate(statistic))
+
+
+def calibration(card: Card, true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> Calibration:
+    """Compare confidence with accuracy after temperature scaling, and before it, which the answers can be turned to."""
+    temperature = card.calibration.temperature
+    given = _reliability(true, probabilities, resampling)
+    if card.calibration.method == "none":
+        return Calibration(before=given, temperature=temperature)
+    before = measures.softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) * temperature)
+    return Calibration(before=_reliability(true, before, resampling), after=given, temperature=temperature)
+
+
+def _reliability(true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> CalibrationFigures:
+    def ece(rows: np.ndarray) -> float:
+        return measures.calibration_error(measures.reliability(true[rows], probabilities[rows]))
+
+    def score(formula: Callable[[np.ndarray, np.ndarray], float]) -> Score:
+        return Score.of(
+            resampling.estimate(lambda rows: formula(true[rows], probabilities[rows]), repeats=_SLOW_REPEATS)
+        )
+
+    found = resampling.estimate(ece, unbiased=True, repeats=_SLOW_REPEATS)
+    return CalibrationFigures(
+        ece=Figure.of(Estimate(found.value, *np.clip([found.low, found.high], 0, 1))),
+        ece_by_chance=Figure.of(measures.calibration_error_by_chance(probabilities, seed=resampling.seed)),
+        nll=score(measures.negative_log_likelihood),
+        brier=score(measures.brier_score),
+        bins=tuple(ReliabilityPoint(**vars(part)) for part in measures.reliability(true, probabilities)),
+    )
+
+
+def abstention(card: Card, true: np.ndarray, predictions: Predictions, resampling: Resampling) -> AbstentionFigures:
+    """Tell what a model answers, of which class, and how often it is right there.
+
+    Parameters
+    ----------
+    card
+        Says where it abstains.
+    true
+        Class numbers.
+    predictions
+        Answers to the same tiles, all of which could be read.
+    """
+    low = np.array([LOW_CONFIDENCE in doubt for doubt in predictions.doubts], bool)
+    unlike = np.array([UNLIKE in doubt for doubt in predictions.doubts], bool)
+    accepted, right, confidence = predictions.accepted, predictions.numbers == true, predictions.confidence
+
+    def covered(rows: np.ndarray) -> ClassCoverage:
+        answers = rows & accepted
+        share = (lambda chosen: float(chosen[rows].mean())) if rows.any() else (lambda _: None)
+        return ClassCoverage(
+            n=int(rows.sum()),
+            coverage=share(accepted),
+            selective_accuracy=float(right[answers].mean()) if answers.any() else None,
+            low_confidence=share(low),
+            unlike_training=share(unlike),
+        )
+
+    def right_of_answers(rows: np.ndarray) -> float:
+        answered = accepted[rows]
+        return float(right[rows][answered].mean()) if answered.any() else float("nan")
+
+    def area(rows: np.ndarray) -> float:
+        return measures.risk_coverage_area(confidence[rows], right[rows])
+
+    return AbstentionFigures(
+        threshold=card.abstention.threshold if card.abstention else None,
+        coverage=resampling.share(accepted),
+        selective_accuracy=Figure.of(resampling.widened(resampling.estimate(right_of_answers), accepted)),
+        low_confidence=float(low.mean()),
+        unlike_training=float(unlike.mean()),
+        per_class={code: covered(true == number) for number, code in enumerate(card.codes)},
+        aurc=Figure.of(resampling.estimate(area, repeats=_SLOW_REPEATS)),
+        curve=tuple(CurvePoint(**vars(point)) for point in measures.coverage_curve(confidence, right)),
+    )

@@ -1,0 +1,93 @@
+"""Tiles to look at: what was misclassified and where the model saw it, and labels that are probably wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gastropath.errors import CannotReadImage
+from gastropath.evaluation.confusions import Misclassified
+from gastropath.evaluation.label_noise import Suspect
+from gastropath.images import encode_jpeg, load_tile, resize
+from gastropath.inference.classifier import BATCH, Classifier, Seen
+from gastropath.inference.explain import heat, overlay
+from gastropath.page import Cards, Gallery, Part, Text, Tile
+from gastropath.tissue import tissue_class
+
+_SHOWN = 48
+_THUMBNAIL_PX = 160
+
+
+def misclassified_tiles(classifier: Classifier, errors: Sequence[Misclassified], n: int) -> list[Part]:
+    """Show wrongly answered tiles beside what speaks for the class given and for the true one.
+
+    Parameters
+    ----------
+    classifier
+        Whose errors they are.
+    errors
+        The most confident first.
+    n
+        Judged tiles.
+    """
+    if not errors:
+        return [Text("None.")]
+    caption = (
+        f"{len(errors):,} of {n:,} tiles, most confident error first: the tile, where the model sees the class it "
+        "gave, and where it sees the true one (bright: strong evidence, each map on its own scale)."
+    )
+    galleries = [_explained(classifier, error, seen) for error, seen in _seen(classifier, errors[:_SHOWN])]
+    parts: list[Part] = [Text(caption, "note"), Cards(galleries)]
+    if len(errors) > _SHOWN:
+        parts.append(Text(f"{len(errors) - _SHOWN:,} more stand in predictions.csv.", "note"))
+    return parts
+
+
+def _seen(classifier: Classifier, errors: Sequence[Misclassified]) -> Iterator[tuple[Misclassified, Seen]]:
+    for first in range(0, len(errors), BATCH):
+        some = errors[first : first + BATCH]
+        _, seen = classifier.look([error.file for error in some], mpp=[error.mpp for error in some])
+        for place, of_tile in seen.items():  # one that was readable a moment ago and is not now is passed over
+            yield some[place], of_tile
+
+
+def _explained(classifier: Classifier, error: Misclassified, seen: Seen) -> Gallery:
+    def evidence(code: str) -> Tile:
+        of_class = heat(seen.maps[..., classifier.classes.index(code)], classifier.tile_px)
+        where = "evidence" if of_class.any() else "no evidence"
+        text = f"{where} for {code}"
+        return Tile(_thumbnail(overlay(seen.pixels, of_class)), text, f"{text} in the tile", tissue_class(code).color)
+
+    color = tissue_class(error.true).color
+    tile = Tile(_thumbnail(seen.pixels), f"is {error.true}", f"tile of {error.true}", color)
+    caption = (
+        f"{error.true} → {error.predicted} at {error.confidence:.2f} ({error.true} {error.probability_of_true:.2f}) "
+        f"{error.path}"
+    )
+    return Gallery([tile, evidence(error.predicted), evidence(error.true)], caption)
+
+
+def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
+    """Show tiles whose labels are probably wrong, the most suspicious first."""
+    told = (
+        f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {n:,} labels: models that had not "
+        "seen the tile are surer of another class than they usually are. Not every one is an error; some are the "
+        "model's own. label_issues.csv lists them all: write keep, drop or a class into its last column, and train "
+        "again with --apply-review label_issues.csv."
+    )
+    tiles = []
+    for suspect in suspects[:_SHOWN]:
+        try:
+            picture = encode_jpeg(load_tile(suspect.file, _THUMBNAIL_PX), 80)
+        except CannotReadImage:  # readable a moment ago; its row stands in label_issues.csv
+            continue
+        caption = f"labelled {suspect.label} ({suspect.quality:.2f}), {suspect.suggested}? ({suspect.confidence:.2f}) "
+        alt = f"tile labelled {suspect.label}, perhaps {suspect.suggested}"
+        tiles.append(Tile(picture, caption + suspect.path, alt, tissue_class(suspect.suggested).color))
+    caption = "In brackets the probability of the class. The bar has the colour of the class suggested."
+    return [Text(told), *([Gallery(tiles, caption)] if tiles else [])]
+
+
+def _thumbnail(pixels: np.ndarray) -> bytes:
+    return encode_jpeg(resize(pixels, _THUMBNAIL_PX), 80)

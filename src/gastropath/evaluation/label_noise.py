@@ -1,0 +1,93 @@
+"""Labels that are probably wrong: which tiles to look at again, the most suspicious first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gastropath.data.review import REVIEW_COLUMNS
+from gastropath.evaluation.assessment import Assessment
+from gastropath.tables import write_table
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A tile whose label does not fit what models say that never saw it.
+
+    Attributes
+    ----------
+    path, file
+        As in the index, and where it lies.
+    label, suggested
+        Its label, and the most probable class.
+    quality
+        Probability of its label, 0 to 1: the lower, the more suspicious.
+    confidence
+        Probability of the suggested class.
+    """
+
+    path: str
+    file: Path
+    label: str
+    suggested: str
+    quality: float
+    confidence: float
+
+
+def suspected_errors(assessment: Assessment) -> list[Suspect]:
+    """Find labels that are probably wrong by confident learning (Northcutt et al. 2021, the library cleanlab).
+
+    Parameters
+    ----------
+    assessment
+        Of out-of-fold answers: models that learned a label would defend it.
+
+    Returns
+    -------
+    list of Suspect
+        The most suspicious first; how many there are follows from how sure the models are of each class.
+    """
+    from cleanlab.filter import find_label_issues
+
+    index, answers = assessment.index, assessment.predictions
+    judged, true = assessment.judged, assessment.true
+    present = np.unique(true[judged])  # cleanlab wants a label of every class
+    probabilities = answers.probabilities[np.ix_(judged, present)].astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = np.searchsorted(present, true[judged])
+    if len(present) < 2:
+        return []
+    ranked = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    found = []
+    for place in ranked:
+        row, best = judged[place], int(probabilities[place].argmax())
+        found.append(
+            Suspect(
+                path=index.paths[row],
+                file=index.root / index.paths[row],
+                label=index.labels[row],
+                suggested=answers.classes[present[best]],
+                quality=float(probabilities[place, labels[place]]),
+                confidence=float(probabilities[place, best]),
+            )
+        )
+    return found
+
+
+def write_suspects(suspects: Sequence[Suspect], path: Path) -> None:
+    """Write a table to fill in: its last column, ``decision``, is empty."""
+    rows = (
+        {
+            "path": suspect.path,
+            "label": suspect.label,
+            "suggested_label": suspect.suggested,
+            "quality": f"{suspect.quality:.6f}",
+            "confidence": f"{suspect.confidence:.6f}",
+            "decision": "",
+        }
+        for suspect in suspects
+    )
+    write_table(path, REVIEW_COLUMNS, rows)

@@ -1,0 +1,108 @@
+"""Pictures that show no class of the model: does it know that it does not know them?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath import measures
+from gastropath.cluster import Progress, silent
+from gastropath.data.index import TileIndex
+from gastropath.data.synthetic.strangers import STRANGERS, TILE_PX
+from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.metrics import OutsiderFigures
+from gastropath.evaluation.values import Figure
+from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import Predictions
+
+EACH = 30
+"""Pictures drawn of each kind."""
+
+_REPEATS = 300
+
+
+@dataclass(frozen=True)
+class Outsiders:
+    """Tiles of classes that the model does not have, pictures that show no tissue, and the answers to both.
+
+    Attributes
+    ----------
+    index
+        The tiles; may be none.
+    predictions
+        One answer a tile.
+    drawn
+        Answers to pictures without tissue, by kind.
+    """
+
+    index: TileIndex
+    predictions: Predictions
+    drawn: Mapping[str, Predictions]
+
+    def kinds(self) -> dict[str, Predictions]:
+        """Return the answers of each kind that could be read: the classes first, then the drawn pictures."""
+        labels, good = np.array(self.index.labels), self.predictions.classified
+        found = {code: self.predictions.take(np.flatnonzero((labels == code) & good)) for code in self.index.classes}
+        return {name: answers for name, answers in {**found, **self.drawn}.items() if len(answers)}
+
+    def figures(self, judged: Predictions, seed: int) -> dict[str, OutsiderFigures]:
+        """Compare them with the answers to the judged tiles; intervals resample single pictures."""
+        return {name: _told_apart(judged, answers, seed) for name, answers in self.kinds().items()}
+
+
+def meet_outsiders(
+    classifier: Classifier, others: TileIndex, *, views: int = 1, seed: int = 0, progress: Progress = silent
+) -> Outsiders:
+    """Let a model answer for tiles of other classes and for pictures that show no tissue.
+
+    Parameters
+    ----------
+    others
+        Tiles of classes that the model does not have.
+    seed
+        Of the drawn pictures.
+    """
+    answers = classifier.predict_files(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
+    pictures = {
+        name: np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
+        for number, (name, draw) in enumerate(STRANGERS.items())
+    }
+    pictures["photographs"] = _photographs(seed)
+    drawn = {}
+    for name, stack in pictures.items():
+        drawn[name] = classifier.predict(stack, views=views)
+        progress("pictures that show no tissue", len(drawn), len(pictures))
+    return Outsiders(others, answers, drawn)
+
+
+def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> OutsiderFigures:
+    is_strange = np.repeat([False, True], [len(judged), len(strange)])
+    both = Resampling(np.arange(len(is_strange)), "tiles", None, seed)
+
+    def area(score: np.ndarray) -> Figure:
+        if np.isnan(score).any():
+            return Figure(value=None)
+        return Figure.of(both.estimate(lambda rows: measures.auroc(is_strange[rows], score[rows]), repeats=_REPEATS))
+
+    answered = strange.accepted
+    alone = Resampling(np.arange(len(strange)), "tiles", None, seed)
+    return OutsiderFigures(
+        n=len(strange),
+        auroc=area(np.concatenate([judged.distances, strange.distances])),
+        confidence_auroc=area(1 - np.concatenate([judged.confidence, strange.confidence])),
+        false_accept=alone.share(answered),
+    )
+
+
+def _photographs(seed: int) -> np.ndarray:
+    """Cut pieces out of the two photographs that scikit-learn brings along: a temple, and a flower."""
+    from sklearn.datasets import load_sample_images
+
+    rng, found = np.random.default_rng(seed), []
+    for picture in load_sample_images().images:
+        for _ in range(EACH // 2):
+            top, left = (rng.integers(0, side - TILE_PX) for side in picture.shape[:2])
+            found.append(picture[top : top + TILE_PX, left : left + TILE_PX])
+    return np.stack(found)

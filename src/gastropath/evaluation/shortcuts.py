@@ -1,0 +1,84 @@
+"""Is the result less than it looks? Colour alone, copies across parts, figures too good to be true."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gastropath.bundle.card import Card
+from gastropath.cluster import Progress, silent
+from gastropath.data.colour.baseline import ColourBaseline, histograms_of
+from gastropath.data.index import TileIndex
+from gastropath.data.split.split import Split
+from gastropath.evaluation.values import Figure
+from gastropath.tissue import TISSUE_CLASSES
+
+_BASELINE_TILES = 4000
+_CREDIBLE_ACCURACY = 0.85
+
+
+def answers_by_colour(
+    index: TileIndex, true: np.ndarray, train: np.ndarray, test: np.ndarray, *, progress: Progress = silent
+) -> np.ndarray:
+    """Train the colour-histogram baseline on some tiles and let it answer for others.
+
+    Parameters
+    ----------
+    index
+        The tiles.
+    true
+        Class number of each.
+    train, test
+        Rows; of more than 4,000 training tiles as many are drawn.
+
+    Returns
+    -------
+    numpy.ndarray
+        Class numbers, ``int64``, shape (n,); -1 for tiles not asked for, and for all where fewer than two classes have
+        training tiles.
+    """
+    if len(train) > _BASELINE_TILES:
+        train = np.sort(np.random.default_rng(0).choice(train, _BASELINE_TILES, replace=False))
+    answers = np.full(len(index), -1)
+    if len(np.unique(true[train])) < 2:
+        return answers
+    files = [index.root / index.paths[i] for i in np.concatenate([train, test])]
+    histograms = histograms_of(files, progress=progress)
+    baseline = ColourBaseline().fit(histograms[: len(train)], true[train])
+    answers[test] = baseline.predict(histograms[len(train) :])
+    return answers
+
+
+def doubts(card: Card, split: Split | None, accuracy: Figure, *, synthetic: bool) -> list[str]:
+    """Say in words what makes a result less than it looks, beside copies across parts.
+
+    Parameters
+    ----------
+    card
+        Of the model.
+    split
+        Of the tiles; ``None`` where all are judged.
+    accuracy
+        On the judged tiles.
+    synthetic
+        Whether they were drawn.
+    """
+    told = []
+    if split and split.method == "random":
+        told.append(
+            "The split is random: tiles of one slide lie on both sides, so the figures are optimistic. "
+            "Use them for comparison with published work only."
+        )
+    if split and split.method == "file":
+        counted = split.duplicate_pairs_across_parts is not None
+        told.append(
+            "The split is a table of which nothing else is known: tiles of one slide may lie on both sides"
+            f"{'' if counted else ', and duplicates in different parts were not counted'}."
+        )
+    ours = {tissue.code for tissue in TISSUE_CLASSES}
+    high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY
+    if high and not synthetic and set(card.codes) == ours:
+        told.append(
+            f"Accuracy is above {_CREDIBLE_ACCURACY:.2f}; the best credible published results on HMU-GC-HE-30K are "
+            "near 0.76. Suspect tiles of the test part in the training part before believing it."
+        )
+    return told
