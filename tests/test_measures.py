@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as reference
 
 from gastropath import measures
@@ -226,3 +227,118 @@ def test_an_estimate_reads_as_a_figure_with_its_interval():
     assert str(Estimate(0.5, 0.4, 0.6)) == "0.500 (0.400–0.600)"
     assert str(Estimate(0.5)) == "0.500"
     assert str(Estimate(float("nan"))) == "–"
+
+
+def test_coverage_curve_and_its_area_follow_the_definition(rng: np.random.Generator):
+    confidence, right = rng.random(50), rng.random(50) < 0.6
+    order = np.argsort(-confidence)
+    errors = [1 - right[order[:k]].mean() for k in range(1, 51)]
+    curve = measures.coverage_curve(confidence, right, points=50)
+    assert [point.coverage for point in curve] == pytest.approx(np.arange(1, 51) / 50)
+    assert [1 - point.accuracy for point in curve] == pytest.approx(errors)
+    assert [point.threshold for point in curve] == pytest.approx(confidence[order])
+    assert measures.risk_coverage_area(confidence, right) == pytest.approx(np.mean(errors))
+
+
+def test_a_long_curve_is_thinned_and_still_ends_with_all_tiles(rng: np.random.Generator):
+    confidence, right = rng.random(5000), rng.random(5000) < 0.6
+    curve = measures.coverage_curve(confidence, right, points=20)
+    assert len(curve) == 20
+    assert curve[-1].coverage == 1
+    assert curve[-1].accuracy == pytest.approx(right.mean())
+
+
+def test_a_confidence_that_tells_nothing_gives_the_error_rate_whatever_the_order_of_the_tiles():
+    right = np.array([True] * 7 + [False] * 3)
+    assert measures.risk_coverage_area(np.full(10, 0.5), right) == pytest.approx(0.3)
+    assert measures.risk_coverage_area(np.full(10, 0.5), right[::-1]) == pytest.approx(0.3)
+    assert len(measures.coverage_curve(np.full(10, 0.5), right)) == 1
+
+
+def test_spearman_agrees_with_scipy_and_a_constant_has_no_ranks(rng: np.random.Generator):
+    a, b = rng.integers(0, 9, 80), rng.normal(size=80)
+    b[:40] += a[:40]
+    assert measures.spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+    assert np.isnan(measures.spearman(a, np.ones(80)))
+
+
+@pytest.mark.parametrize("pair", [(0, 0), (3, 3), (0, 6), (10, 25), (400, 500), (9000, 9300)])
+def test_mcnemar_is_the_exact_binomial_test(pair):
+    n = sum(pair)
+    expected = stats.binomtest(pair[0], n, 0.5).pvalue if n else 1.0
+    assert measures.mcnemar(*pair) == pytest.approx(expected, rel=1e-6)
+    assert measures.mcnemar(*pair) == measures.mcnemar(*pair[::-1])
+
+
+def test_holm_adjusts_step_by_step_and_keeps_the_order():
+    assert measures.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert measures.holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+    assert measures.holm([]) == []
+
+
+@pytest.mark.parametrize("n", [1, 8, 30, 500])
+def test_a_share_of_none_or_all_has_the_exact_binomial_interval(n: int):
+    for k, value in ((0, 0.0), (n, 1.0)):
+        exact = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
+        assert measures.boundary(value, n, (9.0, 9.0)) == pytest.approx((exact.low, exact.high))
+    assert measures.boundary(0.5, n, (0.4, 0.6)) == (0.4, 0.6)
+
+
+def calibrated_answers(rng: np.random.Generator, n: int, too_sure: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw classes and probabilities of two classes whose confidence is ``too_sure`` too high."""
+    confidence = rng.uniform(0.6, 1.0, n)
+    true = (rng.random(n) >= confidence - too_sure).astype(int)
+    return true, np.stack([confidence, 1 - confidence], axis=1)
+
+
+def test_the_calibration_error_of_chance_is_what_calibrated_models_show(rng: np.random.Generator):
+    errors = []
+    for _ in range(200):
+        true, answered = calibrated_answers(rng, 60)
+        errors.append(measures.calibration_error(measures.reliability(true, answered)))
+    expected = measures.calibration_error_by_chance(answered, repeats=1000)
+    assert expected.value == pytest.approx(np.mean(errors), abs=0.01)
+    inside = np.mean([expected.low <= error <= expected.high for error in errors])
+    assert inside > 0.9
+
+
+def share_covered(intervals: list[tuple[np.ndarray, np.ndarray]], truth: float) -> float:
+    return float(np.mean([low <= truth <= high for low, high in intervals]))
+
+
+def test_the_interval_of_the_calibration_error_covers_the_true_one(rng: np.random.Generator):
+    def statistic(rows: np.ndarray) -> float:
+        return measures.calibration_error(measures.reliability(true[rows], answered[rows]))
+
+    plain, moved = [], []
+    for _ in range(100):
+        true, answered = calibrated_answers(rng, 400, too_sure=0.1)
+        value = statistic(np.arange(400))
+        for found, unbiased_from in ((plain, None), (moved, value)):
+            found.append(measures.bootstrap(statistic, np.arange(400), repeats=120, unbiased_from=unbiased_from))
+    assert share_covered(moved, 0.1) >= 0.88
+    assert share_covered(moved, 0.1) > share_covered(plain, 0.1)  # resampling adds to the error
+
+
+def drawn_groups(rng: np.random.Generator, groups: int, tiles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw tiles of three classes in groups, some groups easy and some hard: group, true and predicted of each tile."""
+    group = np.repeat(np.arange(groups), tiles)
+    true = rng.integers(0, 3, groups * tiles)
+    right = rng.random(len(true)) < rng.beta(2, 1, groups)[group]
+    return group, true, np.where(right, true, (true + 1) % 3)
+
+
+def test_the_interval_of_macro_f1_over_groups_covers_the_truth(rng: np.random.Generator):
+    def macro_f1(rows: np.ndarray) -> float:
+        matrix = measures.confusion_matrix(true[rows], predicted[rows], 3)
+        return float(measures.macro(measures.f1(matrix), matrix))
+
+    group, true, predicted = drawn_groups(rng, 40_000, 15)
+    truth = macro_f1(np.arange(len(true)))
+    by_groups, by_tiles = [], []
+    for _ in range(200):
+        group, true, predicted = drawn_groups(rng, 40, 15)
+        by_groups.append(measures.bootstrap(macro_f1, group, repeats=200))
+        by_tiles.append(measures.bootstrap(macro_f1, np.arange(len(group)), repeats=200))
+    assert 0.90 <= share_covered(by_groups, truth) <= 0.99
+    assert share_covered(by_tiles, truth) < 0.8

@@ -56,6 +56,10 @@ class MissingExtra(GastroPathError):
         )
 
 
+class CannotCompare(GastroPathError):
+    """Models were not judged on the same tiles, or not judged at all."""
+
+
 class CannotDownload(GastroPathError):
     """The data set cannot be had from its server, or what came is not what was published."""
 

@@ -45,7 +45,9 @@ def png(pixels: np.ndarray) -> bytes:
 def stub(entries: list[CardClass], probabilities: list[float], tile_px: int = 64) -> Classifier:
     """A classifier that gives one and the same answer."""
     codes = tuple(entry.code for entry in entries)
-    answer = Predictions(codes, np.array([probabilities], np.float32), ("",), ("",), np.zeros(1, bool), np.full(1, np.nan))
+    answer = Predictions(
+        codes, np.array([probabilities], np.float32), ("",), ("",), np.zeros(1, bool), np.full(1, np.nan)
+    )
     card = SimpleNamespace(classes=tuple(entries))
     return SimpleNamespace(card=card, tile_px=tile_px, predict=lambda pixels: answer)  # pyright: ignore[reportReturnType]
 

@@ -91,40 +91,50 @@ def test_few_groups_are_told_in_words(judged):
     assert any("patients are unknown" in warning for warning in judged.metrics.warnings)
 
 
-def test_with_twenty_groups_whole_groups_are_resampled(classifier, synthetic_tiles, tmp_path):
-    index = find_tiles([synthetic_tiles])
-    table = tmp_path / "grouped.csv"
+@pytest.fixture(scope="module")
+def elsewhere(classifier, synthetic_tiles, tmp_path_factory) -> Assessment:
+    """Judged on a table of other data: 25 groups, some tiles with known µm/px, three tiles of another class."""
+    folder, index = tmp_path_factory.mktemp("elsewhere"), find_tiles([synthetic_tiles])
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    table = folder / "grouped.csv"
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "label", "group"])
+        writer.writerow(["path", "label", "group", "mpp"])
         writer.writerows(
-            [synthetic_tiles / p, label, i % 25]
-            for i, (p, label) in enumerate(zip(index.paths, index.labels, strict=True))
+            [synthetic_tiles / path, label, i % 25, "0.5" if i < 10 else ""]
+            for i, (path, label) in enumerate(zip(index.paths, index.labels, strict=True))
+            if label != "MUC"
         )
-    metrics = assess(classifier, find_tiles([table]), None).metrics
+        writer.writerows([folder / f"{i}.png", "BACK", "", ""] for i in range(3))
+    return assess(classifier, find_tiles([table]), None)
+
+
+def test_with_twenty_groups_whole_groups_are_resampled(elsewhere):
+    metrics = elsewhere.metrics
     assert (metrics.resampled, metrics.groups, metrics.part) == ("groups", 25, "all")
 
 
-def test_other_data_is_judged_whole_and_without_a_colour_baseline(classifier, synthetic_tiles):
-    metrics = assess(classifier, find_tiles([synthetic_tiles]), None).metrics
-    assert (metrics.part, metrics.split, metrics.train_accuracy) == ("all", None, None)
-    assert metrics.shortcut_baseline.macro_f1 is None
-    assert metrics.n == len(find_tiles([synthetic_tiles]))
+def test_other_data_is_judged_whole_and_without_a_colour_baseline(elsewhere):
+    metrics = elsewhere.metrics
+    assert (metrics.split, metrics.train_accuracy, metrics.shortcut_baseline.macro_f1) == (None, None, None)
+    assert metrics.n == 7 * 24
 
 
-def test_classes_the_model_does_not_have_are_no_part_of_the_accuracy_but_counted_as_unknown(
-    classifier, synthetic_tiles, noise_tiles
-):
-    both = find_tiles([synthetic_tiles, noise_tiles({"BACK": 3})])
-    assessment = assess(classifier, both, None)
-    metrics = assessment.metrics
-    assert metrics.n == len(both) - 3
+def test_classes_the_model_does_not_have_are_no_part_of_the_accuracy_but_counted_as_unknown(elsewhere):
+    metrics, others = elsewhere.metrics, elsewhere.outsiders
     assert any("3 tiles" in warning and "BACK" in warning for warning in metrics.warnings)
-    assert metrics.data is not None
     assert metrics.data.other_classes == {"BACK": 3}
-    answered = [decision == "accepted" for decision in assessment.outsiders.predictions.decisions]
     assert metrics.domain.outsiders["BACK"].n == 3
-    assert metrics.domain.outsiders["BACK"].false_accept.value == pytest.approx(np.mean(answered))
+    assert metrics.domain.outsiders["BACK"].false_accept.value == pytest.approx(others.predictions.accepted.mean())
+
+
+def test_other_data_is_described(elsewhere):
+    data = elsewhere.metrics.data
+    assert (data.absent_classes, data.mpp_known, data.guessed) == (("MUC",), 10, 0)
+    assert data.sizes == {"224 x 224": 7 * 24}
+    assert set(data.shifts) == {"brightness", "redness", "saturation", "white share", "sharpness"}
 
 
 def test_data_without_a_class_of_the_model_is_an_error_that_names_both(classifier, noise_tiles):

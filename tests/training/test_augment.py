@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gastropath.data.colour.stains import STAINS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.inference.views import dihedral
-from gastropath.data.colour.stains import STAINS
 from gastropath.training.augment import Augmentation, blurred, scaled, stained, turned
 
 APPEARANCE = draw_appearance(np.random.default_rng(0), shifted=False)

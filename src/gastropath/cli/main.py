@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gastropath import __version__
-from gastropath.cli import audit, demo, evaluation, explain, fetch, predict, publish, split, training
+from gastropath.cli import audit, compare, demo, evaluation, explain, fetch, predict, publish, split, training
 from gastropath.errors import GastroPathError, UnknownSetting
 
 _INTERRUPTED = 130
@@ -29,6 +29,7 @@ app.command()(audit.audit)
 app.command()(split.split)
 app.command()(training.train)
 app.command()(evaluation.evaluate)
+app.command()(compare.compare)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(training.export)

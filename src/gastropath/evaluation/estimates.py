@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,13 +55,18 @@ class Resampling:
     @classmethod
     def of(cls, index: TileIndex, rows: np.ndarray, seed: int) -> Resampling:
         """Number the units of some rows of an index."""
-        names = [index.groups[i] or f"\0{i}" for i in rows]
+        return cls.of_groups([index.groups[i] for i in rows], seed)
+
+    @classmethod
+    def of_groups(cls, groups: Sequence[str], seed: int) -> Resampling:
+        """Number the units of tiles of these groups; empty where a group is not known."""
+        names = [group or f"\0{i}" for i, group in enumerate(groups)]
         known = {name for name in names if not name.startswith("\0")}
         if len(known) >= ENOUGH_GROUPS:
             return cls(np.unique(names, return_inverse=True)[1], "groups", None, seed)
         why = f"there are only {len(known)} groups of tiles" if known else "no groups (patients, slides) are known"
         sentence = f"Intervals resample tiles because {why}: patients are unknown, and the intervals are too narrow."
-        return cls(np.arange(len(rows)), "tiles", sentence, seed)
+        return cls(np.arange(len(groups)), "tiles", sentence, seed)
 
     def take(self, rows: np.ndarray) -> Resampling:
         """Return the units of some of the tiles."""
@@ -86,6 +91,12 @@ class Resampling:
             statistic, self.units, seed=self.seed, repeats=repeats, unbiased_from=value if unbiased else None
         )
         return Estimate(value, float(low), float(high))
+
+    def estimates(self, statistics: Callable[[np.ndarray], np.ndarray], *, repeats: int = 1000) -> list[Estimate]:
+        """Compute several statistics of all tiles, shape (k,), and their intervals on the same resamples."""
+        values = statistics(np.arange(len(self.units)))
+        low, high = measures.bootstrap(statistics, self.units, seed=self.seed, repeats=repeats)
+        return [Estimate(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
 
     def share(self, holds: np.ndarray) -> Figure:
         """Return the share of tiles for which something holds; exact where that is none or all of them."""
@@ -125,9 +136,9 @@ def accuracies(
     def areas(rows: np.ndarray) -> np.ndarray:
         return np.array([measures.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
 
-    overall = _estimates(statistics, resampling, 1000)
+    overall = resampling.estimates(statistics)
     precision, recall, f1 = (overall[4 + k * n_classes : 4 + (k + 1) * n_classes] for k in range(3))
-    auroc = _estimates(areas, resampling, _SLOW_REPEATS)
+    auroc = resampling.estimates(areas, repeats=_SLOW_REPEATS)
     per_class = {}
     for i, code in enumerate(codes):
         own, given = true == i, predicted == i
@@ -140,12 +151,6 @@ def accuracies(
         )
     accuracy = Figure.of(resampling.widened(overall[0], np.ones(len(true), bool)))
     return Accuracies(accuracy, *map(Figure.of, overall[1:4]), per_class=per_class)
-
-
-def _estimates(statistics: Callable[[np.ndarray], np.ndarray], resampling: Resampling, repeats: int) -> list[Estimate]:
-    values = statistics(np.arange(len(resampling.units)))
-    low, high = measures.bootstrap(statistics, resampling.units, seed=resampling.seed, repeats=repeats)
-    return [Estimate(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
 
 
 def macro_f1(true: np.ndarray, predicted: np.ndarray, resampling: Resampling) -> Figure:

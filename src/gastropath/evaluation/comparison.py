@@ -1,0 +1,257 @@
+"""Models compared on the same tiles, in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from gastropath import measures
+from gastropath.errors import CannotCompare, CannotReadTable
+from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.metrics import Metrics
+from gastropath.measures import Estimate
+from gastropath.tables import read_table
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one model answered to the tiles it was judged on, in the order of their paths.
+
+    Attributes
+    ----------
+    name
+        Of the run or evaluation.
+    part
+        The judged tiles, in words.
+    classes
+        Class codes of the model.
+    synthetic
+        Whether the tiles were drawn.
+    paths, labels, groups
+        Of each tile.
+    predicted
+        Class code given to each tile.
+    accepted
+        Whether the model stands by it: ``bool``, shape (n,).
+    """
+
+    name: str
+    part: str
+    classes: tuple[str, ...]
+    synthetic: bool
+    paths: tuple[str, ...]
+    labels: tuple[str, ...]
+    groups: tuple[str, ...]
+    predicted: tuple[str, ...]
+    accepted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model's figures on the common tiles; ``answered`` and ``right_of_these`` at its own thresholds."""
+
+    name: str
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    macro_f1: Estimate
+    answered: Estimate
+    right_of_these: Estimate
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A model compared with the first one.
+
+    Attributes
+    ----------
+    name
+        Of the model.
+    accuracy, macro_f1
+        Its figure minus that of the first, with the interval of the paired bootstrap.
+    f1
+        The same of each class.
+    only_first, only_other
+        Tiles that only one of the two classified rightly.
+    p, p_adjusted
+        Exact p-value of McNemar's test, and adjusted for the number of comparisons (Holm).
+    """
+
+    name: str
+    accuracy: Estimate
+    macro_f1: Estimate
+    f1: dict[str, Estimate]
+    only_first: int
+    only_other: int
+    p: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models on the same tiles: each for itself, and each against the first."""
+
+    n: int
+    groups: int
+    resampled: str
+    part: str
+    classes: tuple[str, ...]
+    synthetic: bool
+    warnings: tuple[str, ...]
+    contenders: tuple[Contender, ...]
+    differences: tuple[Difference, ...]
+
+
+def read_judged(folder: Path, name: str) -> Judged:
+    """Read what a run or an evaluation found.
+
+    Raises
+    ------
+    CannotCompare
+        If the folder holds no evaluation, or one of another version.
+    CannotReadTable
+        If its ``predictions.csv`` is damaged.
+    """
+    table, document = folder / "predictions.csv", folder / "metrics.json"
+    if not (table.is_file() and document.is_file()):
+        raise CannotCompare(
+            f"{folder}: holds no predictions.csv and metrics.json; name a finished run, or the --out of an evaluation"
+        )
+    try:
+        metrics = Metrics.model_validate_json(document.read_bytes())
+    except (OSError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise CannotCompare(
+            f"{document}: is no metrics.json of this version of GastroPath ({first}); evaluate the model again"
+        ) from None
+    _, rows = read_table(table, required=("path", "true_label", "predicted_label", "decision", "group", "part"))
+    rows = [row for row in rows if row["part"] == metrics.part and row["decision"] != "refused"]
+    if len(rows) != metrics.n:
+        raise CannotReadTable(
+            f"{table}: has {len(rows):,} rows of the judged part, but metrics.json beside it was computed from "
+            f"{metrics.n:,}; evaluate again"
+        )
+    rows.sort(key=lambda row: row["path"])
+    return Judged(
+        name=name,
+        part=metrics.whose,
+        classes=metrics.classes,
+        synthetic=metrics.synthetic,
+        paths=tuple(row["path"] for row in rows),
+        labels=tuple(row["true_label"] for row in rows),
+        groups=tuple(row["group"] for row in rows),
+        predicted=tuple(row["predicted_label"] for row in rows),
+        accepted=np.array([row["decision"] == "accepted" for row in rows], bool),
+    )
+
+
+def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
+    """Compare models with the first of them, on the same tiles.
+
+    Parameters
+    ----------
+    runs
+        At least two, judged on the same tiles with the same labels.
+    seed
+        Of the bootstrap: 1,000 resamples of groups where there are 20 of them, else of tiles, the same for all models.
+
+    Raises
+    ------
+    CannotCompare
+        If there are fewer than two, or they were judged on different tiles.
+    """
+    if len(runs) < 2:
+        raise CannotCompare("compare needs at least two runs or evaluations")
+    first = runs[0]
+    for other in runs[1:]:
+        _check_same_tiles(first, other)
+    classes = tuple(sorted(set().union(*(run.classes for run in runs))))
+    number = {code: i for i, code in enumerate(classes)}
+    true = np.array([number[label] for label in first.labels])
+    answers = [np.array([number[code] for code in run.predicted]) for run in runs]
+    resampling = Resampling.of_groups(first.groups, seed)
+    pairs = zip(runs[1:], answers[1:], strict=True)
+    against = [_difference(run.name, true, answers[0], own, classes, resampling) for run, own in pairs]
+    adjusted = measures.holm([found.p for found in against])
+    return Comparison(
+        n=len(true),
+        groups=len(set(first.groups) - {""}),
+        resampled=resampling.kind,
+        part=first.part,
+        classes=classes,
+        synthetic=any(run.synthetic for run in runs),
+        warnings=(resampling.warning,) if resampling.warning else (),
+        contenders=tuple(
+            _contender(run, true, own, len(classes), resampling) for run, own in zip(runs, answers, strict=True)
+        ),
+        differences=tuple(replace(found, p_adjusted=p) for found, p in zip(against, adjusted, strict=True)),
+    )
+
+
+def _check_same_tiles(first: Judged, other: Judged) -> None:
+    ours, theirs = dict(zip(first.paths, first.labels, strict=True)), dict(zip(other.paths, other.labels, strict=True))
+    if ours == theirs:
+        return
+    common = ours.keys() & theirs.keys()
+    relabelled = [path for path in sorted(common) if ours[path] != theirs[path]]
+    if relabelled:
+        raise CannotCompare(
+            f"{first.name} and {other.name} were judged by different labels: {relabelled[0]} is {ours[relabelled[0]]} "
+            f"and {theirs[relabelled[0]]} ({len(relabelled):,} such tiles); evaluate both on the same data"
+        )
+    raise CannotCompare(
+        f"{first.name} ({len(ours):,} tiles) and {other.name} ({len(theirs):,}) were judged on different tiles, "
+        f"{len(common):,} in common; only in {first.name}: {_some(ours.keys() - common)}; only in {other.name}: "
+        f"{_some(theirs.keys() - common)}. Evaluate both on the same tiles: gastropath evaluate --model RUN --data "
+        "DATA --split FILE"
+    )
+
+
+def _some(paths: set[str]) -> str:
+    named = sorted(paths)[:_NAMED]
+    return ", ".join(named) + (" …" if len(paths) > len(named) else "") if named else "none"
+
+
+def _contender(run: Judged, true: np.ndarray, own: np.ndarray, n_classes: int, resampling: Resampling) -> Contender:
+    right = own == true
+
+    def right_of_these(rows: np.ndarray) -> float:
+        answered = run.accepted[rows]
+        return float(right[rows][answered].mean()) if answered.any() else float("nan")
+
+    def figure(formula) -> Estimate:
+        return resampling.estimate(lambda rows: formula(measures.confusion_matrix(true[rows], own[rows], n_classes)))
+
+    return Contender(
+        name=run.name,
+        accuracy=resampling.widened(figure(lambda matrix: float(measures.accuracy(matrix))), np.ones(len(true), bool)),
+        balanced_accuracy=figure(lambda matrix: float(measures.macro(measures.recall(matrix), matrix))),
+        macro_f1=figure(lambda matrix: float(measures.macro(measures.f1(matrix), matrix))),
+        answered=resampling.estimate(lambda rows: float(run.accepted[rows].mean())),
+        right_of_these=resampling.widened(resampling.estimate(right_of_these), run.accepted),
+    )
+
+
+def _difference(
+    name: str, true: np.ndarray, first: np.ndarray, other: np.ndarray, classes: tuple[str, ...], resampling: Resampling
+) -> Difference:
+    """Compare two models; the p-value is not adjusted yet."""
+
+    def gaps(rows: np.ndarray) -> np.ndarray:
+        found = []
+        for answers in (other, first):
+            matrix = measures.confusion_matrix(true[rows], answers[rows], len(classes))
+            f1 = measures.f1(matrix)
+            found.append(np.array([measures.accuracy(matrix), measures.macro(f1, matrix), *np.nan_to_num(f1)]))
+        return found[0] - found[1]
+
+    accuracy, macro_f1, *f1 = resampling.estimates(gaps)
+    only_first = int(((first == true) & (other != true)).sum())
+    only_other = int(((first != true) & (other == true)).sum())
+    p = measures.mcnemar(only_first, only_other)
+    return Difference(name, accuracy, macro_f1, dict(zip(classes, f1, strict=True)), only_first, only_other, p, p)
