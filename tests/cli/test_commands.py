@@ -191,26 +191,45 @@ def test_predict_needs_a_model_that_exists(gastropath, synthetic_tiles):
     assert not Path("predictions.csv").exists()
 
 
-def test_evaluate_judges_the_test_part_of_a_run_s_own_data(gastropath, finished_run, synthetic_tiles):
-    status, out, _ = gastropath("evaluate", "--model", finished_run, "--data", synthetic_tiles, "--json")
-    assert status == 0
-    document = json.loads(out)
-    assert document == json.loads((finished_run / "metrics.json").read_text())
-    assert document["part"] == "test"
-
-
-def test_a_run_folder_moved_elsewhere_still_evaluates(gastropath, finished_run, synthetic_tiles, tmp_path):
+def test_a_run_folder_moved_elsewhere_evaluates_to_the_same_bytes(gastropath, finished_run, synthetic_tiles, tmp_path):
     shutil.copytree(finished_run, tmp_path / "moved")
-    status, out, _ = gastropath("evaluate", "--model", tmp_path / "moved", "--data", synthetic_tiles, "--json")
+    status, out, _ = gastropath("evaluate", "--model", "moved", "--data", synthetic_tiles, "--json")
     assert status == 0
-    assert json.loads(out) == json.loads((finished_run / "metrics.json").read_text())
+    assert json.loads(out)["part"] == "test"
+    for name in ("metrics.json", "predictions.csv"):
+        assert (tmp_path / "evaluation" / name).read_bytes() == (finished_run / name).read_bytes()
+
+
+def test_an_evaluation_records_what_it_was_made_with(gastropath, finished_run, synthetic_tiles, tmp_path):
+    few = tmp_path / "few"
+    for code in ("TUM", "STR"):
+        shutil.copytree(synthetic_tiles / code, few / code)
+    assert gastropath("evaluate", "--model", finished_run, "--data", few, "--seed", "3")[0] == 0
+    record = json.loads((tmp_path / "evaluation" / "environment.json").read_text())
+    assert record["command"].startswith("gastropath evaluate --model")
+    assert record["seed"] == 3
+    card = json.loads((finished_run / "model" / "card.json").read_text())
+    assert record["model_sha256"] == card["files"]["model.tflite"]
+    assert {"gastropath", "ai-edge-litert", "numpy"} <= set(record["versions"])
 
 
 def test_help_names_every_command_and_says_research_use(gastropath):
     status, out, _ = gastropath("--help")
     assert status == 0
     assert "Research use only" in out
-    for command in ("demo", "audit", "split", "train", "evaluate", "predict", "export", "app", "space"):
+    for command in (
+        "demo",
+        "audit",
+        "split",
+        "train",
+        "evaluate",
+        "compare",
+        "predict",
+        "explain",
+        "export",
+        "app",
+        "space",
+    ):
         assert re.search(rf"^  {command} ", out, re.MULTILINE)
 
 
