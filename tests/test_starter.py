@@ -56,7 +56,7 @@ def test_its_card_reports_coverage_by_class_and_that_nine_tenths_of_other_groups
     assert metrics is not None
     found = metrics["abstention"]
     assert found["unlike_training"] <= 0.1
-    assert found["coverage"] >= 0.5
+    assert found["coverage"]["value"] >= 0.5
     assert set(found["per_class"]) == set(EIGHT)
     assert all(share["unlike_training"] <= 0.1 for share in found["per_class"].values())
 

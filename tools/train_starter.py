@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import gastropath
-from gastropath.bundle.card import LIMITATIONS, TrainingData
+from gastropath.bundle.card import LIMITATIONS
 from gastropath.bundle.files import seal
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
@@ -69,20 +69,16 @@ def main() -> None:
         found = assess_out_of_fold(draft, answers.index.take(rows), answers.predictions.take(rows)).metrics
         by_source[SOURCES[name].partition(" (")[0]] = {
             "n": found.n, "accuracy": found.accuracy.model_dump(), "macro_f1": found.macro_f1.model_dump(),
-            "coverage": found.abstention.coverage, "selective_accuracy": found.abstention.selective_accuracy,
+            "coverage": found.abstention.coverage.model_dump(),
+            "selective_accuracy": found.abstention.selective_accuracy.model_dump(),
             "unlike_training": found.abstention.unlike_training,
         }  # fmt: skip
         print(f"{name}: n {found.n}, accuracy {found.accuracy.estimate()}, macro-F1 {found.macro_f1.estimate()}")
     trained = train_transfer(split, recipe, arguments.cache, folder / "history.csv")
     shutil.rmtree(folder)
     counts = {name: sum(own == name for own in split.index.extra["set"]) for name in SOURCES}
-    data = TrainingData(
-        name="; ".join(f"{n} tiles of {SOURCES[name]}" for name, n in counts.items() if n),
-        n_tiles=len(split.index),
-        licence="CC BY 4.0",
-        sha256=split.index.sha256(),
-        synthetic=False,
-    )
+    named = "; ".join(f"{n} tiles of {SOURCES[name]}" for name, n in counts.items() if n)
+    data = draft.training_data.model_copy(update={"name": named, "licence": "CC BY 4.0"})
     card = draft.model_copy(
         update={
             "name": "GastroPath starter",
@@ -95,7 +91,8 @@ def main() -> None:
     shutil.rmtree(arguments.out, ignore_errors=True)
     folder.rename(arguments.out)
     print(f"all: n {metrics.n}, accuracy {metrics.accuracy.estimate()}, macro-F1 {metrics.macro_f1.estimate()}")
-    print(f"answered {metrics.abstention.coverage:.3f}, right of these {metrics.abstention.selective_accuracy:.3f}")
+    answered, right = metrics.abstention.coverage, metrics.abstention.selective_accuracy
+    print(f"answered {answered.estimate()}, right of these {right.estimate()}")
     for code, row in metrics.abstention.per_class.items():
         print(f"  {code}: n {row.n}, answered {row.coverage:.2f}, unlike {row.unlike_training:.2f}")
     print(f"wrote {arguments.out}")

@@ -2,8 +2,9 @@ import json
 import shutil
 
 import pytest
+import yaml
 
-from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
+from gastropath.bundle.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
 
@@ -101,17 +102,39 @@ def test_a_bundle_is_never_written_over_another(bundle, card):
 
 
 def _metrics() -> dict:
-    figure = {"value": 0.5, "low": 0.25, "high": 0.75}
-    keys = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
-    per_class = {"A": {"f1": figure}, "B": {"f1": {"value": None, "low": None, "high": None}}}
+    figure, nothing = {"value": 0.5, "low": 0.25, "high": 0.75}, {"value": None, "low": None, "high": None}
+    kinds = ("precision", "recall", "f1", "auroc")
+    overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+    calibration = {"ece": figure, "ece_by_chance": figure, "nll": figure, "brier": figure}
+    covered = {"n": 40, "coverage": 0.75, "selective_accuracy": None}
+    curve = {"gain": {"value": -0.1, "low": -0.2, "high": 0.05}, "passed": False}
     return {
         "part": "test",
         "n": 40,
         "groups": 0,
         "resampled": "tiles",
+        "split": {"method": "block", "tiles": {"train": 100, "val": 20, "test": 40}},
         "warnings": ["Beware."],
-        "per_class": per_class,
-    } | dict.fromkeys(keys, figure)
+        "per_class": {
+            "A": {"support": 40, **dict.fromkeys(kinds, figure)},
+            "B": {"support": 0, **dict.fromkeys(kinds, nothing)},
+        },
+        "shortcut_baseline": {"macro_f1": figure},
+        "calibration": {"before": calibration, "after": None},
+        "abstention": {
+            "coverage": figure, "selective_accuracy": nothing, "aurc": figure, "per_class": {"A": covered}
+        },
+        "domain": {"outsiders": {"gl|ass": {"n": 30, "auroc": figure, "false_accept": figure}}},
+        "robustness": {
+            "n": 40, "accuracy": figure, "changed": [{"name": "blur", "accuracy": figure, "change": curve["gain"]}]
+        },
+        "explanations": {
+            "n": 40,
+            "deletion": curve,
+            "insertion": curve,
+            "randomised": [{"what": "all layers", "correlation": None, "passed": False}],
+        },
+    } | dict.fromkeys(overall, figure)  # fmt: skip
 
 
 def test_sealing_writes_the_figures_into_card_and_readme(bundle):
@@ -119,10 +142,42 @@ def test_sealing_writes_the_figures_into_card_and_readme(bundle):
     sealed = seal(bundle, _metrics())
     assert open_bundle(bundle.folder) == sealed
     readme = (bundle.folder / "README.md").read_text()
-    assert "| accuracy | 0.500 | 0.250–0.750 |" in readme
-    assert "| F1 B | – | – |" in readme
+    for line in (
+        "| accuracy | 0.500 | 0.250–0.750 |",
+        "| A | 40 | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) |",
+        "| B | 0 | – | – | – | – |",
+        "| A | 40 | 75.0% | – |",
+        r"| gl\|ass | 30 | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) |",
+        "| blur | 0.500 (0.250–0.750) | −0.100 (−0.200 to 0.050) |",
+        "| deletion: gain over random order | −0.100 (−0.200 to 0.050) | NO |",
+        "| rank correlation with maps after shuffling all layers | – | NO |",
+        "**Do not believe the activation maps of this model.**",
+    ):
+        assert line in readme.splitlines()
+    assert "Split by block: 100 train, 20 val, 40 test tiles." in readme
     assert "Beware." in readme
-    assert "value: 0.5000" in readme.split("---")[1]
+
+
+def test_the_header_of_the_readme_is_what_the_hub_reads(bundle):
+    header = yaml.safe_load(seal(bundle, _metrics()).folder.joinpath("README.md").read_text().split("---\n")[1])
+    assert header["license"] == "cc-by-4.0"
+    assert header["pipeline_tag"] == "image-classification"
+    (index,) = header["model-index"]
+    (result,) = index["results"]
+    assert index["name"] == "a model"
+    assert result["task"] == {"type": "image-classification"}
+    assert set(result["dataset"]) == {"name", "type"}
+    assert {metric["type"]: metric["value"] for metric in result["metrics"]} == {"accuracy": 0.5, "f1": 0.5}
+
+
+def test_the_readme_tells_what_a_review_of_labels_changed(card, tmp_path):
+    review = LabelReview(dropped=3, relabelled=2, sha256="abc")
+    data = card.training_data.model_copy(update={"review": review, "appearance": {"redness": Property(mean=9, sd=2)}})
+    bundle = write_bundle(tmp_path / "r", card.model_copy(update={"training_data": data, "recipe": {"views": 8}}), {})
+    readme = (bundle.folder / "README.md").read_text()
+    assert "3 tiles dropped, 2 relabelled" in readme
+    assert "redness 9 (SD 2)" in readme
+    assert "`views = 8`" in readme
 
 
 def test_the_readme_of_a_synthetic_model_says_so(card, tmp_path):

@@ -83,7 +83,7 @@ def test_the_table_is_ready_to_be_filled_in_and_read_back(planted, tmp_path):
     assert read_review(table, assessment.index).decisions == {}
     rows[0]["decision"], rows[1]["decision"], rows[2]["decision"] = "drop", rows[1]["suggested_label"], "keep"
     with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, REVIEW_COLUMNS)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     review = read_review(table, assessment.index)

@@ -113,7 +113,8 @@ class TrainingData(_Part):
 class Card(_Part):
     """The model card that programs read.
 
-    ``metrics`` is ``None`` in a draft, and the document of ``metrics.json`` once the bundle is sealed.
+    ``recipe`` holds the settings it was trained with; ``metrics`` is ``None`` in a draft, and the document of
+    ``metrics.json`` once the bundle is sealed.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
@@ -126,6 +127,7 @@ class Card(_Part):
     abstention: Abstention | None = None
     domain: Domain | None = None
     training_data: TrainingData
+    recipe: dict[str, Any] = {}
     metrics: dict[str, Any] | None = None
     files: dict[str, str]
     versions: dict[str, str]

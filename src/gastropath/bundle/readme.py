@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gastropath.bundle.card import Calibration, Card, Domain
+from gastropath.bundle.figures import cell, figures
 from gastropath.page import SYNTHETIC_MODEL
 
 _KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
@@ -48,7 +49,7 @@ def model_card_body(card: Card) -> list[str]:
             "",
         ]
     lines += [card.intended_use, "", "## Classes", "", "| code | tissue |", "|---|---|"]
-    lines += [f"| {_cell(entry.code)} | {_cell(entry.name)} |" for entry in card.classes]
+    lines += [f"| {cell(entry.code)} | {cell(entry.name)} |" for entry in card.classes]
     lines += [
         "",
         "## Input and output",
@@ -56,7 +57,8 @@ def model_card_body(card: Card) -> list[str]:
         f"`model.tflite` takes `uint8` RGB tiles of {card.input.tile_px} x {card.input.tile_px} px at "
         f"{card.input.mpp:g} µm/px (shape n, height, width, 3) and returns `logits`, `features` and `cam` (one "
         f"class-activation map a class). Precision {card.precision}. Probabilities are the softmax of "
-        f"`logits` / {card.calibration.temperature:.4g}.",
+        f"`logits` / {card.calibration.temperature:.4g}. GastroPath applies the rules below; whoever runs the graph "
+        "alone has to.",
         "",
         "## When it abstains",
         "",
@@ -64,18 +66,37 @@ def model_card_body(card: Card) -> list[str]:
         "",
         "## Training data",
         "",
-        f"{data.name}: {data.n_tiles:,} tiles, licence {data.licence}. Index SHA-256 `{data.sha256}`.",
-        "",
-        "## How good it is",
-        "",
-        *_figures(card),
+        *_training(card),
+    ]
+    for title, section in figures(card):
+        lines += ["", f"## {title}", "", *section]
+    return [
+        *lines,
         "",
         "## Limits",
         "",
         *(f"- {limit}" for limit in card.limitations),
         "",
-        f"Made {card.created} with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
+        f"Made {card.created} with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ". "
+        "Which item of TRIPOD+AI is answered where, and which its author has to add: docs/tripod-ai.md of GastroPath.",
     ]
+
+
+def _training(card: Card) -> list[str]:
+    data = card.training_data
+    lines = [f"{data.name}: {data.n_tiles:,} tiles, licence {data.licence}. Index SHA-256 `{data.sha256}`."]
+    if data.appearance:
+        told = ", ".join(f"{name} {value.mean:.3g} (SD {value.sd:.3g})" for name, value in data.appearance.items())
+        lines += ["", f"On average over tiles: {told}."]
+    if data.review:
+        lines += [
+            "",
+            f"A person reviewed labels before training: {data.review.dropped:,} tiles dropped, "
+            f"{data.review.relabelled:,} relabelled (decisions SHA-256 `{data.review.sha256}`). "
+            "The test part keeps its published labels.",
+        ]
+    if card.recipe:
+        lines += ["", "Settings: " + ", ".join(f"`{name} = {json.dumps(v)}`" for name, v in card.recipe.items()) + "."]
     return lines
 
 
@@ -105,41 +126,3 @@ def _abstaining(card: Card) -> list[str]:
 def _where(fitted: Calibration | Domain) -> str:
     tiles = "validation tiles" if fitted.fitted_on == "validation" else "tiles, each judged by a model made without it"
     return f"({fitted.n:,} {tiles})"
-
-
-def _figures(card: Card) -> list[str]:
-    metrics = card.metrics
-    if not metrics:
-        return ["Not evaluated yet: this is a draft."]
-    groups = f"{metrics['groups']:,} groups" if metrics["groups"] else "groups that are not known"
-    whose = {"test": "Test part", "out-of-fold": "Each tile by a model trained without its fold"}.get(
-        metrics["part"], "All tiles given"
-    )
-    lines = [
-        f"{whose}: {metrics['n']:,} tiles in {groups}; 95 % intervals over {metrics['resampled']}.",
-        "",
-        "| | value | interval |",
-        "|---|---|---|",
-    ]
-    overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
-    lines += [f"| {key.replace('_', ' ')} | {_estimate(metrics[key])} |" for key in overall]
-    lines += [f"| F1 {_cell(code)} | {_estimate(figures['f1'])} |" for code, figures in metrics["per_class"].items()]
-    if sources := metrics.get("by_source"):
-        lines += ["", "| source | tiles | accuracy | interval | macro-F1 | interval |", "|---|---|---|---|---|---|"]
-        lines += [
-            f"| {_cell(name)} | {row['n']:,} | {_estimate(row['accuracy'])} | {_estimate(row['macro_f1'])} |"
-            for name, row in sources.items()
-        ]
-    return lines + [f"\n{warning}" for warning in metrics.get("warnings", ())]
-
-
-def _estimate(figure: dict[str, float | None]) -> str:
-    if figure["value"] is None:
-        return "– | –"
-    if figure["low"] is None or figure["high"] is None:
-        return f"{figure['value']:.3f} | –"
-    return f"{figure['value']:.3f} | {figure['low']:.3f}–{figure['high']:.3f}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -48,7 +48,8 @@ def shuffled(graph: bytes, weights: Weights, *, seed: int = 0) -> bytes:
     for buffer, size in sorted(buffers.items()):
         stored = model.Buffers(buffer).DataAsNumpy()  # a view of ``content``
         numbers = stored.view(_NUMBERS[size])
-        numbers[:] = rng.permutation(numbers) * rng.choice(np.array([-1, 1], numbers.dtype), len(numbers))
+        signs = 2 * rng.integers(0, 2, len(numbers), dtype=np.int8) - 1
+        numbers[:] = rng.permutation(numbers) * signs
     return bytes(content)
 
 

@@ -164,6 +164,7 @@ def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card
         classes=tuple(CardClass(code=t.code, name=t.name, color=t.color) for t in tissue_classes(split.index.classes)),
         input=CardInput(tile_px=recipe.tile_px, mpp=recipe.mpp),
         precision="float32",
+        recipe=recipe.model_dump(mode="json"),
         training_data=TrainingData(
             name=name,
             n_tiles=len(split.rows("train")),

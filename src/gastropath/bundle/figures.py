@@ -1,0 +1,142 @@
+"""What a model is worth, as Markdown for its card: every figure with its n and interval, from ``card.metrics``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gastropath.bundle.card import Card
+from gastropath.measures import Estimate
+
+Metrics = Mapping[str, Any]
+
+
+def figures(card: Card) -> list[tuple[str, list[str]]]:
+    """Return titles and lines of Markdown of the sections that the card has figures for."""
+    metrics = card.metrics
+    if not metrics:
+        return [("How good it is", ["Not evaluated yet: this is a draft."])]
+    sections = [("How good it is", _accuracy(metrics)), ("Can its confidence be believed?", _confidence(metrics))]
+    if outsiders := metrics["domain"]["outsiders"]:
+        sections.append(("Pictures it should not name", _outsiders(outsiders)))
+    if robustness := metrics["robustness"]:
+        sections.append(("Other scanners and stains, imitated", _robustness(robustness)))
+    if explanations := metrics["explanations"]:
+        sections.append(("Activation maps", _explanations(explanations)))
+    return sections
+
+
+def cell(text: str) -> str:
+    """Keep a text from ending the cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _accuracy(metrics: Metrics) -> list[str]:
+    groups = f"{metrics['groups']:,} groups" if metrics["groups"] else "groups that are not known"
+    whose = {"test": "Test part", "out-of-fold": "Each tile by a model trained without its fold"}.get(
+        metrics["part"], "All tiles given"
+    )
+    lines = [f"{whose}: {metrics['n']:,} tiles in {groups}; 95 % intervals over {metrics['resampled']}."]
+    if split := metrics["split"]:
+        tiles = ", ".join(f"{n:,} {part}" for part, n in split["tiles"].items())
+        lines[0] += f" Split by {split['method']}: {tiles} tiles."
+    lines += ["", "| | value | interval |", "|---|---|---|"]
+    overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+    lines += [f"| {key.replace('_', ' ')} | {_cells(metrics[key])} |" for key in overall]
+    if colour := metrics["shortcut_baseline"]["macro_f1"]:
+        lines.append(f"| macro f1 of a colour histogram | {_cells(colour)} |")
+    lines += ["", "| class | tiles | precision | recall | F1 | AUROC |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {cell(code)} | {row['support']:,} | "
+        f"{' | '.join(_text(row[kind]) for kind in ('precision', 'recall', 'f1', 'auroc'))} |"
+        for code, row in metrics["per_class"].items()
+    ]
+    if sources := metrics.get("by_source"):
+        lines += ["", "| source | tiles | accuracy | interval | macro-F1 | interval |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| {cell(name)} | {row['n']:,} | {_cells(row['accuracy'])} | {_cells(row['macro_f1'])} |"
+            for name, row in sources.items()
+        ]
+    return lines + [f"\n{warning}" for warning in metrics["warnings"]]
+
+
+def _confidence(metrics: Metrics) -> list[str]:
+    given = metrics["calibration"]["after"] or metrics["calibration"]["before"]
+    abstention = metrics["abstention"]
+    lines = [
+        f"- Expected calibration error {_text(given['ece'])}; chance alone gives a perfectly calibrated model "
+        f"{_text(given['ece_by_chance'])} on so many tiles. Negative log-likelihood {_text(given['nll'])}, Brier score "
+        f"{_text(given['brier'])}.",
+        f"- It answers {_text(abstention['coverage'])} of the tiles, and is right on "
+        f"{_text(abstention['selective_accuracy'])} of these. Area under the risk-coverage curve "
+        f"{_text(abstention['aurc'])}.",
+        "",
+        "| class | tiles | answered | right of these |",
+        "|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {cell(code)} | {row['n']:,} | {_share(row['coverage'])} | {_share(row['selective_accuracy'])} |"
+        for code, row in abstention["per_class"].items()
+    ]
+
+
+def _outsiders(outsiders: Metrics) -> list[str]:
+    lines = [
+        "Classes it does not have, and pictures that show no tissue: how well the distance to the training tiles tells "
+        "them from the judged tiles (AUROC), and the share it named all the same.",
+        "",
+        "| pictures | n | AUROC | named |",
+        "|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {cell(name)} | {row['n']:,} | {_text(row['auroc'])} | {_text(row['false_accept'])} |"
+        for name, row in outsiders.items()
+    ]
+
+
+def _robustness(robustness: Metrics) -> list[str]:
+    lines = [
+        f"{robustness['n']:,} judged tiles, changed by computer; accuracy as they are {_text(robustness['accuracy'])}.",
+        "",
+        "| change | accuracy | difference, in pairs |",
+        "|---|---|---|",
+    ]
+    return lines + [
+        f"| {cell(row['name'])} | {_text(row['accuracy'])} | {_text(row['change'])} |" for row in robustness["changed"]
+    ]
+
+
+def _explanations(explained: Metrics) -> list[str]:
+    checks = [
+        ("deletion: gain over random order", explained["deletion"]["gain"], explained["deletion"]["passed"]),
+        ("insertion: gain over random order", explained["insertion"]["gain"], explained["insertion"]["passed"]),
+        *(
+            (f"rank correlation with maps after shuffling {row['what']}", row["correlation"], row["passed"])
+            for row in explained["randomised"]
+        ),
+    ]
+    lines = [f"Checked on {explained['n']:,} judged tiles.", "", "| check | value | passed |", "|---|---|---|"]
+    lines += [f"| {name} | {_text(value)} | {'yes' if passed else 'NO'} |" for name, value, passed in checks]
+    if not all(passed for *_, passed in checks):
+        lines += ["", "**Do not believe the activation maps of this model.**"]
+    return lines
+
+
+def _cells(figure: Metrics) -> str:
+    """Return value and interval as two cells."""
+    if figure["value"] is None:
+        return "– | –"
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.3f} | –"
+    return f"{figure['value']:.3f} | {figure['low']:.3f}–{figure['high']:.3f}"
+
+
+def _text(figure: Metrics | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "–"
+    return str(Estimate(*(math.nan if figure[key] is None else figure[key] for key in ("value", "low", "high"))))
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
