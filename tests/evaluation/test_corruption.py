@@ -9,6 +9,7 @@ from gastropath.data.colour.stains import restained
 from gastropath.data.index import find_tiles
 from gastropath.evaluation.corruption import CORRUPTIONS, robustness
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.sample import draw_sample
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 
@@ -55,10 +56,11 @@ def test_blur_takes_edges_and_brightness_moves_the_mean(tile):
 def test_the_change_of_accuracy_is_that_of_the_same_tiles(finished_run, synthetic_tiles):
     classifier, index = Classifier.load(finished_run), find_tiles([synthetic_tiles])
     some = index.take(range(0, len(index), 12))
-    answers, seen = classifier.look(list(some.files()))
-    tiles = np.stack([seen[i].pixels for i in range(len(some))])
-    true = some.numbers(classifier.classes)
-    found = robustness(classifier, tiles, answers, true, Resampling(np.arange(len(some)), "tiles", None, 0))
+    everything, true = np.arange(len(some)), some.numbers(classifier.classes)
+    sample = draw_sample(classifier, some, true, everything, Resampling(everything, "tiles", None, 0), 12)
+    assert len(sample) == 12
+    answers, tiles, true = sample.answers, sample.tiles, sample.true
+    found = robustness(classifier, sample)
     assert [row.name for row in found.changed] == list(CHANGES)
     assert found.accuracy.value == pytest.approx((answers.numbers == true).mean())
     dark = next(row for row in found.changed if row.name == "15 % darker")

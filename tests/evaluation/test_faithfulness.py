@@ -13,6 +13,7 @@ from gastropath.bundle.files import open_bundle
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.metrics import Metrics
+from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.sections import verdict_on_maps
 from gastropath.evaluation.shuffled import shuffled
 from gastropath.inference.classifier import Classifier
@@ -68,9 +69,11 @@ def tiles() -> np.ndarray:
 
 def checked(maps: str, tiles: np.ndarray):
     classifier = network(maps)
-    busy = np.zeros(len(tiles), int)
-    assert (classifier.predict(tiles).numbers == busy).all()
-    return explanation_checks(classifier, tiles, busy, Resampling(np.arange(len(tiles)), "tiles", None, 0))
+    answers, busy = classifier.predict(tiles), np.zeros(len(tiles), int)
+    assert (answers.numbers == busy).all()
+    return explanation_checks(
+        classifier, Sample(tiles, answers, busy, Resampling(np.arange(len(tiles)), "tiles", None, 0))
+    )
 
 
 def test_a_map_of_what_the_network_sees_passes_deletion_and_insertion(tiles):

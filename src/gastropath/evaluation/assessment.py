@@ -29,6 +29,7 @@ from gastropath.evaluation.metrics import (
     SplitInfo,
 )
 from gastropath.evaluation.outsiders import Outsiders, meet_outsiders
+from gastropath.evaluation.sample import draw_sample
 from gastropath.evaluation.shortcuts import answers_by_colour, doubts
 from gastropath.evaluation.values import Figure
 from gastropath.inference.classifier import Classifier
@@ -119,13 +120,13 @@ def assess(
     if split:
         shortcut = answers_by_colour(index, true, rows["train"], judged, progress=progress)
     outsiders = meet_outsiders(classifier, strange, views=views, seed=seed, progress=progress)
-    changed, explained = _checked(classifier, index, judged, true, resampling, seed, progress)
+    sample = draw_sample(classifier, index, true, judged, resampling, _CHANGED_TILES)
     by_colour = shortcut[judged]
     checks = _Checks(
         data=_described(card, index.take(judged), predictions.take(judged), strange, seed, progress),
         outsiders=outsiders.figures(predictions.take(judged), seed),
-        robustness=changed,
-        explanations=explained,
+        robustness=robustness(classifier, sample, progress=progress),
+        explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress),
         colour=None if (by_colour < 0).any() else macro_f1(true[judged], by_colour, resampling),
     )
     metrics = _metrics(card, index, true, predictions, rows, judged_part, resampling, split, checks)
@@ -251,29 +252,6 @@ def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed
     if not len(rows):
         return None
     return Resampling(np.arange(len(rows)), "tiles", None, seed).share(predictions.numbers[rows] == true[rows])
-
-
-def _checked(
-    classifier: Classifier,
-    index: TileIndex,
-    judged: np.ndarray,
-    true: np.ndarray,
-    resampling: Resampling,
-    seed: int,
-    progress: Progress,
-) -> tuple[Robustness, ExplanationFigures]:
-    """Check robustness and explanations on judged tiles drawn at random."""
-    drawn = np.random.default_rng(seed).permutation(len(judged))[:_CHANGED_TILES]
-    some = index.take(judged[drawn])
-    answers, seen = classifier.look(list(some.files()), mpp=some.mpp())
-    drawn = drawn[sorted(seen)]  # all were readable a moment ago
-    tiles, answers = np.stack([seen[i].pixels for i in sorted(seen)]), answers.take(np.array(sorted(seen)))
-    changed = robustness(classifier, tiles, answers, true[judged[drawn]], resampling.take(drawn), progress=progress)
-    few = slice(_EXPLAINED_TILES)
-    explained = explanation_checks(
-        classifier, tiles[few], answers.numbers[few], resampling.take(drawn[few]), progress=progress
-    )
-    return changed, explained
 
 
 def _described(

@@ -12,10 +12,9 @@ from PIL import Image, ImageFilter
 from gastropath.cluster import Progress, each, silent
 from gastropath.data.colour.stains import restained
 from gastropath.evaluation.checks import CorruptionFigures, Robustness
-from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.values import Score
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -62,34 +61,13 @@ CORRUPTIONS = (
 """The changes, in the order of the table. A blur is a standard deviation, in pixels of the model's input."""
 
 
-def robustness(
-    classifier: Classifier,
-    tiles: np.ndarray,
-    answers: Predictions,
-    true: np.ndarray,
-    resampling: Resampling,
-    *,
-    progress: Progress = silent,
-) -> Robustness:
-    """Judge a model on tiles that were changed in each of the ways.
-
-    Parameters
-    ----------
-    classifier
-        The model.
-    tiles
-        In its own size: ``uint8``, shape (n, tile_px, tile_px, 3).
-    answers
-        To the unchanged tiles.
-    true
-        Class numbers, shape (n,).
-    resampling
-        Of these tiles.
-    """
+def robustness(classifier: Classifier, sample: Sample, *, progress: Progress = silent) -> Robustness:
+    """Judge a model on tiles that were changed in each of the ways."""
+    answers, true, resampling = sample.answers, sample.true, sample.resampling
     right = answers.numbers == true
     changed = []
     for corruption in CORRUPTIONS:
-        found = classifier.predict(np.stack(list(each(corruption.change, tiles))))
+        found = classifier.predict(np.stack(list(each(corruption.change, sample.tiles))))
         still = found.numbers == true
         gap = still.astype(np.float64) - right
         changed.append(
@@ -103,7 +81,7 @@ def robustness(
         )
         progress("changed tiles", len(changed), len(CORRUPTIONS))
     return Robustness(
-        n=len(tiles),
+        n=len(sample),
         accuracy=resampling.share(right),
         coverage=float(answers.accepted.mean()),
         selective_accuracy=_right_of(right, answers.accepted),

@@ -14,6 +14,7 @@ from gastropath import measures
 from gastropath.cluster import Progress, each, silent
 from gastropath.evaluation.checks import CellCurve, ExplanationFigures, RandomisedMaps
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import Weights, shuffled
 from gastropath.evaluation.values import Score
 from gastropath.inference.classifier import Classifier
@@ -36,27 +37,9 @@ _SHUFFLED: tuple[tuple[Weights, str], ...] = (
 )
 
 
-def explanation_checks(
-    classifier: Classifier,
-    tiles: np.ndarray,
-    predicted: np.ndarray,
-    resampling: Resampling,
-    *,
-    progress: Progress = silent,
-) -> ExplanationFigures:
-    """Check the activation maps of the predicted classes.
-
-    Parameters
-    ----------
-    classifier
-        The model.
-    tiles
-        In its own size: ``uint8``, shape (n, tile_px, tile_px, 3).
-    predicted
-        Class number of each, shape (n,).
-    resampling
-        Of these tiles; its seed also orders cells by chance.
-    """
+def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Progress = silent) -> ExplanationFigures:
+    """Check the activation maps of the predicted classes."""
+    tiles, predicted, resampling = sample.tiles, sample.answers.numbers, sample.resampling
     maps = _maps(classifier, tiles, predicted)
     cells = np.stack([_cells(of_tile) for of_tile in maps])
     shares, by_map, by_chance = _curves(classifier, tiles, predicted, cells, resampling.seed, progress)

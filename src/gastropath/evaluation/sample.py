@@ -1,0 +1,66 @@
+"""Judged tiles drawn at random, with their pixels: what the checks work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath.data.index import TileIndex
+from gastropath.evaluation.estimates import Resampling
+from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some judged tiles.
+
+    Attributes
+    ----------
+    tiles
+        In the model's size: ``uint8``, shape (n, tile_px, tile_px, 3).
+    answers
+        Of the model, one view a tile.
+    true
+        Class numbers, ``int64``, shape (n,).
+    resampling
+        Of these tiles.
+    """
+
+    tiles: np.ndarray
+    answers: Predictions
+    true: np.ndarray
+    resampling: Resampling
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def first(self, n: int) -> Sample:
+        """Return the first tiles, which are as random as all of them."""
+        rows = np.arange(min(n, len(self)))
+        return Sample(self.tiles[rows], self.answers.take(rows), self.true[rows], self.resampling.take(rows))
+
+
+def draw_sample(
+    classifier: Classifier, index: TileIndex, true: np.ndarray, judged: np.ndarray, resampling: Resampling, most: int
+) -> Sample:
+    """Draw judged tiles at random and look at them once more.
+
+    Parameters
+    ----------
+    index, true
+        All tiles, and the class number of each.
+    judged
+        Rows of the judged tiles, all of which could be read a moment ago.
+    resampling
+        Of the judged tiles; its seed draws.
+    most
+        Tiles at most.
+    """
+    drawn = np.random.default_rng(resampling.seed).permutation(len(judged))[:most]
+    some = index.take(judged[drawn])
+    answers, seen = classifier.look(list(some.files()), mpp=some.mpp())
+    there = np.array(sorted(seen))
+    pixels = np.stack([seen[place].pixels for place in there])
+    return Sample(pixels, answers.take(there), true[judged[drawn[there]]], resampling.take(drawn[there]))
