@@ -54,3 +54,22 @@ def test_the_charts_lie_beside_the_report_as_svg_and_png(finished_run):
         "risk_coverage", "robustness", "deletion_insertion",
     )  # fmt: skip
     assert names == {f"{chart}.{kind}" for chart in charts for kind in ("svg", "png")}
+
+
+@pytest.mark.browser
+def test_on_paper_no_table_is_cut_off(finished_run, chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(viewport={"width": 700, "height": 1000})  # A4 less its margins, at 96 px an inch
+        page.emulate_media(media="print")
+        page.goto((finished_run / "report.html").as_uri())
+        widths = page.eval_on_selector_all(
+            "table, .card, figure", "all => all.map(e => e.getBoundingClientRect().right)"
+        )
+        browser.close()
+    assert len(widths) > 10
+    assert max(widths) <= 700
