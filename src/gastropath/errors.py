@@ -82,3 +82,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {lowered[close[0]]!r}?"
     return f"; known are: {', '.join(names)}"
+
+
+class CannotReadSlide(GastroPathError):
+    """A file is no slide, is damaged, or shows no brightfield picture."""
+
+
+class CannotReadSpacing(CannotReadSlide):
+    """A slide does not tell its micrometres per pixel."""
+
+
+class CannotReadRegion(GastroPathError):
+    """A slide is damaged at one place; the rest can be read."""

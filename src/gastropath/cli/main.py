@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gastropath import __version__
-from gastropath.cli import audit, compare, demo, evaluation, explain, fetch, predict, publish, split, training
+from gastropath.cli import audit, compare, demo, evaluation, explain, fetch, predict, publish, slide, split, training
 from gastropath.errors import GastroPathError, UnknownSetting
 
 _INTERRUPTED = 130
@@ -32,6 +32,7 @@ app.command()(evaluation.evaluate)
 app.command()(compare.compare)
 app.command()(predict.predict)
 app.command()(explain.explain)
+app.command()(slide.slide)
 app.command()(training.export)
 app.command()(publish.app)
 app.command()(publish.space)

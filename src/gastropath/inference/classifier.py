@@ -175,6 +175,24 @@ class Classifier:
         chunks = _chunks((self._fitted(image, zoom) for image in images), BATCH)
         return joined([self._answer(chunk, views)[0] for chunk in chunks], self.classes)
 
+    def answer(self, tiles: np.ndarray) -> tuple[Predictions, np.ndarray]:
+        """Classify tiles of the graph's own size, and return their features too.
+
+        Parameters
+        ----------
+        tiles
+            ``uint8``, shape (n, tile_px, tile_px, 3), n at least 1.
+
+        Returns
+        -------
+        predictions : Predictions
+        features : numpy.ndarray
+            ``float32``, shape (n, f).
+        """
+        answers, outputs = self._answer([_Tile(pixels) for pixels in tiles], views=1)
+        assert outputs is not None, "tiles in memory are never refused"
+        return answers, outputs["features"]
+
     def look(
         self,
         sources: Sequence[Path | bytes],
@@ -197,8 +215,9 @@ class Classifier:
             What the model saw of each file that could be read, by the file's number.
         """
         tiles = list(self._load(sources, mpp, max_pixels))
-        answers, maps = self._answer(tiles, views=1)
+        answers, outputs = self._answer(tiles, views=1)
         pixels = {i: tile.pixels for i, tile in enumerate(tiles) if tile.pixels is not None}
+        maps = outputs["cam"] if outputs else ()
         return answers, {i: Seen(pixels[i], of_tile) for i, of_tile in zip(pixels, maps, strict=True)}
 
     def predict_files(
@@ -256,19 +275,19 @@ class Classifier:
         guessed = zoom is None and pixels.shape[:2] != (self.tile_px, self.tile_px)
         return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed)
 
-    def _answer(self, tiles: Sequence[_Tile], views: int) -> tuple[Predictions, Sequence[np.ndarray]]:
-        """Classify tiles (one without pixels is refused); also return the activation maps of the others, upright."""
+    def _answer(self, tiles: Sequence[_Tile], views: int) -> tuple[Predictions, Outputs | None]:
+        """Classify tiles (one without pixels is refused); also return the upright outputs of the others, if any."""
         if not 1 <= views <= VIEWS:
             raise ValueError(f"views is {views}; expected 1 to {VIEWS}")
         probabilities = np.full((len(tiles), len(self.classes)), np.nan, np.float32)
         doubts = [""] * len(tiles)
         away = np.full(len(tiles), np.nan)
-        maps: Sequence[np.ndarray] = ()
+        upright: Outputs | None = None
         good = [i for i, tile in enumerate(tiles) if tile.pixels is not None]
         if good:
             stack = np.stack([tiles[i].pixels for i in good])  # pyright: ignore[reportCallIssue, reportArgumentType]
             answers = [self.outputs(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
-            maps = tuple(answers[0]["cam"])
+            upright = answers[0]
             logits = np.mean([answer["logits"] for answer in answers], axis=0)
             probabilities[good] = softmax(logits / self.card.calibration.temperature)
             if self.domain:
@@ -283,7 +302,7 @@ class Classifier:
             np.array([tile.stretched for tile in tiles], bool),
             away,
         )
-        return predictions, maps
+        return predictions, upright
 
     def _doubts(self, probabilities: np.ndarray, away: np.ndarray) -> list[str]:
         """Say why the model abstains on each tile; empty where it does not."""

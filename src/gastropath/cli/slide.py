@@ -1,0 +1,70 @@
+"""``slide``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gastropath.cli import console
+from gastropath.cli.options import Json, Model, Mpp, Overwrite, model_folder
+from gastropath.errors import GastroPathError, MissingExtra
+
+_SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
+
+
+def slide(
+    slides: Annotated[list[Path], typer.Argument(metavar="SLIDES...", help="Whole slides, or large images.")],
+    out: Annotated[Path, typer.Option(help="Folder for a folder a slide, and slides.csv.")] = Path("slides"),
+    model: Model = None,
+    mpp: Mpp = None,
+    stride_um: Annotated[
+        float | None, typer.Option(min=1, help="From one tile to the next; default: tiles touch.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--no-mask", help="Classify glass, pen marks and borders too.")] = False,
+    roi: Annotated[
+        Path | None, typer.Option(metavar="GEOJSON", help="Only within these polygons, drawn in QuPath.")
+    ] = None,
+    features: Annotated[bool, typer.Option("--features", help="Also write features.h5.")] = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Turn slides into tissue maps: tiles.csv, tiles.geojson for QuPath, overlay.png, summary.json.
+
+    Interrupted, the same command goes on; slides that are done are passed over.
+    """
+    for module in ("openslide", "scipy", *(("h5py",) if features else ())):
+        if find_spec(module) is None:
+            raise MissingExtra("gastropath slide", "slides", module)
+    from gastropath.inference.classifier import Classifier
+    from gastropath.slides.job import SlideJob, SlideSettings
+    from gastropath.slides.result import finish, folder_names
+    from gastropath.slides.tables import slides_columns
+    from gastropath.tables import write_table
+
+    classifier = Classifier.load(model_folder(model))
+    settings = SlideSettings(mpp, stride_um, everything, roi, features)
+    rows: list[dict[str, object]] = []
+    failed: dict[str, str] = {}
+    for path, name in zip(slides, folder_names(slides), strict=True):
+        try:
+            job = SlideJob(path, out / name, classifier, settings)
+            with job.alone(), console.progress() as progress:
+                rows.append(finish(job, overwrite=overwrite, progress=progress))
+        except GastroPathError as error:
+            failed[str(path)] = str(error).removeprefix(f"{path}: ")
+            rows.append({"slide": str(path), "folder": name, "status": "failed", "reason": failed[str(path)]})
+    if len(failed) == len(slides):
+        raise GastroPathError("; ".join(f"{path}: {reason}" for path, reason in failed.items()))
+    write_table(out / "slides.csv", slides_columns(classifier.classes), rows)
+    done = [row for row in rows if row["status"] == "done"]
+    if as_json:
+        console.print_json(rows)
+    else:
+        console.table(_SHOWN, [[row[column] for column in _SHOWN] for row in done])
+        console.say(f"look at {out / str(done[0]['folder']) / 'overlay.png'}; all slides: {out / 'slides.csv'}")
+    console.refusals(failed)
+    if failed or any(row["refused"] for row in done):
+        raise typer.Exit(console.EXIT_REFUSED)

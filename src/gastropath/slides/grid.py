@@ -1,0 +1,121 @@
+"""Where the tiles of a slide lie: computed in floating point at level 0, rounded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gastropath.slides.slide import Slide
+
+_MOST_BLOCK_PX = 2048
+"""Side of what is read at a time, in pixels of the level: many tiles, and not too much memory."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of one field of view each, in rows and columns over a slide.
+
+    Positions are never added up: column i begins at ``i * stride``. The last tiles stick out of the slide; their
+    rectangle in every output is only what lies on it.
+
+    Attributes
+    ----------
+    slide_px
+        Width and height of level 0.
+    tile
+        Width and height of a tile in pixels of level 0; no whole numbers.
+    stride
+        From one tile to the next, across and down.
+    tile_px
+        Side of the model's input.
+    level
+        Of the pyramid that tiles are read from.
+    downsample
+        Of that level, across and down.
+    """
+
+    slide_px: tuple[int, int]
+    tile: tuple[float, float]
+    stride: tuple[float, float]
+    tile_px: int
+    level: int
+    downsample: tuple[float, float]
+
+    @classmethod
+    def over(cls, slide: Slide, tile_px: int, mpp: float, stride_um: float | None = None) -> TileGrid:
+        """Lay a grid for a model over a slide.
+
+        Parameters
+        ----------
+        slide
+            Its size, resolution and levels.
+        tile_px, mpp
+            Input of the model: side in pixels, micrometres per pixel.
+        stride_um
+            From one tile to the next; by default the tile's side, so that tiles touch.
+        """
+        spacing = (slide.spacing.x, slide.spacing.y)
+        stride = stride_um or tile_px * mpp
+        fits = [
+            level
+            for level, downsample in enumerate(slide.downsamples)
+            if all(d * axis <= mpp * 1.01 for d, axis in zip(downsample, spacing, strict=True))
+        ]
+        level = max(fits, key=lambda level: slide.downsamples[level], default=0)
+        return cls(
+            slide_px=slide.size_px,
+            tile=(tile_px * mpp / spacing[0], tile_px * mpp / spacing[1]),
+            stride=(stride / spacing[0], stride / spacing[1]),
+            tile_px=tile_px,
+            level=level,
+            downsample=slide.downsamples[level],
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns and rows. The last of each holds at least half a pixel of the slide."""
+        columns, rows = (
+            max(1, math.ceil((size - 0.5) / stride)) for size, stride in zip(self.slide_px, self.stride, strict=True)
+        )
+        return columns, rows
+
+    def __len__(self) -> int:
+        columns, rows = self.shape
+        return columns * rows
+
+    def corners(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the upper left corners of tiles, row by row numbered, in pixels of level 0: ``float64``, (n, 2)."""
+        columns, _ = self.shape
+        return np.stack([numbers % columns * self.stride[0], numbers // columns * self.stride[1]], axis=1)
+
+    def rectangles(self, numbers: np.ndarray) -> np.ndarray:
+        """Return ``x, y, width, height`` of what of each tile lies on the slide, rounded once: ``int64``, (n, 4)."""
+        first = self.corners(numbers)
+        last = np.minimum(first + self.tile, self.slide_px)
+        first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
+        return np.concatenate([first, last - first], axis=1)
+
+    def cells(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the area that each tile stands for, in pixels of level 0: what lies between it and the next one.
+
+        For tiles that touch this is the tile; overlapping ones share the slide out among them.
+        """
+        first = self.corners(numbers)
+        last = np.minimum(first + np.minimum(self.stride, self.tile), self.slide_px)
+        first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
+        return (last - first).prod(axis=1)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield the numbers of neighbouring tiles that are read together, the whole grid block by block."""
+        columns, rows = self.shape
+        across, along = (
+            max(1, int((_MOST_BLOCK_PX - side / down) // (step / down)) + 1)
+            for side, step, down in zip(self.tile, self.stride, self.downsample, strict=True)
+        )
+        for top in range(0, rows, along):
+            for left in range(0, columns, across):
+                row, column = np.mgrid[top : min(top + along, rows), left : min(left + across, columns)]
+                yield (row * columns + column).ravel()

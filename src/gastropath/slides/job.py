@@ -1,0 +1,264 @@
+"""A slide from start to end: mask, grid, answers block by block, and going on where a call was interrupted."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gastropath.cluster import Progress, each, silent
+from gastropath.errors import CannotResume, CannotWrite, OutputExists
+from gastropath.inference.classifier import Classifier
+from gastropath.inference.predictions import Predictions
+from gastropath.outputs import write_bytes, write_json, writing
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.reading import Tiles, read_tiles
+from gastropath.slides.slide import Slide, open_slide
+from gastropath.slides.tissue_mask import TissueMask, find_tissue
+
+_READERS = 2
+_WORK = ".slide-"
+"""How the folder of an unfinished slide begins."""
+
+
+@dataclass(frozen=True)
+class SlideSettings:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    mpp
+        Micrometres per pixel of level 0; ``None`` where the file tells.
+    stride_um
+        From one tile to the next; ``None`` for tiles that touch.
+    everything
+        Classify glass, pen and border too.
+    roi
+        GeoJSON with the regions wanted; ``None`` for the whole slide.
+    features
+        Whether features are kept.
+    """
+
+    mpp: float | None = None
+    stride_um: float | None = None
+    everything: bool = False
+    roi: Path | None = None
+    features: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Answers to neighbouring tiles.
+
+    Attributes
+    ----------
+    numbers
+        Of all tiles of the block in the grid, in order: ``int64``, shape (n,).
+    fractions
+        Share of each that is tissue.
+    reasons
+        Why a tile was left out by the mask; empty where it was read.
+    predictions
+        One answer a tile; those left out are refused with their reason.
+    features
+        ``float32``, shape (n, f), NaN where there is none; ``None`` where they are not kept.
+    """
+
+    numbers: np.ndarray
+    fractions: np.ndarray
+    reasons: tuple[str, ...]
+    predictions: Predictions
+    features: np.ndarray | None
+
+
+class SlideJob:
+    """The work on one slide; its answers lie in a folder beside the result until that is complete."""
+
+    def __init__(self, path: Path, out: Path, classifier: Classifier, settings: SlideSettings) -> None:
+        """Open the slide, find its tissue and lay the grid.
+
+        Parameters
+        ----------
+        path
+            The slide.
+        out
+            Folder that the result will have.
+
+        Raises
+        ------
+        CannotReadSlide, CannotReadSpacing, CannotReadTable
+            See :func:`gastropath.slides.slide.open_slide`, :func:`gastropath.slides.tissue_mask.find_tissue`.
+        """
+        self.path, self.out, self.settings = path, out, settings
+        self.classifier = classifier
+        self.slide: Slide = open_slide(path, settings.mpp)
+        model = classifier.card.input
+        self.grid = TileGrid.over(self.slide, model.tile_px, model.mpp, settings.stride_um)
+        self.mask: TissueMask = find_tissue(self.slide, settings.roi)
+        self.work = out.with_name(f"{_WORK}{out.name}")
+
+    def run(self, *, progress: Progress = silent) -> None:
+        """Answer all blocks that are not answered yet; killed at any moment, the next call goes on.
+
+        Raises
+        ------
+        CannotResume
+            If an unfinished call used another model, slide or settings.
+        CannotWrite
+            If another process is at work on this slide.
+        """
+        self._begin()
+        blocks = list(enumerate(self.grid.blocks()))
+        waiting = [(number, tiles) for number, tiles in blocks if not self._file(number).is_file()]
+        done = len(blocks) - len(waiting)
+        for number, tiles, fractions, reasons, read in each(self._read, waiting, workers=_READERS):
+            self._keep(number, tiles, fractions, reasons, read)
+            done += 1
+            progress(f"reading {self.path.name}", done, len(blocks))
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the answers, block by block in the order of the grid; only one is in memory."""
+        for number, tiles in enumerate(self.grid.blocks()):
+            with np.load(self._file(number), allow_pickle=False) as stored:
+                n = len(tiles)
+                refusals = tuple(str(text) for text in stored["refusals"])
+                predictions = Predictions(
+                    self.classifier.classes,
+                    stored["probabilities"],
+                    refusals,
+                    tuple(str(text) for text in stored["doubts"]),
+                    np.zeros(n, bool),
+                    stored["distances"],
+                )
+                reasons = tuple(str(text) for text in stored["reasons"])
+                features = stored.get("features")
+                yield Block(tiles, stored["fractions"], reasons, predictions, features)
+
+    def is_done(self) -> bool:
+        """Tell whether the result is there, made of the same slide by the same model with the same settings.
+
+        Raises
+        ------
+        OutputExists
+            If the folder holds another result, or something else.
+        """
+        if not self.out.is_dir():
+            return False
+        try:
+            made = json.loads((self.out / "summary.json").read_text("utf-8"))["job"]
+        except (OSError, ValueError, KeyError, TypeError):
+            made = None
+        if made != json.loads(json.dumps(self.fingerprint())):
+            raise OutputExists(
+                f"{self.out}: is there already, and was made of another slide, by another model or with other "
+                "settings; choose another --out, or add --overwrite to replace it"
+            )
+        return True
+
+    def clear(self) -> None:
+        """Remove what only an unfinished slide needs."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second process out while the block lasts; the system lets go of it when a process is killed.
+
+        Raises
+        ------
+        CannotWrite
+            If another process is at work on this slide.
+        """
+        with writing(self.out):
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.out.with_name(f"{_WORK}{self.out.name}.lock")
+        with lock.open("a") as handle:
+            try:
+                import fcntl
+            except ImportError:  # Windows; two processes there write the same bytes to the same names
+                yield
+                return
+            with suppress(OSError):  # some network file systems know no locks
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise CannotWrite(
+                        f"{self.out}: another gastropath slide is at work here; let it end, or choose another --out"
+                    ) from None
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    lock.unlink()
+
+    def _begin(self) -> None:
+        """Make the folder of the work, or check that an older one is of the same."""
+        record = self.work / "job.json"
+        asked = json.loads(json.dumps(self.fingerprint()))
+        if record.is_file():
+            begun = json.loads(record.read_text("utf-8"))
+            changed = [key for key in asked if begun.get(key) != asked[key]]
+            if changed:
+                told = ", ".join(f"{key} was {begun.get(key)!r}, now {asked[key]!r}" for key in changed)
+                raise CannotResume(
+                    f"{self.out}: an unfinished call used something else ({told}); give the same again, or --overwrite "
+                    "to start anew"
+                )
+            return
+        with writing(self.work):
+            self.work.mkdir(parents=True, exist_ok=True)
+        write_json(record, asked)
+
+    def fingerprint(self) -> dict[str, object]:
+        """Return what the answers depend on: the slide, the model, the settings."""
+        status = self.path.stat()
+        roi = self.settings.roi
+        return {
+            "slide": {"name": self.path.name, "bytes": status.st_size, "changed": status.st_mtime_ns},
+            "model": self.classifier.card.files.get("model.tflite", ""),
+            "settings": {**asdict(self.settings), "roi": roi.read_text("utf-8") if roi else None},
+        }
+
+    def _file(self, number: int) -> Path:
+        return self.work / f"{number:06}.npz"
+
+    def _read(self, block: tuple[int, np.ndarray]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, Tiles]:
+        number, tiles = block
+        fractions, reasons = self.mask.judge(self.grid, tiles, everything=self.settings.everything)
+        return number, tiles, fractions, reasons, read_tiles(self.slide, self.grid, tiles[reasons == ""])
+
+    def _keep(self, number: int, tiles: np.ndarray, fractions: np.ndarray, reasons: np.ndarray, read: Tiles) -> None:
+        """Classify what was read of a block, and write its answers, complete or not at all."""
+        n = len(tiles)
+        place = {int(tile): i for i, tile in enumerate(tiles)}
+        rows = np.array([place[int(tile)] for tile in read.numbers], np.int64)
+        refusals = [str(reason) for reason in reasons]
+        for tile, why in read.refused.items():
+            refusals[place[tile]] = why
+        probabilities = np.full((n, len(self.classifier.classes)), np.nan, np.float32)
+        doubts, distances = [""] * n, np.full(n, np.nan)
+        arrays: dict[str, np.ndarray] = {}
+        if len(rows):
+            answers, features = self.classifier.answer(read.pixels)
+            probabilities[rows], distances[rows] = answers.probabilities, answers.distances
+            for row, doubt in zip(rows, answers.doubts, strict=True):
+                doubts[row] = doubt
+            if self.settings.features:
+                arrays["features"] = np.full((n, features.shape[1]), np.nan, np.float32)
+                arrays["features"][rows] = features
+        arrays |= {
+            "probabilities": probabilities,
+            "distances": distances,
+            "doubts": np.array(doubts, np.str_),
+            "refusals": np.array(refusals, np.str_),
+            "reasons": reasons.astype(np.str_),
+            "fractions": fractions,
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  # none of the names is an option of savez
+        write_bytes(self._file(number), buffer.getvalue())

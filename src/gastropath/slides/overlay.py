@@ -1,0 +1,76 @@
+"""The map of a slide as a picture: tiles in the colours of their classes, with legend and scale bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from gastropath.bundle.card import Card
+from gastropath.slides.job import SlideJob
+from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb
+
+_OPACITY = 0.45
+_LEGEND_PX, _LINE_PX, _MARGIN_PX = 300, 26, 14
+_NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+_PICTURE_PX = 2000
+
+
+def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
+    """Draw the map over the thumbnail: ``uint8`` RGB, with a legend to its right and a scale bar below that.
+
+    Parameters
+    ----------
+    job
+        With all blocks answered.
+    totals
+        What was counted, for the legend.
+    """
+    base = Image.fromarray(job.slide.thumbnail(_PICTURE_PX))
+    scale = np.array(job.slide.size_px) / base.size
+    colours = _colours(job.classifier.card)
+    veil, cover = Image.new("RGB", base.size), Image.new("L", base.size)
+    paint, mask = ImageDraw.Draw(veil), ImageDraw.Draw(cover)
+    for block in job.blocks():
+        rectangles = job.grid.rectangles(block.numbers).astype(float)
+        answers = block.predictions
+        for i, (label, decision) in enumerate(zip(answers.labels, answers.decisions, strict=True)):
+            if decision == "refused":
+                continue
+            x, y, width, height = rectangles[i]
+            first = np.rint(np.array([x, y]) / scale).astype(int)
+            last = np.maximum(np.rint(np.array([x + width, y + height]) / scale).astype(int) - 1, first)
+            box = [int(value) for value in (*first, *last)]
+            paint.rectangle(box, fill=colours[label if decision == "accepted" else NOT_SURE])
+            mask.rectangle(box, fill=round(255 * _OPACITY))
+    base.paste(veil, (0, 0), cover)
+    um_per_pixel = float(scale[0]) * job.slide.spacing.x
+    return np.asarray(_framed(base, job.classifier.card, totals, um_per_pixel))
+
+
+def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:
+    named = {entry.code: entry.color for entry in card.classes} | {NOT_SURE: NOT_SURE_COLOUR}
+    return {code: tuple(rgb(color)) for code, color in named.items()}  # pyright: ignore[reportReturnType]  # three numbers
+
+
+def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float) -> Image.Image:
+    lines: Sequence[tuple[str, str]] = [(entry.code, f"{entry.code}  {entry.name}") for entry in card.classes]
+    lines = [*lines, (NOT_SURE, NOT_SURE)]
+    needed = _MARGIN_PX * 2 + _LINE_PX * (len(lines) + 3)
+    page = Image.new("RGB", (picture.width + _LEGEND_PX, max(picture.height, needed)), "white")
+    page.paste(picture, (0, 0))
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    colours, answered = _colours(card), sum(totals.area_px.values())
+    left, y = picture.width + _MARGIN_PX, _MARGIN_PX
+    for code, text in lines:
+        pen.rectangle([left, y + 3, left + 16, y + 19], fill=colours[code], outline="#1c2330")
+        share = f"{totals.area_px[code] / answered:.0%}" if answered else "–"
+        pen.text((left + 24, y + 3), text, fill="#1c2330", font=font)
+        pen.text((page.width - _MARGIN_PX, y + 3), share, fill="#1c2330", font=font, anchor="ra")
+        y += _LINE_PX
+    length = max((um for um in _NICE_UM if um / um_per_pixel <= _LEGEND_PX - 2 * _MARGIN_PX), default=_NICE_UM[0])
+    y += _LINE_PX
+    pen.rectangle([left, y, left + length / um_per_pixel, y + 5], fill="#1c2330")
+    pen.text((left, y + 9), f"{length / 1000:g} mm", fill="#1c2330", font=font)
+    return page

@@ -1,0 +1,74 @@
+"""Tiles of a slide as the model takes them: read from one level, resampled once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gastropath.errors import CannotReadRegion
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.slide import Slide
+
+_MARGIN_PX = 4
+"""Pixels of the level read around a tile, for the filter."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles that were read, and those that could not be.
+
+    Attributes
+    ----------
+    numbers
+        Of the tiles in the grid, those that could be read: ``int64``, shape (n,).
+    pixels
+        ``uint8``, shape (n, tile_px, tile_px, 3).
+    refused
+        Number of each tile that could not be read, and why.
+    """
+
+    numbers: np.ndarray
+    pixels: np.ndarray
+    refused: dict[int, str]
+
+
+def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
+    """Read neighbouring tiles together; where the slide is damaged, in ever smaller sets, so that only those it touches
+    are refused.
+    """
+    if not len(numbers):
+        return Tiles(numbers, np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {})
+    try:
+        return Tiles(numbers, _read(slide, grid, numbers), {})
+    except CannotReadRegion as damage:
+        if len(numbers) == 1:
+            return Tiles(
+                numbers[:0], np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {int(numbers[0]): str(damage)}
+            )
+    halves = [read_tiles(slide, grid, half) for half in np.array_split(numbers, 2)]
+    return Tiles(
+        np.concatenate([half.numbers for half in halves]),
+        np.concatenate([half.pixels for half in halves]),
+        halves[0].refused | halves[1].refused,
+    )
+
+
+def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
+    corners = grid.corners(numbers)
+    scale = np.array(grid.downsample)
+    tile = grid.tile / scale
+    corners = corners / scale  # in pixels of the level from here on
+    first = [math.floor(low) - _MARGIN_PX for low in corners.min(axis=0)]
+    last = [math.ceil(high) + _MARGIN_PX for high in (corners.max(axis=0) + tile)]
+    size = [end - start for start, end in zip(first, last, strict=True)]
+    block = Image.fromarray(slide.region(grid.level, *first, *size))
+    side = (grid.tile_px, grid.tile_px)
+    pixels = np.empty((len(numbers), *side, 3), np.uint8)
+    for place, corner in enumerate(corners):
+        low = corner - first
+        high = low + tile
+        pixels[place] = np.asarray(block.resize(side, Image.Resampling.BICUBIC, box=(low[0], low[1], high[0], high[1])))
+    return pixels

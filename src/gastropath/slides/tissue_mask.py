@@ -1,0 +1,209 @@
+"""Where there is tissue on a slide, and where glass, pen, dust or a dark border."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from gastropath.errors import CannotReadTable, MissingExtra
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.slide import Slide
+
+UM_PER_PIXEL = 8.0
+"""Resolution of the mask: fine enough for the wall of a fat cell, coarse enough for any slide."""
+
+MIN_TISSUE = 0.25
+"""Share of a tile that must be tissue."""
+
+GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark border", "outside the region"
+
+_MOST_PX = 4096
+_FAINT, _CLEAR = 7, 20  # grey levels below glass, or of colour more than glass has
+_CLOSED_UM, _HOLE_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.02, 0.02
+_BLACK, _COLOURLESS = 70, 30
+_INK, _INK_COLOUR = 6, 30
+
+
+@dataclass(frozen=True)
+class TissueMask:
+    """What covers a slide, on its thumbnail.
+
+    Attributes
+    ----------
+    thumbnail
+        ``uint8`` RGB, shape (h, w, 3).
+    scale
+        Pixels of level 0 to one of the thumbnail, across and down.
+    tissue, pen, dark
+        ``bool``, shape (h, w).
+    region
+        Where tiles are wanted: ``bool``, shape (h, w).
+    """
+
+    thumbnail: np.ndarray
+    scale: tuple[float, float]
+    tissue: np.ndarray
+    pen: np.ndarray
+    dark: np.ndarray
+    region: np.ndarray
+
+    def judge(self, grid: TileGrid, numbers: np.ndarray, *, everything: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Tell which tiles to classify.
+
+        Parameters
+        ----------
+        grid, numbers
+            The tiles.
+        everything
+            Take glass, pen and border too, within the region.
+
+        Returns
+        -------
+        fractions
+            Share of each tile that is tissue, shape (n,).
+        reasons
+            Why a tile is left out, as text; empty where it is not.
+        """
+        rectangles = grid.rectangles(numbers)
+        tissue, pen, dark, region = (
+            self._shares(cover, rectangles) for cover in (self.tissue, self.pen, self.dark, self.region)
+        )
+        lacking = np.select([pen > 0.5, dark > 0.5], [PEN, DARK], GLASS)
+        reasons = np.where(region < 0.5, OUTSIDE, np.where((tissue < MIN_TISSUE) & (not everything), lacking, ""))
+        return tissue, reasons
+
+    def _shares(self, cover: np.ndarray, rectangles: np.ndarray) -> np.ndarray:
+        """Return the covered share of each rectangle, from sums over the mask."""
+        sums = np.pad(cover.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+        height, width = cover.shape
+        x0 = np.clip(np.floor(rectangles[:, 0] / self.scale[0]).astype(int), 0, width - 1)
+        y0 = np.clip(np.floor(rectangles[:, 1] / self.scale[1]).astype(int), 0, height - 1)
+        x1 = np.clip(np.ceil((rectangles[:, 0] + rectangles[:, 2]) / self.scale[0]).astype(int), x0 + 1, width)
+        y1 = np.clip(np.ceil((rectangles[:, 1] + rectangles[:, 3]) / self.scale[1]).astype(int), y0 + 1, height)
+        covered = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+        return covered / ((x1 - x0) * (y1 - y0))
+
+    def picture(self) -> np.ndarray:
+        """Lay the mask over the thumbnail: what is no tissue is veiled, tissue outlined, pen and border coloured."""
+        shown = self.thumbnail.astype(np.float32)
+        shown[~self.tissue] = shown[~self.tissue] * 0.45 + 255 * 0.55
+        edge = self.tissue & ~_eroded(self.tissue)
+        shown[edge] = (0, 114, 178)
+        shown[self.pen] = shown[self.pen] * 0.4 + np.array((213, 94, 0)) * 0.6
+        shown[self.dark] = shown[self.dark] * 0.4 + np.array((240, 228, 66)) * 0.6
+        shown[~self.region] = shown[~self.region] * 0.5
+        return shown.astype(np.uint8)
+
+
+def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
+    """Find tissue on a slide.
+
+    Glass is what is as bright as the brightest large part of the slide. Tissue is darker or more coloured; thin walls
+    of fat cells are joined and what they enclose is filled. Ink absorbs red more than green, which no stain of H&E
+    does; a border is dark and without colour. Specks smaller than 0.02 mm² are dust.
+
+    Parameters
+    ----------
+    slide
+        Of any size.
+    roi
+        GeoJSON with polygons in pixels of level 0, as QuPath writes it; outside, nothing is classified.
+
+    Raises
+    ------
+    CannotReadTable
+        If the GeoJSON holds no polygon.
+    MissingExtra
+        If SciPy is not installed.
+    """
+    try:
+        from scipy import ndimage
+    except ImportError:
+        raise MissingExtra("finding tissue", "slides", "scipy") from None
+    width, height = slide.size_px
+    wanted = max(width * slide.spacing.x, height * slide.spacing.y) / UM_PER_PIXEL
+    thumbnail = slide.thumbnail(int(min(_MOST_PX, max(64, wanted))))
+    scale = (width / thumbnail.shape[1], height / thumbnail.shape[0])
+    um = (scale[0] * slide.spacing.x + scale[1] * slide.spacing.y) / 2
+    colours = np.stack(
+        [ndimage.uniform_filter(thumbnail[..., i].astype(np.float32), 3, mode="nearest") for i in range(3)], axis=-1
+    )
+    highest, lowest, mean = colours.max(axis=2), colours.min(axis=2), colours.mean(axis=2)
+    colour = highest - lowest
+    bright = mean > 190
+    glass, tint = (
+        (np.percentile(mean[bright], 90), np.median(colour[bright & (mean >= np.percentile(mean[bright], 60))]))
+        if bright.mean() > 0.01
+        else (235.0, 3.0)
+    )
+    dark = (highest < _BLACK) & (colour < _COLOURLESS)
+    dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
+    pen = (colours[..., 1] > colours[..., 0] + _INK) & (colour > _INK_COLOUR)
+    pen = np.asarray(ndimage.binary_dilation(ndimage.binary_opening(pen), iterations=2), bool)
+    stained = ~(np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen)
+    faint = ((mean < glass - _FAINT) | (colour > tint + _FAINT)) & stained
+    clear = ((mean < glass - _CLEAR) | (colour > tint + _CLEAR)) & stained
+    tissue = _joined(faint, clear, um, ndimage)
+    region = _region(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
+    return TissueMask(thumbnail, scale, tissue & ~pen & ~dark, pen, dark, region)
+
+
+def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndarray:
+    """Close gaps, fill holes, and drop specks and veils that are nowhere clearly tissue."""
+    steps = max(1, round(_CLOSED_UM / um / 2))
+    padded = np.pad(faint, steps)
+    closed = ndimage.binary_closing(padded, ndimage.generate_binary_structure(2, 2), iterations=steps)
+    closed = closed[steps:-steps, steps:-steps]
+    pixel_mm2 = um * um / 1e6
+    holes, n = ndimage.label(~closed)
+    if n:
+        sizes = np.bincount(holes.ravel()) * pixel_mm2
+        small = sizes < _HOLE_MM2
+        small[0] = False
+        closed |= small[holes]
+    parts, n = ndimage.label(closed, np.ones((3, 3)))
+    if n:
+        sizes = np.bincount(parts.ravel(), minlength=n + 1)
+        clearly = np.bincount(parts.ravel(), weights=clear.ravel(), minlength=n + 1)
+        keep = (sizes * pixel_mm2 >= _DUST_MM2) & (clearly >= _CLEAR_SHARE * sizes)
+        keep[0] = False
+        closed = keep[parts]
+    return closed
+
+
+def _region(roi: Path, scale: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
+    canvas = Image.new("1", (shape[1], shape[0]))
+    pen = ImageDraw.Draw(canvas)
+    polygons = _polygons(roi)
+    for polygon in polygons:
+        for place, ring in enumerate(polygon):  # the first ring is the outline, the others are holes
+            points = [(x / scale[0], y / scale[1]) for x, y, *_ in ring]
+            pen.polygon(points, fill=1 if place == 0 else 0)
+    return np.asarray(canvas)
+
+
+def _polygons(roi: Path) -> list[list[list[list[float]]]]:
+    try:
+        document = json.loads(roi.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CannotReadTable(f"{roi}: cannot be read as GeoJSON: {error}") from None
+    features = document.get("features", [document]) if isinstance(document, Mapping) else document
+    found = []
+    for feature in features if isinstance(features, list) else []:
+        geometry = feature.get("geometry", feature) if isinstance(feature, Mapping) else {}
+        coordinates = geometry.get("coordinates", []) if isinstance(geometry, Mapping) else []
+        kind = geometry.get("type") if isinstance(geometry, Mapping) else None
+        found += [coordinates] if kind == "Polygon" else coordinates if kind == "MultiPolygon" else []
+    if not found:
+        raise CannotReadTable(f"{roi}: holds no Polygon or MultiPolygon; export regions from QuPath as GeoJSON")
+    return found
+
+
+def _eroded(mask: np.ndarray) -> np.ndarray:
+    padded = np.pad(mask, 1)
+    return padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

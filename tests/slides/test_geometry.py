@@ -1,0 +1,183 @@
+"""Tiles lie where they are said to lie: at odd resolutions, on odd pyramids, and far from the origin."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from drawing import PALETTE, Squares
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from conftest import CODES
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.result import finish
+from gastropath.slides.slide import open_slide
+
+MPP = 0.2738
+SIDE = 64 * 0.5 / MPP  # pixels of level 0 in a tile: 116.87…
+
+CASES = {
+    "one level": (Squares(2400, 1700, SIDE), (1.0,)),
+    "powers of two": (Squares(2400, 1700, SIDE, 1), (1.0, 2.0, 4.0)),
+    "no powers of two": (Squares(2400, 1700, SIDE, 2), (1.0, 1.7, 3.1)),
+    "far from the origin": (Squares(101_500, 700, SIDE, 3), (1.0, 1.7)),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def mapped(request, tmp_path_factory):
+    """A slide of squares whose sides are those of the tiles, and everything the command makes of it."""
+    from conftest import ByColour
+
+    squares, downsamples = CASES[request.param]
+    folder = tmp_path_factory.mktemp("mapped")
+    path = squares.write(folder / "squares.tiff", MPP, downsamples)
+    classifier = ByColour()
+    job = SlideJob(path, folder / "out", classifier, SlideSettings(everything=True))  # pyright: ignore[reportArgumentType]
+    finish(job)
+    return squares, path, job, classifier
+
+
+def rows_of(job: SlideJob) -> list[dict[str, str]]:
+    with (job.out / "tiles.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def features_of(job: SlideJob) -> list[dict]:
+    return json.loads((job.out / "tiles.geojson").read_text("utf-8"))["features"]
+
+
+def test_every_tile_of_the_table_lies_on_its_square_to_within_a_pixel(mapped):
+    squares, _, job, _ = mapped
+    rows = rows_of(job)
+    assert len(rows) == len(job.grid)
+    for row in rows:
+        x, y, width, height = (int(row[f"{name}_px"]) for name in ("x", "y", "width", "height"))
+        column, line = round(x / SIDE), round(y / SIDE)
+        assert abs(x - column * SIDE) <= 0.5
+        assert abs(y - line * SIDE) <= 0.5
+        assert abs(x + width - min((column + 1) * SIDE, squares.width)) <= 0.5
+        assert abs(y + height - min((line + 1) * SIDE, squares.height)) <= 0.5
+        if min(width, height) > SIDE / 2:
+            assert row["predicted_label"] == CODES[squares.colours[line, column]]
+
+
+def test_what_the_model_sees_is_one_square_to_within_a_pixel(mapped):
+    """Away from the three outermost pixels of its 64, which two filters mix with the neighbours, it has one colour."""
+    _, _, job, classifier = mapped
+    seen = np.concatenate(classifier.seen)
+    rows = [row for row in rows_of(job) if int(row["width_px"]) > SIDE - 1 and int(row["height_px"]) > SIDE - 1]
+    assert rows
+    inner = seen[:, 3:-3, 3:-3].reshape(len(seen), -1, 3)
+    gaps = np.abs(inner[:, :, None].astype(int) - PALETTE).max(axis=(1, 3))  # to each colour; seams cost a grey level
+    pure = gaps.min(axis=1) <= 2
+    assert pure.sum() >= len(rows)
+
+
+def test_polygons_drawn_over_the_slide_by_other_software_have_its_colours(mapped):
+    _, path, job, _ = mapped
+    with tifffile.TiffFile(path) as tiff:
+        level = tiff.pages[0].asarray(out="memmap")
+    for feature in features_of(job):
+        ring = np.array(feature["geometry"]["coordinates"][0])
+        (x0, y0), (x1, y1) = ring.min(axis=0), ring.max(axis=0)
+        under = level[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].reshape(-1, 3)
+        if min(x1 - x0, y1 - y0) <= SIDE / 2:
+            continue
+        assert (under == feature["properties"]["classification"]["color"]).all()
+
+
+def test_the_overlay_is_neither_shifted_nor_mirrored(mapped):
+    squares, _, job, _ = mapped
+    overlay = np.asarray(Image.open(job.out / "overlay.png")).astype(int)
+    thumbnail = job.slide.thumbnail(2000)
+    scale = squares.width / thumbnail.shape[1]
+    checked = 0
+    for feature in features_of(job):
+        ring = np.array(feature["geometry"]["coordinates"][0])
+        centre = ring[:4].mean(axis=0) / scale
+        x, y = int(centre[0]), int(centre[1])
+        if min(np.ptp(ring, axis=0)) <= SIDE / 2 or y >= thumbnail.shape[0]:
+            continue
+        colour = np.array(feature["properties"]["classification"]["color"])
+        expected = thumbnail[y, x] * 0.55 + colour * 0.45
+        checked += bool(np.abs(overlay[y, x] - expected).max() <= 4)
+    assert checked == sum(min(np.ptp(f["geometry"]["coordinates"][0], axis=0)) > SIDE / 2 for f in features_of(job))
+
+
+def test_areas_add_up_to_the_slide(mapped):
+    squares, _, job, _ = mapped
+    document = json.loads((job.out / "summary.json").read_text())
+    total = sum(document["area_mm2"].values())
+    assert total == pytest.approx(squares.width * squares.height * MPP**2 / 1e6, rel=1e-4)
+    assert document["mpp"]["source"] == "resolution tag"
+    assert document["mpp"]["x"] == pytest.approx(MPP, rel=1e-4)
+
+
+class Sized:
+    """A slide that has only a size and a resolution."""
+
+    def __init__(self, size, mpp, downsamples):
+        from gastropath.slides.slide import Spacing
+
+        self.size_px, self.spacing = size, Spacing(mpp[0], mpp[1], "given")
+        self.downsamples = tuple((downsample, downsample) for downsample in downsamples)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(40, 60_000), st.integers(40, 60_000)),
+    st.tuples(st.floats(0.1, 1.5), st.floats(0.1, 1.5)),
+    st.sampled_from([(1.0,), (1.0, 2.0, 4.0), (1.0, 3.7)]),
+)
+def test_tiles_cover_a_slide_without_gap_or_overlap(size, mpp, downsamples):
+    grid = TileGrid.over(Sized(size, mpp, downsamples), 224, 0.5)  # pyright: ignore[reportArgumentType]
+    columns, rows = grid.shape
+    top, left = np.arange(columns), np.arange(rows) * columns
+    for numbers, axis in ((top, 0), (left, 1)):
+        edges = grid.rectangles(numbers)
+        first, length = edges[:, axis], edges[:, axis + 2]
+        assert first[0] == 0
+        assert (first[1:] == first[:-1] + length[:-1]).all()
+        assert first[-1] + length[-1] == size[axis]
+        assert (length > 0).all()
+    assert grid.level == 0 or grid.downsample[0] * max(mpp) <= 0.5 * 1.01
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(300, 30_000), st.integers(300, 30_000), st.floats(20, 200))
+def test_blocks_hold_every_tile_once_and_cells_share_the_slide(width, height, stride_um):
+    grid = TileGrid.over(Sized((width, height), (0.5, 0.5), (1.0,)), 224, 0.5, stride_um)  # pyright: ignore[reportArgumentType]
+    numbers = np.concatenate(list(grid.blocks()))
+    np.testing.assert_array_equal(np.sort(numbers), np.arange(len(grid)))
+    if stride_um <= 112:
+        assert grid.cells(numbers).sum() == width * height
+
+
+def test_overlapping_tiles_are_counted_once(by_colour, tmp_path: Path):
+    squares = Squares(1200, 800, SIDE)
+    path = squares.write(tmp_path / "squares.tiff", MPP)
+    job = SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True, stride_um=16.0))
+    finish(job)
+    document = json.loads((job.out / "summary.json").read_text())
+    assert document["tiles"]["classified"] > 3 * (1200 / SIDE) * (800 / SIDE)
+    assert sum(document["area_mm2"].values()) == pytest.approx(1200 * 800 * MPP**2 / 1e6, rel=1e-3)
+
+
+def test_other_spacing_across_than_down_is_kept_apart(tmp_path: Path):
+    squares = Squares(600, 600, 50)
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(
+        path, squares.render(0, 0, 600, 600), tile=(256, 256), photometric="rgb", compression="zlib",
+        resolution=(10_000 / 0.25, 10_000 / 0.5), resolutionunit="CENTIMETER", metadata=None,
+    )  # fmt: skip
+    slide = open_slide(path)
+    assert (slide.spacing.x, slide.spacing.y) == (pytest.approx(0.25, rel=1e-4), pytest.approx(0.5, rel=1e-4))
+    assert TileGrid.over(slide, 64, 0.5).tile == (pytest.approx(128, rel=1e-4), pytest.approx(64, rel=1e-4))

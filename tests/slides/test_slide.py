@@ -1,0 +1,137 @@
+"""What is a slide, what is not, and what is wrong with it, each in its own words."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from drawing import CHUNK, Squares
+from PIL import Image
+
+from gastropath.errors import CannotReadRegion, CannotReadSlide, CannotReadSpacing
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.result import finish
+from gastropath.slides.slide import open_slide
+
+
+@pytest.fixture
+def squares() -> Squares:
+    return Squares(1000, 700, 110)
+
+
+def test_four_wrong_files_give_four_messages(squares, tmp_path: Path, rng):
+    text = tmp_path / "notes.svs"
+    text.write_text("no slide")
+    corrupt = squares.write(tmp_path / "corrupt.tiff", 0.5)
+    corrupt.write_bytes(corrupt.read_bytes()[:300])
+    channels = tmp_path / "channels.tif"
+    tifffile.imwrite(channels, rng.integers(0, 4000, (3, 300, 300), dtype=np.uint16), metadata={"axes": "CYX"})
+    spaceless = squares.write(tmp_path / "spaceless.tiff", None)
+    messages = []
+    for path, kind in (
+        (text, CannotReadSlide), (corrupt, CannotReadSlide), (channels, CannotReadSlide), (spaceless, CannotReadSpacing)
+    ):  # fmt: skip
+        with pytest.raises(kind) as error:
+            open_slide(path)
+        assert str(error.value).startswith(f"{path}: ")
+        messages.append(str(error.value).removeprefix(f"{path}: "))
+    assert len(set(messages)) == 4
+    assert "no image" in messages[0]
+    assert "fluorescence" in messages[2]
+    assert "--mpp 0.5" in messages[3]
+
+
+def test_a_picture_on_a_dark_ground_is_taken_for_fluorescence(tmp_path: Path, rng):
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    pixels[100:140, 100:140] = (20, 200, 40)
+    Image.fromarray(pixels).save(tmp_path / "dark.png")
+    with pytest.raises(CannotReadSlide, match="dark ground"):
+        open_slide(tmp_path / "dark.png", 0.5)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    with pytest.raises(CannotReadSlide, match="no such file"):
+        open_slide(tmp_path / "none.svs")
+
+
+@pytest.mark.parametrize("dpi", [72, 96, 300])
+def test_the_resolution_of_an_editor_is_not_believed(squares, tmp_path: Path, dpi):
+    Image.fromarray(squares.render(0, 0, 400, 300)).save(tmp_path / "a.png", dpi=(dpi, dpi))
+    with pytest.raises(CannotReadSpacing):
+        open_slide(tmp_path / "a.png")
+    slide = open_slide(tmp_path / "a.png", 0.4)
+    assert (slide.spacing.x, slide.spacing.source) == (0.4, "given")
+
+
+def test_a_credible_resolution_of_a_plain_image_is_taken(squares, tmp_path: Path):
+    Image.fromarray(squares.render(0, 0, 400, 300)).save(tmp_path / "a.png", dpi=(50_800, 50_800))
+    spacing = open_slide(tmp_path / "a.png").spacing
+    assert spacing.x == pytest.approx(0.5, rel=1e-3)
+    assert spacing.source == "resolution tag"
+
+
+@pytest.mark.parametrize("kind", ["pyramid", "plain"])
+def test_pixels_are_those_that_were_drawn_and_white_outside(squares, tmp_path: Path, kind):
+    path = tmp_path / ("a.tiff" if kind == "pyramid" else "a.png")
+    if kind == "pyramid":
+        squares.write(path, 0.5)
+    else:
+        Image.fromarray(squares.render(0, 0, 1000, 700)).save(path)
+    slide = open_slide(path, 0.5)
+    assert slide.size_px == (1000, 700)
+    np.testing.assert_array_equal(slide.region(0, 130, 90, 300, 200), squares.render(130, 90, 300, 200))
+    beyond = slide.region(0, 900, -50, 200, 100)
+    assert (beyond[:50] == 255).all()
+    assert (beyond[:, 100:] == 255).all()
+    np.testing.assert_array_equal(beyond[50:, :100], squares.render(900, 0, 100, 50))
+
+
+def damaged(squares: Squares, path: Path, chunk: int) -> Path:
+    squares.write(path, 0.5)
+    with tifffile.TiffFile(path) as tiff:
+        start, length = tiff.pages[0].dataoffsets[chunk], tiff.pages[0].databytecounts[chunk]
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"\xff" * length)
+    return path
+
+
+def test_damage_costs_only_the_tiles_it_touches(squares, by_colour, tmp_path: Path):
+    path = damaged(squares, tmp_path / "damaged.tiff", 1)  # the second chunk: x 256-511, y 0-255
+    slide = open_slide(path)
+    with pytest.raises(CannotReadRegion):
+        slide.region(0, 300, 10, 50, 50)
+    np.testing.assert_array_equal(slide.region(0, 600, 300, 50, 50), squares.render(600, 300, 50, 50))
+    job = SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True))
+    finish(job)
+    with (job.out / "tiles.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(job.grid)
+    for row in rows:
+        x, y, width = (int(row[f"{name}_px"]) for name in ("x", "y", "width"))
+        margin = 8  # what the filter looks at beside the tile
+        touches = x + width + margin > CHUNK and x - margin < 2 * CHUNK and y - margin < CHUNK
+        inside = x + width > CHUNK and x < 2 * CHUNK and y < CHUNK
+        if inside:
+            assert (row["decision"], row["predicted_label"]) == ("refused", "")
+            assert row["reason"]
+        elif not touches:
+            assert row["decision"] == "accepted" or row["confidence"] < "0.6"
+    refused = sum(row["decision"] == "refused" for row in rows)
+    document = json.loads((job.out / "summary.json").read_text())
+    assert sum(document["tiles"]["refused"].values()) == refused
+    assert 0 < refused < len(rows) / 3
+
+
+@pytest.mark.real
+def test_a_scanner_s_slide_is_read(real_slide):
+    slide = open_slide(real_slide)
+    assert slide.size_px == (2220, 2967)
+    assert slide.spacing.x == pytest.approx(0.499)
+    assert slide.spacing.source == "slide header"
+    assert len(TileGrid.over(slide, 224, 0.5)) == 10 * 14

@@ -1,0 +1,203 @@
+"""The command ``slide``: many slides, interruption, and outputs that other software reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from drawing import Squares
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+OUTPUTS = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
+
+
+def gastropath(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gastropath", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory) -> Path:
+    return Squares(6000, 4000, 300).write(tmp_path_factory.mktemp("slide") / "squares.tiff", 0.5, (1.0, 4.0))
+
+
+@pytest.fixture(scope="module")
+def done(slide, tmp_path_factory) -> Path:
+    """A folder with the result of one uninterrupted call."""
+    folder = tmp_path_factory.mktemp("done")
+    finished = gastropath("slide", slide, "--features", "--no-mask", cwd=folder)
+    assert finished.returncode == 0, finished.stderr
+    return folder / "slides"
+
+
+class Polygon(BaseModel, extra="forbid", strict=True):
+    type: str
+    coordinates: list[list[list[int]]]
+
+
+class Classification(BaseModel, extra="forbid", strict=True):
+    name: str
+    color: list[int]
+
+
+class Properties(BaseModel, extra="forbid", strict=True):
+    objectType: str
+    classification: Classification
+    measurements: dict[str, float]
+
+
+class Feature(BaseModel, extra="forbid", strict=True):
+    type: str
+    geometry: Polygon
+    properties: Properties
+
+
+class Collection(BaseModel):
+    """What QuPath takes: rings of whole pixels, a name and a colour of three numbers, measurements as an object."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str
+    features: list[Feature]
+
+
+def test_the_geojson_keeps_to_what_qupath_reads(done):
+    found = Collection.model_validate_json((done / "squares" / "tiles.geojson").read_bytes())
+    assert found.type == "FeatureCollection"
+    with (done / "squares" / "tiles.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(found.features) == len(rows)
+    for feature, row in zip(found.features, rows, strict=True):
+        (ring,) = feature.geometry.coordinates
+        assert (feature.type, feature.geometry.type, feature.properties.objectType) == ("Feature", "Polygon", "tile")
+        assert ring[0] == ring[-1] == [int(row["x_px"]), int(row["y_px"])]
+        assert ring[2] == [int(row["x_px"]) + int(row["width_px"]), int(row["y_px"]) + int(row["height_px"])]
+        expected = row["predicted_label"] if row["decision"] == "accepted" else "not sure"
+        assert feature.properties.classification.name == expected
+        assert all(0 <= value <= 255 for value in feature.properties.classification.color)
+
+
+def test_features_lie_beside_their_coordinates(done):
+    with h5py.File(done / "squares" / "features.h5") as file, (done / "squares" / "tiles.csv").open() as table:
+        rows = list(csv.DictReader(table))
+        features = np.asarray(file["features"])
+        assert len(features) == len(rows)
+        coords = np.array([[int(row["x_px"]), int(row["y_px"])] for row in rows])
+        np.testing.assert_array_equal(np.asarray(file["coords"]), coords)
+        assert np.isfinite(features).all()
+
+
+def test_the_table_of_slides_adds_up(done):
+    (row,) = csv.DictReader((done / "slides.csv").open())
+    document = json.loads((done / "squares" / "summary.json").read_text())
+    assert int(row["classified"]) == document["tiles"]["classified"] == document["tiles"]["in_grid"]
+    areas = [float(value) for name, value in row.items() if name.startswith("area_mm2_")]
+    assert sum(areas) == pytest.approx(6000 * 4000 * 0.25 / 1e6, rel=1e-3)
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(slide, done, tmp_path):
+    command = [sys.executable, "-m", "gastropath", "slide", str(slide), "--features", "--no-mask"]
+    kills = 0
+    for moment in (1, 2, 4):  # blocks that are answered when it is killed
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list(tmp_path.glob("slides/.slide-squares/*.npz"))) < moment:
+            time.sleep(0.005)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        assert not (tmp_path / "slides" / "squares").exists() or process.returncode == 0
+    assert kills
+    finished = gastropath("slide", slide, "--features", "--no-mask", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    for name in (*(f"squares/{output}" for output in OUTPUTS), "slides.csv"):
+        assert (tmp_path / "slides" / name).read_bytes() == (done / name).read_bytes(), name
+    assert os.listdir(tmp_path / "slides") == os.listdir(done) or set(os.listdir(tmp_path / "slides")) == {
+        "squares", "slides.csv"
+    }  # fmt: skip
+
+
+def test_an_unfinished_call_with_other_options_is_refused_and_overwrite_starts_anew(slide, tmp_path):
+    command = [sys.executable, "-m", "gastropath", "slide", str(slide), "--no-mask"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob("slides/.slide-squares/*.npz")):
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    other = gastropath("slide", slide, "--no-mask", "--stride-um", "200", cwd=tmp_path)
+    assert other.returncode == 1
+    assert "stride_um" in other.stderr
+    assert "--overwrite" in other.stderr
+    assert gastropath("slide", slide, "--stride-um", "200", "--overwrite", cwd=tmp_path).returncode == 0
+
+
+def test_a_finished_slide_is_passed_over_and_other_settings_are_refused(slide, done):
+    before = (done / "squares" / "summary.json").stat().st_mtime_ns
+    again = gastropath("slide", slide, "--features", "--no-mask", cwd=done.parent)
+    assert again.returncode == 0
+    assert (done / "squares" / "summary.json").stat().st_mtime_ns == before
+    other = gastropath("slide", slide, cwd=done.parent)
+    assert other.returncode == 1
+    assert "other settings" in other.stderr
+
+
+def test_one_bad_slide_does_not_stop_the_others_and_equal_names_stay_apart(tmp_path):
+    first, second = tmp_path / "a" / "case.tiff", tmp_path / "b" / "case.tiff"
+    for path in (first, second):
+        path.parent.mkdir()
+    Squares(700, 500, 200).write(first, 0.5)
+    Squares(900, 500, 200, seed=1).write(second, 0.5)
+    bad = tmp_path / "bad.svs"
+    bad.write_bytes(b"nothing")
+    found = gastropath("slide", first, bad, second, "--no-mask", "--json", cwd=tmp_path)
+    assert found.returncode == 3
+    rows = json.loads(found.stdout)
+    assert [(row["folder"], row["status"]) for row in rows] == [("case", "done"), ("bad", "failed"), ("case-2", "done")]
+    assert "bad.svs" in found.stderr
+    sizes = [
+        json.loads((tmp_path / "slides" / name / "summary.json").read_text())["size_px"] for name in ("case", "case-2")
+    ]
+    assert sizes == [[700, 500], [900, 500]]
+    table = list(csv.DictReader((tmp_path / "slides" / "slides.csv").open()))
+    assert [row["status"] for row in table] == ["done", "failed", "done"]
+    assert table[1]["reason"]
+
+
+def test_a_slide_alone_that_cannot_be_read_is_an_error(tmp_path):
+    path = Squares(700, 500, 200).write(tmp_path / "a.tiff", None)
+    found = gastropath("slide", path, cwd=tmp_path)
+    assert found.returncode == 1
+    assert found.stderr.strip().endswith("1 at 10x)")
+    assert not (tmp_path / "slides" / "slides.csv").exists()
+    assert gastropath("slide", path, "--mpp", "0.5", cwd=tmp_path).returncode == 0
+
+
+def test_a_large_picture_gives_the_same_map_as_the_slide_it_was_cut_from(tmp_path):
+    squares = Squares(1500, 1000, 224)
+    squares.write(tmp_path / "slide.tiff", 0.5)
+    Image.fromarray(squares.render(0, 0, 1500, 1000)).save(tmp_path / "picture.png")
+    for name in ("slide.tiff", "picture.png"):
+        found = gastropath("slide", name, "--mpp", "0.5", "--no-mask", cwd=tmp_path)
+        assert found.returncode == 0, found.stderr
+    ours, theirs = ((tmp_path / "slides" / name / "tiles.csv").read_text() for name in ("slide", "picture"))
+    assert ours == theirs
+
+
+@pytest.mark.real
+def test_a_real_slide_is_mapped(real_slide, tmp_path):
+    found = gastropath("slide", real_slide, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    document = json.loads((tmp_path / "slides" / real_slide.stem / "summary.json").read_text())
+    assert document["tiles"]["in_grid"] == 140
+    assert 40 < document["tiles"]["classified"] < 100
+    assert document["tiles"]["left_out"]["glass"] > 40
