@@ -225,7 +225,7 @@ def test_help_names_every_command_and_says_research_use(gastropath):
         "evaluate",
         "compare",
         "predict",
-        "explain",
+        "explain", "slide",
         "export",
         "app",
         "space",
