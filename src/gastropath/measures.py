@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BINS = 10
+_BINS, _TILES_A_BIN = 10, 10
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,11 @@ class ReliabilityBin:
     accuracy: float
 
 
-def reliability(true: np.ndarray, probabilities: np.ndarray, bins: int = _BINS) -> tuple[ReliabilityBin, ...]:
+def reliability(true: np.ndarray, probabilities: np.ndarray, bins: int | None = None) -> tuple[ReliabilityBin, ...]:
     """Sort tiles by confidence into bins of equal number and compare confidence with accuracy in each.
 
-    With fewer tiles than bins each tile is a bin; without tiles there is none.
+    By default there are ten bins, or fewer so that each holds ten tiles. With fewer tiles than bins each tile is a bin;
+    without tiles there is none.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
@@ -129,7 +130,8 @@ def reliability(true: np.ndarray, probabilities: np.ndarray, bins: int = _BINS) 
     return tuple(ReliabilityBin(len(p), float(confidence[p].mean()), float(right[p].mean())) for p in parts)
 
 
-def _equal_bins(confidence: np.ndarray, bins: int) -> list[np.ndarray]:
+def _equal_bins(confidence: np.ndarray, bins: int | None) -> list[np.ndarray]:
+    bins = bins or min(_BINS, max(1, len(confidence) // _TILES_A_BIN))
     order = np.argsort(confidence, kind="stable")
     return [part for part in np.array_split(order, max(1, min(bins, len(order)))) if len(part)]
 
@@ -148,7 +150,7 @@ def calibration_error_by_chance(probabilities: np.ndarray, *, seed: int = 0, rep
     """
     rng = np.random.default_rng(seed)
     confidence = probabilities.max(axis=1).astype(np.float64)
-    bins = _equal_bins(confidence, _BINS)
+    bins = _equal_bins(confidence, None)
     drawn = rng.random((repeats, len(confidence))) < confidence
     errors = sum(np.abs(confidence[part].mean() - drawn[:, part].mean(axis=1)) * len(part) for part in bins)
     errors = np.asarray(errors / len(confidence))

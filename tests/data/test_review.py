@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,12 @@ def test_what_was_decided_on_tiles_that_are_not_there_is_left_out(split, tmp_pat
 def test_a_row_that_makes_no_sense_is_named(split, tmp_path, row, message):
     with pytest.raises(CannotReadTable, match=message):
         read_review(table(tmp_path, row), split.index)
+
+
+def test_a_class_that_is_called_like_a_decision_is_refused(split, tmp_path):
+    index = replace(split.index, labels=("drop", *split.index.labels[1:]))
+    with pytest.raises(CannotReadTable, match="'drop', which is a decision"):
+        read_review(table(tmp_path, "1.png,B,drop"), index)
 
 
 def test_a_tile_that_stands_there_twice_is_named(split, tmp_path):

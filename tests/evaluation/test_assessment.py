@@ -1,20 +1,26 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
+from gastropath.bundle.files import open_bundle
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
-from gastropath.data.split.split import split_of_run
+from gastropath.data.split.split import Split, learned_tiles, split_of_run
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
+from gastropath.evaluation.figures import charts
 from gastropath.evaluation.metrics import Metrics
+from gastropath.evaluation.report import report
+from gastropath.evaluation.shortcuts import LEARNED_FROM, doubts
 from gastropath.inference.classifier import Classifier
+from gastropath.page import SYNTHETIC_MODEL
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,45 @@ def test_every_interval_holds_its_value(judged):
     for figure in figures:
         assert figure.low is not None
         assert figure.low <= figure.value <= figure.high
+
+
+def test_a_run_is_judged_on_tiles_it_did_not_learn_from_and_that_is_known(finished_run):
+    metrics = Metrics.model_validate_json((finished_run / "metrics.json").read_text())
+    assert metrics.remembered == 0
+    report = (finished_run / "report.html").read_text("utf-8")
+    assert "none of which the model learned from by name" in report
+    assert LEARNED_FROM not in report
+
+
+def test_tiles_the_model_learned_from_are_told_on_top(elsewhere, finished_run):
+    learned = learned_tiles(finished_run / "model")
+    assert learned == learned_tiles(finished_run)
+    assert learned
+    warnings = doubts(open_bundle(finished_run / "model").card, elsewhere.index, None, elsewhere.metrics.accuracy, 7)
+    assert warnings[0].startswith(LEARNED_FROM)
+    assert "(7 of them" in warnings[0]
+
+
+def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, finished_run, synthetic_tiles):
+    index = find_tiles([synthetic_tiles])
+    run = split_of_run(finished_run, index)
+    assert run is not None
+    rows = [*run.rows("train")[::12], *run.rows("test")[::3]]
+    other = Split(index.take(rows), ("test",) * len(rows), "random", 1)
+    assessment = assess(classifier, index, other, learned=learned_tiles(finished_run))
+    metrics = assessment.metrics
+    assert metrics.remembered == len(run.rows("train")[::12])
+    assert any(warning.startswith(LEARNED_FROM) for warning in metrics.warnings)
+    page = report(assessment, classifier, charts(metrics), None)
+    assert any(alert.startswith(LEARNED_FROM) for alert in page.alerts)
+
+
+def test_a_model_of_drawn_tiles_on_real_ones_is_told_as_such(elsewhere, classifier, finished_run):
+    assert elsewhere.metrics.synthetic
+    real = replace(elsewhere, index=replace(elsewhere.index, synthetic=False))
+    page = report(real, classifier, charts(elsewhere.metrics), None)
+    assert not page.synthetic
+    assert SYNTHETIC_MODEL in page.alerts
 
 
 def test_evaluating_twice_gives_the_same_document(judged, classifier, finished_run, synthetic_tiles):

@@ -98,6 +98,18 @@ def test_other_labels_are_refused():
         compare([first, other])
 
 
+def test_the_order_of_a_table_changes_nothing():
+    first, other = judged("first", 0.6), judged("other", 0.9, seed=1)
+    turned = other.ordered_as(other.paths[::-1])
+    assert turned.paths == other.paths[::-1]
+    assert compare([first, turned]) == compare([first, other])
+
+
+def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
+    write_comparison(compare([judged("first", 0.6), judged("x$_$", 0.9, seed=1)]), tmp_path)
+    assert (tmp_path / "figures" / "differences.png").is_file()
+
+
 def test_one_model_alone_cannot_be_compared():
     with pytest.raises(CannotCompare, match="at least two"):
         compare([judged("first", 0.6)])
@@ -111,7 +123,7 @@ def test_page_and_tables_hold_the_same_numbers(tmp_path: Path):
     assert len(rows[0]) == len(rows[1]) == len(COLUMNS)
     for cell in rows[1][1:]:
         assert cell.replace("<", "&lt;") in page
-        assert cell in markdown
+        assert cell.replace("<", "&lt;") in markdown
     assert r"a\|b" in markdown
     assert "n = 240 in 30 groups" in markdown
     with (tmp_path / "comparison.csv").open() as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gastropath.evaluation.estimates import Resampling, abstention, accuracies, macro_f1
+from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour
 from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 
@@ -32,10 +32,38 @@ def test_a_sample_keeps_the_groups_of_its_tiles():
     np.testing.assert_array_equal(grouped.take(np.array([0, 5, 89])).units, grouped.units[[0, 5, 89]])
 
 
-def test_macro_f1_of_class_numbers_is_that_of_probabilities(rng):
+def test_colour_is_compared_in_pairs(rng):
     true, probabilities = rng.integers(0, 3, 60), rng.random((60, 3)).astype(np.float32)
     overall = accuracies(("A", "B", "C"), true, probabilities, tiles(60))
-    assert macro_f1(true, probabilities.argmax(axis=1), tiles(60)) == overall.macro_f1
+    by_chance = probabilities.argmax(axis=1)
+    found = against_colour(true, true, by_chance, tiles(60))
+    assert found.macro_f1 == overall.macro_f1
+    assert found.gain is not None
+    assert found.gain.value == pytest.approx(1 - overall.macro_f1.estimate().value)
+    same = against_colour(true, by_chance, by_chance, tiles(60)).gain
+    assert same is not None
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_tiles_without_a_group_among_others_are_told():
+    groups = [str(i % 25) for i in range(100)] + [""] * 30
+    found = Resampling.of_groups(groups, 0)
+    assert found.kind == "groups"
+    assert "30 of 130 tiles have no group" in (found.warning or "")
+
+
+def test_groups_of_very_different_size_are_told():
+    groups = ["big"] * 150 + [str(i) for i in range(40)]
+    warning = Resampling.of_groups(groups, 0).warning
+    assert warning is not None
+    assert "count like 2 equal ones" in warning
+    assert Resampling.of_groups([str(i % 40) for i in range(200)], 0).warning is None
+
+
+def test_a_class_without_tiles_has_no_f1():
+    true, probabilities = np.zeros(9, int), np.tile(np.array([[0.4, 0.6]], np.float32), (9, 1))
+    found = accuracies(("A", "B"), true, probabilities, tiles(9)).per_class["B"]
+    assert (found.f1.value, found.recall.value, found.precision.value) == (None, None, 0.0)
 
 
 def answers(confidence: np.ndarray, doubts: list[str]) -> Predictions:

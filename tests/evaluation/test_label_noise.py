@@ -12,6 +12,7 @@ import pytest
 from gastropath.bundle.files import open_bundle
 from gastropath.data.index import TileIndex
 from gastropath.data.review import REVIEW_COLUMNS, read_review
+from gastropath.data.split.split import Split
 from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.evaluation.gallery import suspected_labels
 from gastropath.evaluation.label_noise import suspected_errors, write_suspects
@@ -45,7 +46,7 @@ def planted(finished_run, tmp_path: Path):
 
 def test_planted_label_errors_come_first_with_the_right_label(planted):
     assessment, wrong = planted
-    suspects = suspected_errors(assessment)
+    suspects = suspected_errors(assessment, split_of(assessment))
     first = suspects[: len(wrong)]
     assert np.mean([suspect.path in wrong for suspect in first]) > 0.9
     assert np.mean([wrong.get(suspect.path) == suspect.suggested for suspect in first]) > 0.85
@@ -58,7 +59,12 @@ def test_a_class_without_tiles_does_no_harm(planted):
     rows = [i for i, label in enumerate(assessment.index.labels) if label != "ADI"]
     card = open_bundle_card(assessment)
     some = assess_out_of_fold(card, assessment.index.take(rows), assessment.predictions.take(np.array(rows)))
-    assert {suspect.label for suspect in suspected_errors(some)} <= set(card.codes) - {"ADI"}
+    assert {suspect.label for suspect in suspected_errors(some, split_of(assessment))} <= set(card.codes) - {"ADI"}
+
+
+def split_of(assessment) -> Split:
+    parts = tuple(("train", "val", "test")[i % 3] for i in range(len(assessment.index)))
+    return Split(assessment.index, parts, "random", 0)
 
 
 def open_bundle_card(assessment):
@@ -75,10 +81,11 @@ def open_bundle_card(assessment):
 def test_the_table_is_ready_to_be_filled_in_and_read_back(planted, tmp_path):
     assessment, _ = planted
     table = tmp_path / "label_issues.csv"
-    write_suspects(suspected_errors(assessment), table)
+    write_suspects(suspected_errors(assessment, split_of(assessment)), table)
     with table.open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == REVIEW_COLUMNS
+    assert all(row["part"] == ("train", "val", "test")[int(row["path"].removesuffix(".png")) % 3] for row in rows)
     assert {row["decision"] for row in rows} == {""}
     assert read_review(table, assessment.index).decisions == {}
     rows[0]["decision"], rows[1]["decision"], rows[2]["decision"] = "drop", rows[1]["suggested_label"], "keep"
@@ -92,7 +99,7 @@ def test_the_table_is_ready_to_be_filled_in_and_read_back(planted, tmp_path):
 
 def test_the_page_counts_the_suspects_and_passes_over_tiles_that_are_gone(planted):
     assessment, _ = planted
-    suspects = suspected_errors(assessment)
+    suspects = suspected_errors(assessment, split_of(assessment))
     parts = suspected_labels(suspects, 400)
     assert isinstance(parts[0], Text)
     assert f"doubts {len(suspects)} of 400 labels" in parts[0].text
@@ -107,4 +114,6 @@ def test_refused_tiles_are_no_suspects(planted):
     probabilities[:5] = np.nan
     card = open_bundle_card(assessment)
     some = assess_out_of_fold(card, assessment.index, replace(answers, refusals=refusals, probabilities=probabilities))
-    assert not {f"{i}.png" for i in range(5)} & {suspect.path for suspect in suspected_errors(some)}
+    assert not {f"{i}.png" for i in range(5)} & {
+        suspect.path for suspect in suspected_errors(some, split_of(assessment))
+    }

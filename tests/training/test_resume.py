@@ -6,17 +6,20 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
+from gastropath.data.split.split import Split, read_split, split_of_run
 from gastropath.errors import CannotResume
 from gastropath.training.checkpoint import TrainingState
 from gastropath.training.recipe import read_recipe
-from gastropath.training.run import begin_run, continue_run
+from gastropath.training.run import RunOptions, begin_run, continue_run, has_begun, options_of_run
 
 SETTINGS = {
     "baseline": ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"],
@@ -180,7 +183,6 @@ def test_resuming_a_finished_run_changes_nothing(few_tiles, uninterrupted):
 
 
 def _begun(tmp_path: Path, tiles: Path) -> Path:
-    from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.split.division import make_split
 
     run = tmp_path / "run"
@@ -198,6 +200,42 @@ def test_going_on_with_other_tiles_is_refused(few_tiles, noise_tiles, tmp_path):
     run = _begun(tmp_path, few_tiles)
     with pytest.raises(CannotResume, match="other tiles"):
         continue_run(run, find_tiles([noise_tiles({"LYM": 6, "MUS": 6, "TUM": 6})]), None)
+
+
+def test_options_that_differ_from_those_a_run_began_with_are_refused(few_tiles, tmp_path):
+    from gastropath.data.split.division import make_split
+
+    split = make_split(audit_tiles(find_tiles([few_tiles])), "group")
+    run = tmp_path / "run"
+    begin_run(run, split, read_recipe("baseline"), {}, RunOptions(folds=3, mpp=0.5))
+    assert options_of_run(run, RunOptions()) == options_of_run(run, RunOptions(3, 0.5)) == RunOptions(3, 0.5)
+    with pytest.raises(CannotResume, match="began with --folds 3"):
+        options_of_run(run, RunOptions(folds=5))
+    with pytest.raises(CannotResume, match=r"began with --mpp 0\.5"):
+        options_of_run(run, RunOptions(mpp=1.0))
+    other = tmp_path / "other.csv"
+    make_split(audit_tiles(find_tiles([few_tiles])), "group", seed=9).write(other)
+    with pytest.raises(CannotResume, match="another split"):
+        continue_run(run, find_tiles([few_tiles]), None, table=other)
+
+
+def test_a_run_that_was_interrupted_while_it_began_begins_anew(few_tiles, tmp_path):
+    run = _begun(tmp_path, few_tiles)
+    (run / "recipe.toml").unlink()
+    assert not has_begun(run)
+    split = split_of_run(run, find_tiles([few_tiles]))
+    assert split is not None
+    begin_run(run, split, read_recipe("baseline"), {}, overwrite=True)
+    assert has_begun(run)
+
+
+def test_micrometres_given_at_the_command_line_go_before_those_of_a_split(few_tiles, tmp_path):
+    index = find_tiles([few_tiles])
+    table = tmp_path / "split.csv"
+    make = replace(index, extra={"mpp": ("0.25",) * len(index)})
+    Split(make, ("train",) * len(index), "random", 0).write(table)
+    assert set(read_split(table, index).index.mpp()) == {0.25}
+    assert set(read_split(table, index.with_mpp(1.0)).index.mpp()) == {1.0}
 
 
 def test_a_damaged_training_state_is_refused_with_what_to_do(tmp_path):

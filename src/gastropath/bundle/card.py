@@ -13,11 +13,19 @@ INTENDED_USE = (
     "Research and education: sorting tiles of H&E-stained gastric tissue into the classes listed. Not for diagnosis; "
     "it assists and does not replace a pathologist, and clinical validation comes before any use on patients."
 )
+PUBLISHED_LABELS = "Labels of the training tiles are taken as they were published."
+REVIEWED_LABELS = (
+    "Labels of the training tiles were reviewed by a person; what is not in the review is taken as published."
+)
+
+UNLIKE_IS_MEASURED = (
+    "What it calls unlike the training tiles is measured, not understood: noise, text, photographs and blank glass are "
+    "found, tissue of another kind often is not."
+)
 LIMITATIONS = (
     "Other scanners, stains, magnifications and tissues can lower its accuracy without a sign.",
-    "What it calls unlike the training tiles is measured, not understood: noise, text, photographs and blank glass are "
-    "found, tissue of another kind often is not.",
-    "Labels of the training tiles are taken as they were published.",
+    UNLIKE_IS_MEASURED,
+    PUBLISHED_LABELS,
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -28,8 +28,8 @@ def figures(card: Card) -> list[tuple[str, list[str]]]:
 
 
 def cell(text: str) -> str:
-    """Keep a text from ending the cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Keep a text from ending the cell of a Markdown table, or from being taken for HTML."""
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def _accuracy(metrics: Metrics) -> list[str]:

@@ -116,7 +116,7 @@ def _abstaining(card: Card) -> list[str]:
         lines.append(
             f"- *Unlike the training tiles*: mean cosine distance to the {rule.neighbours} nearest of "
             f"{rule.references:,} training tiles (`domain.npz`) above {rule.threshold:.4g}, which "
-            f"{rule.accepted_share:.0%} of tiles of other groups keep below {_where(rule)}."
+            f"{100 * rule.accepted_share:.4g}% of tiles of other groups keep below {_where(rule)}."
         )
     if not card.abstention and not card.domain:
         lines.append("It never abstains: it answers with one of its classes whatever the picture shows.")

@@ -38,7 +38,7 @@ def evaluate(
         if find_spec(module) is None:
             raise MissingExtra("gastropath evaluate", "evaluate", module)
     from gastropath.data.index import find_tiles
-    from gastropath.data.split.split import read_split, split_of_run
+    from gastropath.data.split.split import learned_tiles, read_split, split_of_run
     from gastropath.environment import described
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import FILES, write_evaluation
@@ -52,7 +52,9 @@ def evaluate(
     parts = read_split(split, index) if split else split_of_run(model, index)
     with replacing_folder(out, FILES, overwrite=overwrite) as folder:
         with console.progress() as progress:
-            assessment = assess(classifier, index, parts, views=views, seed=seed, progress=progress)
+            assessment = assess(
+                classifier, index, parts, learned=learned_tiles(model), views=views, seed=seed, progress=progress
+            )
             write_evaluation(assessment, classifier, folder)
         command = shlex.join(["gastropath", *sys.argv[1:]])
         sources = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
@@ -63,6 +65,8 @@ def evaluate(
         show_metrics(assessment.metrics)
         console.say(f"look at {out / 'report.html'}")
     refused = assessment.predictions.refused(assessment.index.paths)
+    if others := assessment.outsiders:
+        refused |= others.predictions.refused(others.index.paths)
     console.refusals(refused)
     if refused:
         raise typer.Exit(console.EXIT_REFUSED)

@@ -107,6 +107,10 @@ def told(split: Split) -> Iterator[str]:
     if split.folds:
         k, none = len(set(split.folds) - {""}), split.folds.count("")
         yield f"{k} folds" + (f"; {_tiles(none)} in none, being too close to another fold or a copy" if none else "")
+    for part in ("val", "test"):
+        tiles = split.part(part)
+        if 0 < (n := len(set(tiles.groups) - {""})) < 5 and "" not in tiles.groups:
+            yield f"warning: the {part} part holds {_tiles(len(tiles))} of only {n} groups"
     if split.method == "random":
         yield "a random split is optimistic: use its figures for comparison with published work only"
 

@@ -16,6 +16,7 @@ from gastropath.cli.split import told
 
 if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
+    from gastropath.data.review import Review
     from gastropath.data.split.split import Split
     from gastropath.training.recipe import Recipe
 
@@ -55,7 +56,7 @@ def train(
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
     from gastropath.data.split.division import make_split
-    from gastropath.data.split.split import check_trainable, read_split
+    from gastropath.data.split.split import check_trainable, learned_tiles, read_split
     from gastropath.environment import described
     from gastropath.errors import OutputExists
     from gastropath.evaluation.assessment import assess, assess_out_of_fold
@@ -69,11 +70,15 @@ def train(
 
     settings = settings or []
     index = find_tiles(data, chosen(classes))
-    index = index.with_mpp(mpp) if mpp else index
     reviewed = read_review(review, index) if review else None
-    if resume and runs.has_begun(out):
+    options = runs.RunOptions(folds, mpp)
+    resuming = resume and runs.has_begun(out)
+    if resuming:
+        options = runs.options_of_run(out, options)
+    index = index.with_mpp(options.mpp) if options.mpp else index
+    if resuming:
         asked = read_recipe(recipe or _RECIPE, settings) if recipe or settings else None
-        parts, used = runs.continue_run(out, index, asked, reviewed)
+        parts, used = runs.continue_run(out, index, asked, reviewed, split)
         if runs.is_finished(out):
             console.say(f"{out}: this run is finished; look at {out / 'report.html'}")
             return
@@ -91,7 +96,10 @@ def train(
         check_trainable(parts)
         for line in (*told(parts), *_sizes(audited, used)):
             console.note(line)
-        runs.begin_run(out, parts, used, described(shlex.join(["gastropath", *sys.argv[1:]])), reviewed)
+        if reviewed:
+            console.note(_review_told(reviewed, parts))
+        made_with = described(shlex.join(["gastropath", *sys.argv[1:]]))
+        runs.begin_run(out, parts, used, made_with, options, reviewed, overwrite=resume)
         if refused := audited.refused():
             write_table(
                 out / "refused.csv", ("path", "problem"), [{"path": p, "problem": r} for p, r in refused.items()]
@@ -103,12 +111,13 @@ def train(
         runs.train(out, parts, used, name=_name(data), created=now, cache=kept, progress=progress)
         bundle = open_bundle(out)
         classifier = Classifier.load(out)
-        assessment = assess(classifier, parts.index, parts, seed=used.seed, progress=progress)
-        if folds:
+        learned = learned_tiles(out)
+        assessment = assess(classifier, parts.index, parts, learned=learned, seed=used.seed, progress=progress)
+        if options.folds:
             answers = runs.cross_validated(out, parts, used, bundle.card, kept, progress=progress)
             oof = assess_out_of_fold(bundle.card, answers.index, answers.predictions, seed=used.seed)
             write_predictions(oof, out / "oof.csv", answers.folds)
-            folded = CrossValidated(oof, suspected_errors(oof))
+            folded = CrossValidated(oof, suspected_errors(oof, parts))
             write_suspects(folded.suspects, out / "label_issues.csv")
             write_json(out / "cross_validation.json", oof.metrics.model_dump())
     _, rows = read_table(out / "history.csv", ())
@@ -123,18 +132,28 @@ def train(
         if folded:
             of_folds = folded.assessment.metrics
             console.say(
-                f"cross-validation over {folds} folds, {of_folds.n:,} tiles: accuracy "
+                f"cross-validation over {options.folds} folds, {of_folds.n:,} tiles: accuracy "
                 f"{of_folds.accuracy.estimate()}, macro-F1 {of_folds.macro_f1.estimate()}"
             )
             console.say(
-                f"{len(folded.suspects):,} labels are probably wrong; to act on it, fill in the last column of "
-                f"{out / 'label_issues.csv'} and train again with --apply-review"
+                f"{len(folded.suspects):,} labels are doubted and worth a look; to act on it, fill in the last column "
+                f"of {out / 'label_issues.csv'} and train again with --apply-review"
             )
         console.say(f"look at {out / 'report.html'}; use the model with --model {out}")
     if (out / "refused.csv").exists():
         _, refused_rows = read_table(out / "refused.csv", ("path", "problem"))
         console.refusals({row["path"]: row["problem"] for row in refused_rows})
         raise typer.Exit(console.EXIT_REFUSED)
+
+
+def _review_told(review: Review, split: Split) -> str:
+    """Say what a review changes, and what it leaves."""
+    dropped, relabelled = review.counts(split)
+    left = len(review.among(split.part("test")).decisions)
+    return (
+        f"review: {dropped:,} tiles dropped and {relabelled:,} relabelled before training; {left:,} decisions on the "
+        "test part are left out, which keeps its published labels"
+    )
 
 
 def _check_folds(split: Split, folds: int | None) -> None:
@@ -208,13 +227,13 @@ def export(
 def show_metrics(metrics) -> None:
     """Print the main figures of an evaluation."""
     rows = [
-        (f"{metrics.part} accuracy", metrics.n, metrics.accuracy.estimate()),
+        ("test accuracy" if metrics.split else "accuracy", metrics.n, metrics.accuracy.estimate()),
         ("balanced accuracy", metrics.n, metrics.balanced_accuracy.estimate()),
         ("macro-F1", metrics.n, metrics.macro_f1.estimate()),
     ]
     if metrics.split:
         rows[:0] = [
-            (f"{part} accuracy", metrics.split.tiles[part], figure.estimate())
+            (f"{part} accuracy", metrics.parts[part], figure.estimate())
             for part, figure in (("train", metrics.train_accuracy), ("val", metrics.val_accuracy))
             if figure
         ]

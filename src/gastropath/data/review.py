@@ -12,7 +12,7 @@ from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadTable, did_you_mean
 from gastropath.tables import read_table, write_table
 
-REVIEW_COLUMNS = ("path", "label", "suggested_label", "quality", "confidence", "decision")
+REVIEW_COLUMNS = ("path", "label", "part", "suggested_label", "quality", "confidence", "decision")
 """Columns of the table that is filled in; only ``path``, ``label`` and ``decision`` are read back."""
 
 DROP, KEEP = "drop", "keep"
@@ -92,6 +92,8 @@ def read_review(table: Path, index: TileIndex) -> Review:
         decision is neither ``keep`` nor ``drop`` nor a class of the data.
     """
     _, rows = read_table(table, required=("path", "label", "decision"))
+    if taken := {DROP, KEEP} & set(index.classes):
+        raise CannotReadTable(f"{table}: a class of the data is called {min(taken)!r}, which is a decision; rename it")
     known = dict(zip(index.paths, index.labels, strict=True))
     labels: dict[str, str] = {}
     decisions: dict[str, str] = {}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gastropath import measures
+from gastropath.bundle.card import Calibration as CardCalibration
 from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
-from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
-from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness, Shift
+from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness
 from gastropath.evaluation.corruption import robustness
-from gastropath.evaluation.estimates import Resampling, abstention, accuracies, calibration, macro_f1
+from gastropath.evaluation.description import describe_tiles
+from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour, calibration
 from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.metrics import (
     DomainFigures,
@@ -36,7 +36,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
 
 _CHANGED_TILES = 300
-_EXPLAINED_TILES = 48
+_EXPLAINED_TILES, _FEWEST_EXPLAINED = 48, 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class _Checks:
     outsiders: Mapping[str, OutsiderFigures] = field(default_factory=dict)
     robustness: Robustness | None = None
     explanations: ExplanationFigures | None = None
-    colour: Figure | None = None
+    colour: ShortcutBaseline = field(default_factory=lambda: ShortcutBaseline(macro_f1=None))
+    remembered: int | None = None
+    views: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def assess(
     index: TileIndex,
     split: Split | None,
     *,
+    learned: Collection[tuple[str, str]] | None = None,
     views: int = 1,
     seed: int = 0,
     progress: Progress = silent,
@@ -102,6 +105,13 @@ def assess(
 
     Tiles of classes that the model does not have, whatever their part, are counted as unknown to it; so are drawn
     pictures and photographs that show no tissue.
+
+    Parameters
+    ----------
+    learned
+        Path and label of tiles the model learned from, to find them among the judged ones; ``None`` if not known.
+    views
+        Flips and quarter turns over which each answer is averaged; changed tiles and maps are checked with one.
 
     Raises
     ------
@@ -123,11 +133,17 @@ def assess(
     sample = draw_sample(classifier, index, true, judged, resampling, _CHANGED_TILES)
     by_colour = shortcut[judged]
     checks = _Checks(
-        data=_described(card, index.take(judged), predictions.take(judged), strange, seed, progress),
+        data=describe_tiles(card, index.take(judged), predictions.take(judged), strange, seed, progress),
         outsiders=outsiders.figures(predictions.take(judged), seed),
         robustness=robustness(classifier, sample, progress=progress),
-        explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress),
-        colour=None if (by_colour < 0).any() else macro_f1(true[judged], by_colour, resampling),
+        explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress)
+        if len(sample) >= _FEWEST_EXPLAINED
+        else None,
+        remembered=_remembered(card, index, split, judged, learned),
+        views=views,
+        colour=ShortcutBaseline(macro_f1=None)
+        if (by_colour < 0).any()
+        else against_colour(true[judged], predictions.numbers[judged], by_colour, resampling),
     )
     metrics = _metrics(card, index, true, predictions, rows, judged_part, resampling, split, checks)
     return Assessment(index, parts, predictions, shortcut, outsiders, metrics)
@@ -142,6 +158,8 @@ def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *
         Of the model that was trained on all folds: its classes, and whether it abstains.
     """
     parts = ("out-of-fold",) * len(index)
+    # Each answer was calibrated by its own fold's model; the card's numbers are those of another one.
+    card = card.model_copy(update={"calibration": CardCalibration(), "abstention": None, "domain": None})
     rows = _rows(index, parts, "out-of-fold", predictions)
     resampling = Resampling.of(index, rows["out-of-fold"], seed)
     true = index.numbers(card.codes)
@@ -161,12 +179,29 @@ def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) ->
     return index.take(known), tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
 
 
+def _remembered(
+    card: Card,
+    index: TileIndex,
+    split: Split | None,
+    judged: np.ndarray,
+    learned: Collection[tuple[str, str]] | None,
+) -> int | None:
+    """Count the judged tiles that the model learned from; ``None`` where nothing is known of these."""
+    if split is None and card.training_data.sha256 == index.sha256():
+        return len(judged)
+    if learned is None:
+        return None
+    return sum((index.paths[i], index.labels[i]) in learned for i in judged)
+
+
 def _rows(
     index: TileIndex, parts: tuple[str, ...], judged_part: JudgedPart, predictions: Predictions
 ) -> dict[str, np.ndarray]:
     """Return the readable rows of each part."""
     of = np.array(parts)
     rows = {part: np.flatnonzero(predictions.classified & (of == part)) for part in {*PARTS, judged_part}}
+    if judged_part not in parts:
+        raise NoTilesFound(f"{index.root}: the {judged_part} part has no tile of a class the model has")
     if not len(rows[judged_part]):
         raise NoTilesFound(f"{index.root}: none of the tiles to judge could be read")
     return rows
@@ -194,7 +229,7 @@ def _metrics(
     told = [
         resampling.warning,
         leakage.warning,
-        *doubts(card, split, overall.accuracy, synthetic=index.synthetic),
+        *doubts(card, index, split, overall.accuracy, checks.remembered or 0),
         f"{refused:,} files could not be read and are left out; predictions.csv names them" if refused else None,
         _told_of_others(checks.data.other_classes) if checks.data and checks.data.other_classes else None,
     ]
@@ -215,6 +250,9 @@ def _metrics(
         if split
         else None,
         resampled=resampling.kind,
+        parts={part: len(found) for part, found in rows.items()},
+        remembered=checks.remembered,
+        views=checks.views,
         accuracy=overall.accuracy,
         train_accuracy=_accuracy(true, predictions, rows["train"], resampling.seed) if split else None,
         val_accuracy=_accuracy(true, predictions, rows["val"], resampling.seed) if split else None,
@@ -235,7 +273,7 @@ def _metrics(
         data=checks.data,
         robustness=checks.robustness,
         explanations=checks.explanations,
-        shortcut_baseline=ShortcutBaseline(macro_f1=checks.colour),
+        shortcut_baseline=checks.colour,
         leakage=leakage,
         warnings=tuple(warning for warning in told if warning),
     )
@@ -252,24 +290,3 @@ def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed
     if not len(rows):
         return None
     return Resampling(np.arange(len(rows)), "tiles", None, seed).share(predictions.numbers[rows] == true[rows])
-
-
-def _described(
-    card: Card, index: TileIndex, answers: Predictions, strange: TileIndex, seed: int, progress: Progress
-) -> DataFigures:
-    """Describe the judged tiles, and how they differ from those the model learned from."""
-    found = appearance(index, seed=seed, progress=progress)
-    shifts = {}
-    for name, trained in card.training_data.appearance.items():
-        if name in found.properties:
-            judged, _ = found.properties[name]
-            gap = (judged - trained.mean) / trained.sd if trained.sd > 0 else 0.0
-            shifts[name] = Shift(judged=judged, trained=trained.mean, deviations=gap)
-    return DataFigures(
-        sizes={f"{width} x {height}": n for (width, height), n in found.sizes.items()},
-        mpp_known=sum(mpp is not None for mpp in index.mpp()),
-        guessed=int(answers.stretched.sum()),
-        absent_classes=tuple(code for code in card.codes if code not in index.classes),
-        other_classes=dict(Counter(strange.labels)),
-        shifts=shifts,
-    )

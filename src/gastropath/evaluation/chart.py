@@ -12,7 +12,13 @@ from matplotlib.figure import Figure as Canvas
 
 from gastropath.outputs import write_bytes
 
-_STYLE = {"svg.hashsalt": "gastropath", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE = {
+    "svg.hashsalt": "gastropath",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,
+}
 
 INK, GREY, BLUE, ORANGE = "#1c2330", "#8a93a3", "#0072b2", "#d55e00"
 

@@ -40,7 +40,7 @@ def _coverage(figures: AbstentionFigures, accuracy: float, whose: str, n: int) -
                 markeredgecolor=INK,
                 label="as shipped",
             )
-        axes.set(xlim=(0, 1.02), ylim=(0, None), xlabel="share of tiles answered", ylabel="share of wrong answers")
+        axes.set(xlim=(0, 1.02), ylim=(-0.02, None), xlabel="share of tiles answered", ylabel="share of wrong answers")
         axes.legend(frameon=False, loc="upper left")
 
     caption = (

@@ -21,7 +21,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Judged:
-    """What one model answered to the tiles it was judged on, in the order of their paths.
+    """What one model answered to the tiles it was judged on, in the order of its table.
 
     Attributes
     ----------
@@ -50,6 +50,15 @@ class Judged:
     groups: tuple[str, ...]
     predicted: tuple[str, ...]
     accepted: np.ndarray
+
+    def ordered_as(self, paths: Sequence[str]) -> Judged:
+        """Return the answers to the same tiles in another order."""
+        place = {path: i for i, path in enumerate(self.paths)}
+        rows = [place[path] for path in paths]
+        cells = {
+            name: tuple(getattr(self, name)[i] for i in rows) for name in ("paths", "labels", "groups", "predicted")
+        }
+        return replace(self, accepted=self.accepted[rows], **cells)
 
 
 @dataclass(frozen=True)
@@ -118,9 +127,9 @@ def read_judged(folder: Path, name: str) -> Judged:
         If its ``predictions.csv`` is damaged.
     """
     table, document = folder / "predictions.csv", folder / "metrics.json"
-    if not (table.is_file() and document.is_file()):
+    if missing := [file.name for file in (table, document) if not file.is_file()]:
         raise CannotCompare(
-            f"{folder}: holds no predictions.csv and metrics.json; name a finished run, or the --out of an evaluation"
+            f"{folder}: holds no {' and no '.join(missing)}; name a finished run, or the --out of an evaluation"
         )
     try:
         metrics = Metrics.model_validate_json(document.read_bytes())
@@ -136,7 +145,6 @@ def read_judged(folder: Path, name: str) -> Judged:
             f"{table}: has {len(rows):,} rows of the judged part, but metrics.json beside it was computed from "
             f"{metrics.n:,}; evaluate again"
         )
-    rows.sort(key=lambda row: row["path"])
     return Judged(
         name=name,
         part=metrics.whose,
@@ -170,6 +178,7 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
     first = runs[0]
     for other in runs[1:]:
         _check_same_tiles(first, other)
+    runs = [first, *(other.ordered_as(first.paths) for other in runs[1:])]
     classes = tuple(sorted(set().union(*(run.classes for run in runs))))
     number = {code: i for i, code in enumerate(classes)}
     true = np.array([number[label] for label in first.labels])
@@ -207,7 +216,7 @@ def _check_same_tiles(first: Judged, other: Judged) -> None:
     raise CannotCompare(
         f"{first.name} ({len(ours):,} tiles) and {other.name} ({len(theirs):,}) were judged on different tiles, "
         f"{len(common):,} in common; only in {first.name}: {_some(ours.keys() - common)}; only in {other.name}: "
-        f"{_some(theirs.keys() - common)}. Evaluate both on the same tiles: gastropath evaluate --model RUN --data "
+        f"{_some(theirs.keys() - common)}; evaluate both on the same tiles: gastropath evaluate --model RUN --data "
         "DATA --split FILE"
     )
 
@@ -232,7 +241,9 @@ def _contender(run: Judged, true: np.ndarray, own: np.ndarray, n_classes: int, r
         accuracy=resampling.widened(figure(lambda matrix: float(measures.accuracy(matrix))), np.ones(len(true), bool)),
         balanced_accuracy=figure(lambda matrix: float(measures.macro(measures.recall(matrix), matrix))),
         macro_f1=figure(lambda matrix: float(measures.macro(measures.f1(matrix), matrix))),
-        answered=resampling.estimate(lambda rows: float(run.accepted[rows].mean())),
+        answered=resampling.widened(
+            resampling.estimate(lambda rows: float(run.accepted[rows].mean())), np.ones(len(true), bool)
+        ),
         right_of_these=resampling.widened(resampling.estimate(right_of_these), run.accepted),
     )
 

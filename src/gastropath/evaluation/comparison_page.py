@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from gastropath import __version__
+from gastropath.bundle.figures import cell
 from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
 from gastropath.evaluation.comparison import Comparison, Difference
 from gastropath.measures import Estimate
@@ -94,8 +95,9 @@ def conclusion(difference: Difference, first: str) -> str:
 
 
 _CSV = (
-    "model", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1", "macro_f1_low",
-    "macro_f1_high", "answered", "right_of_these", "accuracy_difference", "accuracy_difference_low",
+    "model", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "balanced_accuracy_low",
+    "balanced_accuracy_high", "macro_f1", "macro_f1_low", "macro_f1_high", "answered", "answered_low", "answered_high",
+    "right_of_these", "right_of_these_low", "right_of_these_high", "accuracy_difference", "accuracy_difference_low",
     "accuracy_difference_high", "macro_f1_difference", "macro_f1_difference_low", "macro_f1_difference_high",
     "only_first_right", "only_this_right", "mcnemar_p", "mcnemar_p_adjusted", "n",
 )  # fmt: skip
@@ -106,11 +108,8 @@ def _numbers(comparison: Comparison) -> list[dict[str, object]]:
     for model, gap in zip(comparison.contenders, (None, *comparison.differences), strict=True):
         row: dict[str, object] = {"model": model.name, "n": comparison.n}
         row |= _triple("accuracy", model.accuracy) | _triple("macro_f1", model.macro_f1)
-        row |= {
-            "balanced_accuracy": _six(model.balanced_accuracy.value),
-            "answered": _six(model.answered.value),
-            "right_of_these": _six(model.right_of_these.value),
-        }
+        row |= _triple("balanced_accuracy", model.balanced_accuracy) | _triple("answered", model.answered)
+        row |= _triple("right_of_these", model.right_of_these)
         if gap:
             row |= _triple("accuracy_difference", gap.accuracy) | _triple("macro_f1_difference", gap.macro_f1)
             row |= {
@@ -137,16 +136,10 @@ def _p(value: float) -> str:
 
 def _markdown(comparison: Comparison) -> str:
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        return f"| {' | '.join(map(cell, cells))} |"
 
-    lines = [
-        line(COLUMNS),
-        f"|{'---|' * len(COLUMNS)}",
-        *(line(row) for row in table(comparison)),
-        "",
-        *_notes(comparison),
-    ]
-    return "\n".join(lines) + "\n"
+    lines = [line(COLUMNS), f"|{'---|' * len(COLUMNS)}", *(line(row) for row in table(comparison))]
+    return "\n".join(lines) + "\n\n" + "\n\n".join(_notes(comparison)) + "\n"
 
 
 def _notes(comparison: Comparison) -> list[str]:

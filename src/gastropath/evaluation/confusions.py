@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 
 from gastropath.evaluation.assessment import Assessment
 from gastropath.outputs import replacing
+
+_ENOUGH = 5
+"""Tiles from which on a pattern is put into words."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,15 @@ class ConfusedPair:
         told = [f"{self.true} taken for {self.predicted}: {self.n} of {self.total} tiles ({self.n / self.total:.0%})"]
         if self.reverse == 0:
             told.append("never the other way round")
+        elif self.n + self.reverse < _ENOUGH:
+            told.append(f"{self.reverse} the other way round")
         elif self.n >= 2 * self.reverse:
             told.append(f"only {self.reverse} the other way round, so the model leans towards {self.predicted}")
         elif self.reverse >= 2 * self.n:
             told.append(f"{self.reverse} the other way round, so the model leans towards {self.true}")
         else:
             told.append(f"{self.reverse} the other way round, so the two look alike to it")
-        sure = "is sure of these errors" if self.confidence >= 0.8 else "hesitates" if self.confidence < 0.5 else (
+        sure = "is sure of these errors" if self.confidence >= 0.8 else "hesitates" if self.confidence < 0.6 else (
             "is fairly sure of them"
         )  # fmt: skip
         told.append(f"it {sure} (mean confidence {self.confidence:.2f})")
@@ -69,7 +75,7 @@ class ConfusedPair:
             share = self.by_colour / self.n
             told.append(
                 f"colour alone makes the same mistake on {self.by_colour} of them"
-                + (", so their stain or brightness explains much of it" if share >= 0.5 else "")
+                + (", so their stain or brightness explains much of it" if share >= 0.5 and self.n >= _ENOUGH else "")
             )
         return "; ".join(told) + "."
 
@@ -128,7 +134,8 @@ def copy_misclassified(errors: list[Misclassified], out: Path, most: int = 200) 
         for rank, error in enumerate(errors[:most], start=1):
             stem = error.file.stem.encode()[:120].decode("utf-8", "ignore")
             name = f"{_safe(error.true)}_as_{_safe(error.predicted)}_{error.confidence:.2f}_{rank:03d}_{stem}"
-            shutil.copyfile(error.file, partial / f"{name}{error.file.suffix.lower()}")
+            with suppress(FileNotFoundError):  # it was there a moment ago; its row stands in predictions.csv
+                shutil.copyfile(error.file, partial / f"{name}{error.file.suffix.lower()}")
 
 
 def _safe(code: str) -> str:

@@ -21,6 +21,7 @@ from gastropath.evaluation.metrics import (
     Figure,
     ReliabilityPoint,
     Score,
+    ShortcutBaseline,
 )
 from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 from gastropath.measures import Estimate
@@ -42,7 +43,7 @@ class Resampling:
     kind
         What the units are.
     warning
-        Why they are no groups; ``None`` where they are.
+        Why they are no groups, or few for their number; ``None`` where neither holds.
     seed
         Of the draws.
     """
@@ -63,7 +64,8 @@ class Resampling:
         names = [group or f"\0{i}" for i, group in enumerate(groups)]
         known = {name for name in names if not name.startswith("\0")}
         if len(known) >= ENOUGH_GROUPS:
-            return cls(np.unique(names, return_inverse=True)[1], "groups", None, seed)
+            units = np.unique(names, return_inverse=True)[1]
+            return cls(units, "groups", _alone(groups) or _unequal(units), seed)
         why = f"there are only {len(known)} groups of tiles" if known else "no groups (patients, slides) are known"
         sentence = f"Intervals resample tiles because {why}: patients are unknown, and the intervals are too narrow."
         return cls(np.arange(len(groups)), "tiles", sentence, seed)
@@ -109,6 +111,28 @@ class Resampling:
         return Estimate(found.value, *measures.boundary(found.value, n, (found.low, found.high)))
 
 
+def _alone(groups: Sequence[str]) -> str | None:
+    """Warn where some tiles have no group."""
+    alone = sum(not group for group in groups)
+    if not alone:
+        return None
+    return (
+        f"{alone:,} of {len(groups):,} tiles have no group and are resampled one by one: the intervals are too narrow."
+    )
+
+
+def _unequal(units: np.ndarray) -> str | None:
+    """Warn where groups differ so much in size that they count like few (the inverse of the sum of squared shares)."""
+    sizes = np.bincount(units)
+    equal = len(units) ** 2 / float((sizes.astype(np.float64) ** 2).sum())
+    if equal >= ENOUGH_GROUPS:
+        return None
+    return (
+        f"The {len(sizes):,} groups differ much in size (the largest holds {sizes.max() / len(units):.0%} of the "
+        f"tiles): they count like {equal:.0f} equal ones, and the intervals hang on whether the largest are drawn."
+    )
+
+
 @dataclass(frozen=True)
 class Accuracies:
     """Every figure of what a model gets right."""
@@ -145,23 +169,28 @@ def accuracies(
         per_class[code] = ClassFigures(
             precision=Figure.of(resampling.widened(precision[i], given)),
             recall=Figure.of(resampling.widened(recall[i], own)),
-            f1=Figure.of(resampling.widened(f1[i], own)),
+            f1=Figure.of(resampling.widened(f1[i], own) if own.any() else Estimate(float("nan"))),
             auroc=Figure.of(auroc[i]),
             support=int(own.sum()),
         )
     accuracy = Figure.of(resampling.widened(overall[0], np.ones(len(true), bool)))
-    return Accuracies(accuracy, *map(Figure.of, overall[1:4]), per_class=per_class)
+    means = (Figure.of(resampling.widened(mean, np.ones(len(true), bool))) for mean in overall[1:4])
+    return Accuracies(accuracy, *means, per_class=per_class)
 
 
-def macro_f1(true: np.ndarray, predicted: np.ndarray, resampling: Resampling) -> Figure:
-    """Return the macro-F1 of class numbers."""
-    n_classes = int(max(true.max(), predicted.max())) + 1
+def against_colour(
+    true: np.ndarray, predicted: np.ndarray, by_colour: np.ndarray, resampling: Resampling
+) -> ShortcutBaseline:
+    """Compare the macro-F1 of a model with that of the colour baseline on the same tiles; all are class numbers."""
+    n_classes = int(max(true.max(), predicted.max(), by_colour.max())) + 1
 
-    def statistic(rows: np.ndarray) -> float:
-        matrix = measures.confusion_matrix(true[rows], predicted[rows], n_classes)
+    def macro_f1(answers: np.ndarray, rows: np.ndarray) -> float:
+        matrix = measures.confusion_matrix(true[rows], answers[rows], n_classes)
         return float(measures.macro(measures.f1(matrix), matrix))
 
-    return Figure.of(resampling.estimate(statistic))
+    gain = resampling.estimate(lambda rows: macro_f1(predicted, rows) - macro_f1(by_colour, rows))
+    colour = resampling.estimate(lambda rows: macro_f1(by_colour, rows))
+    return ShortcutBaseline(macro_f1=Figure.of(colour), gain=Score.of(gain))
 
 
 def calibration(card: Card, true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> Calibration:

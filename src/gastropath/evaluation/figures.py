@@ -45,7 +45,7 @@ def _confusion(metrics: Metrics, *, normalised: bool) -> Chart:
                 axes.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
 
     side = 1.7 + 0.42 * len(classes)
-    what = "share of each true class" if normalised else "tiles"
+    what = "share of each true class" if normalised else "counts"
     caption = f"Confusion matrix ({metrics.whose}, {what}), n = {metrics.n:,}; rows are true classes."
     name = "confusion_matrix_normalised" if normalised else "confusion_matrix"
     return drawn(name, caption, f"Confusion matrix, {what}; the numbers are in metrics.json", (side, side), draw)
@@ -84,7 +84,9 @@ def _reliability(calibration: Calibration, whose: str) -> Chart:
     bins = (calibration.after or calibration.before).bins
 
     def line(axes: Axes, points: Sequence[ReliabilityPoint], color: str, label: str) -> None:
-        axes.plot([b.confidence for b in points], [b.accuracy for b in points], "o-", color=color, label=label)
+        axes.plot(
+            [b.confidence for b in points], [b.accuracy for b in points], "o-", color=color, label=label, clip_on=False
+        )
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
@@ -96,7 +98,8 @@ def _reliability(calibration: Calibration, whose: str) -> Chart:
         axes.legend(frameon=False, loc="upper left")
 
     n = sum(b.n for b in bins)
-    caption = f"Reliability, {whose}, n = {n:,} in {len(bins)} bins of equal size. Below the line: too sure."
+    kept = "one bin" if len(bins) == 1 else f"{len(bins)} bins of equal size"
+    caption = f"Reliability, {whose}, n = {n:,} in {kept}. Below the line: too sure."
     return drawn("reliability", caption, "Accuracy against confidence", (4.2, 4.2), draw)
 
 
@@ -113,7 +116,9 @@ def _strengths(history: Sequence[Mapping[str, float]]) -> Chart:
                 min(history, key=lambda row: row["nll"])["strength"], color="#8a93a3", linestyle="--", linewidth=1
             )
 
-    caption = "Grouped cross-validation inside the training part; the strength of the dashed line was chosen."
+    caption = (
+        "Grouped cross-validation inside the training part; the strength with the best likelihood (dashed) was chosen."
+    )
     return drawn("history", caption, "Cross-validated figures for each strength of the head", (8, 3.4), draw)
 
 

@@ -72,9 +72,9 @@ def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
     """Show tiles whose labels are probably wrong, the most suspicious first."""
     told = (
         f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {n:,} labels: models that had not "
-        "seen the tile are surer of another class than they usually are. Not every one is an error; some are the "
-        "model's own. label_issues.csv lists them all: write keep, drop or a class into its last column, and train "
-        "again with --apply-review label_issues.csv."
+        "seen the tile are surer of another class than they usually are. Many are no errors; some are the "
+        "model's own. label_issues.csv lists them all: write keep, drop or a class into its last column (in the test "
+        "part nothing changes), and train again with --apply-review label_issues.csv."
     )
     tiles = []
     for suspect in suspects[:_SHOWN]:
@@ -82,7 +82,10 @@ def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
             picture = encode_jpeg(load_tile(suspect.file, _THUMBNAIL_PX), 80)
         except CannotReadImage:  # readable a moment ago; its row stands in label_issues.csv
             continue
-        caption = f"labelled {suspect.label} ({suspect.quality:.2f}), {suspect.suggested}? ({suspect.confidence:.2f}) "
+        kept = ", test part" if suspect.part == "test" else ""
+        caption = (
+            f"labelled {suspect.label} ({suspect.quality:.2f}), {suspect.suggested}? ({suspect.confidence:.2f}{kept}) "
+        )
         alt = f"tile labelled {suspect.label}, perhaps {suspect.suggested}"
         tiles.append(Tile(picture, caption + suspect.path, alt, tissue_class(suspect.suggested).color))
     caption = "In brackets the probability of the class. The bar has the colour of the class suggested."

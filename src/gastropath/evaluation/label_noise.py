@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: which tiles to look at again, the most suspicious first."""
+"""Labels that may be wrong: which tiles to look at again, the most suspicious first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gastropath.data.review import REVIEW_COLUMNS
+from gastropath.data.split.split import Split
 from gastropath.evaluation.assessment import Assessment
 from gastropath.tables import write_table
 
@@ -23,6 +24,8 @@ class Suspect:
         As in the index, and where it lies.
     label, suggested
         Its label, and the most probable class.
+    part
+        Of the split; a review changes nothing in ``test``.
     quality
         Probability of its label, 0 to 1: the lower, the more suspicious.
     confidence
@@ -33,17 +36,20 @@ class Suspect:
     file: Path
     label: str
     suggested: str
+    part: str
     quality: float
     confidence: float
 
 
-def suspected_errors(assessment: Assessment) -> list[Suspect]:
-    """Find labels that are probably wrong by confident learning (Northcutt et al. 2021, the library cleanlab).
+def suspected_errors(assessment: Assessment, split: Split) -> list[Suspect]:
+    """Find labels to doubt by confident learning (Northcutt et al. 2021, the library cleanlab).
 
     Parameters
     ----------
     assessment
         Of out-of-fold answers: models that learned a label would defend it.
+    split
+        Says which part each tile belongs to.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def suspected_errors(assessment: Assessment) -> list[Suspect]:
     if len(present) < 2:
         return []
     ranked = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-    found = []
+    part, found = dict(zip(split.index.paths, split.parts, strict=True)), []
     for place in ranked:
         row, best = judged[place], int(probabilities[place].argmax())
         found.append(
@@ -70,6 +76,7 @@ def suspected_errors(assessment: Assessment) -> list[Suspect]:
                 file=index.root / index.paths[row],
                 label=index.labels[row],
                 suggested=answers.classes[present[best]],
+                part=part.get(index.paths[row], ""),
                 quality=float(probabilities[place, labels[place]]),
                 confidence=float(probabilities[place, best]),
             )
@@ -83,6 +90,7 @@ def write_suspects(suspects: Sequence[Suspect], path: Path) -> None:
         {
             "path": suspect.path,
             "label": suspect.label,
+            "part": suspect.part,
             "suggested_label": suspect.suggested,
             "quality": f"{suspect.quality:.6f}",
             "confidence": f"{suspect.confidence:.6f}",

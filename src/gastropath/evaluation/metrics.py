@@ -113,9 +113,13 @@ class DomainFigures(Part):
 
 
 class ShortcutBaseline(Part):
-    """What a colour histogram alone reaches on the same split; ``None`` where there is no training part."""
+    """What a colour histogram alone reaches on the same split, and how much more macro-F1 the model has, in pairs.
+
+    ``None`` where there is no training part.
+    """
 
     macro_f1: Figure | None
+    gain: Score | None = None
 
 
 class Leakage(Part):
@@ -157,6 +161,9 @@ class SplitInfo(Part):
 class Metrics(Part):
     """Everything ``metrics.json`` holds. Rows of the confusion matrix are true classes, columns predicted ones.
 
+    ``parts`` counts the tiles of each part that could be read and have a class of the model. ``remembered`` counts the
+    judged tiles that the model learned from; ``None`` where that is not known.
+
     ``data``, ``robustness`` and ``explanations`` are ``None`` for answers of several models, one a fold.
     """
 
@@ -168,6 +175,9 @@ class Metrics(Part):
     synthetic: bool
     split: SplitInfo | None
     resampled: Literal["groups", "tiles"]
+    parts: dict[str, int]
+    remembered: int | None
+    views: int
     accuracy: Figure
     train_accuracy: Figure | None
     val_accuracy: Figure | None

@@ -66,10 +66,10 @@ def meet_outsiders(
     """
     answers = classifier.predict_files(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
     pictures = {
-        name: np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
+        f"drawn {name}": np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
         for number, (name, draw) in enumerate(STRANGERS.items())
     }
-    pictures["photographs"] = _photographs(seed)
+    pictures["pieces of photographs"] = _photographs(seed)
     drawn = {}
     for name, stack in pictures.items():
         drawn[name] = classifier.predict(stack, views=views)

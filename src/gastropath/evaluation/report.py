@@ -15,14 +15,17 @@ from gastropath.evaluation.confusions import confused_pairs, copy_misclassified,
 from gastropath.evaluation.figures import charts
 from gastropath.evaluation.gallery import misclassified_tiles, suspected_labels
 from gastropath.evaluation.label_noise import Suspect
-from gastropath.evaluation.metrics import Leakage, SplitInfo
+from gastropath.evaluation.metrics import Leakage, Metrics, SplitInfo
+from gastropath.evaluation.shortcuts import LEARNED_FROM
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
 from gastropath.outputs import write_json
+from gastropath.page import SYNTHETIC_MODEL, Page, Part, Section, Table, Text
 from gastropath.page import Figure as Picture
-from gastropath.page import Page, Part, Section, Table, Text
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
+
+_ENOUGH_OF_A_CLASS = 10
 
 FILES = ("predictions.csv", "figures", "misclassified", "report.html", "metrics.json", "environment.json")
 """What an evaluation writes."""
@@ -82,51 +85,76 @@ def report(
     if cross_validated:
         metrics_of_folds, suspects = cross_validated.assessment.metrics, cross_validated.suspects
         parts += [
-            Section("Suspected label errors", suspected_labels(suspects, metrics_of_folds.n)),
+            Section("Labels to look at again", suspected_labels(suspects, metrics_of_folds.n)),
             Section("Cross-validation", sections.cross_validation(metrics_of_folds)),
         ]
-    parts += [*sections.confidence(metrics, pictures), *sections.checks(metrics, pictures)]
+    parts += [*sections.confidence(metrics, card, pictures), *sections.checks(metrics, pictures)]
     if "history" in pictures:
         parts.append(Section("Training", [pictures["history"]]))
     parts.append(Section("How this was made", [_provenance(assessment, card)]))
     title = f"Evaluation of {card.name}"
-    footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled}."
-    return Page(title, _summary(assessment), parts, metrics.synthetic, footer)
+    footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled} where nothing else is said."
+    alerts = [line for line in metrics.warnings if line.startswith(LEARNED_FROM)]
+    drawn_tiles = assessment.index.synthetic
+    if card.training_data.synthetic and not drawn_tiles:
+        alerts.append(SYNTHETIC_MODEL)
+    return Page(title, _summary(assessment, cross_validated), parts, drawn_tiles, footer, alerts)
 
 
-def _summary(assessment: Assessment) -> list[str]:
+def _over(metrics: Metrics) -> str:
+    present = sum(1 for figures in metrics.per_class.values() if figures.support)
+    total = len(metrics.classes)
+    return f"over {total} classes" if present == total else f"over the {present} of {total} classes that have tiles"
+
+
+def _summary(assessment: Assessment, cross_validated: CrossValidated | None) -> list[str]:
     metrics = assessment.metrics
-    where = "tiles of the test part, which took no part in training" if metrics.part == "test" else "tiles given"
+    where = "tiles of the test part" if metrics.part == "test" else "tiles given"
+    if metrics.remembered == 0:
+        where += ", none of which the model learned from by name,"
     estimate = metrics.accuracy.estimate()
     lines = [
         f"On {metrics.n:,} {where}, the model is right on {estimate.value:.1%} (95 % interval {estimate.low:.1%} to "
-        f"{estimate.high:.1%}); macro-F1 {metrics.macro_f1.estimate()} over {len(metrics.classes)} classes."
+        f"{estimate.high:.1%}); macro-F1 {metrics.macro_f1.estimate()} {_over(metrics)}."
     ]
+    if cross_validated:
+        folded = cross_validated.assessment.metrics
+        lines.append(
+            f"Cross-validated over all {folded.n:,} tiles, each judged by a model made without its fold: right on "
+            f"{folded.accuracy.estimate()}, macro-F1 {folded.macro_f1.estimate()}."
+        )
     scored = [(f.f1.value, code) for code, f in metrics.per_class.items() if f.support and f.f1.value is not None]
-    if len(scored) > 1:
+    fewest = min((f.support for f in metrics.per_class.values() if f.support), default=0)
+    if len(scored) > 1 and fewest < _ENOUGH_OF_A_CLASS:
+        lines.append(f"Classes have as few as {fewest} tiles here: too few to say which is recognised best or worst.")
+    elif len(scored) > 1:
         best, worst = max(scored), min(scored)
         lines.append(
             f"Best recognised: {_named(best[1])} (F1 {best[0]:.2f}); worst: {_named(worst[1])} (F1 {worst[0]:.2f})."
         )
     if metrics.shortcut_baseline.macro_f1:
         colour = metrics.shortcut_baseline.macro_f1.estimate()
-        gain = metrics.macro_f1.estimate().value - colour.value
-        verdict = (
-            "the model sees more than colour"
-            if gain > 0.05
-            else "so nothing shows that the model sees more than colour"
-        )
-        lines.append(f"A colour histogram alone reaches macro-F1 {colour} on the same tiles: {verdict}.")
+        gain = metrics.shortcut_baseline.gain
+        more = gain is not None and (gain.low or 0) > 0
+        verdict = "the model sees more than colour" if more else "nothing shows that the model sees more than colour"
+        paired = f", paired difference {gain.estimate()}" if gain else ""
+        lines.append(f"A colour histogram alone reaches macro-F1 {colour} on the same tiles{paired}: {verdict}.")
     answered, right = metrics.abstention.coverage.value, metrics.abstention.selective_accuracy.value
-    if answered is not None and answered < 1:
+    if answered is not None and answered < 0.995:
         told = "" if right is None else f" and is right on {right:.0%} of these"
         lines.append(f"It answers {answered:.0%} of the tiles{told}; to the others it says that it does not know.")
     if metrics.robustness:
-        worst_change = min(metrics.robustness.changed, key=lambda row: row.change.value)
-        if worst_change.change.value < 0:
+        surely = [row for row in metrics.robustness.changed if row.change.estimate().high < 0]
+        if surely:
+            worst_change = min(surely, key=lambda row: row.change.value)
             lines.append(
-                f"Of the changes tried, {worst_change.name} costs most: accuracy falls by "
-                f"{-100 * worst_change.change.value:.0f} points on the same tiles."
+                f"Of {len(metrics.robustness.changed)} computed changes of the tiles, {len(surely)} cost accuracy; "
+                f"most {worst_change.name}: {worst_change.change.estimate()}."
+            )
+        else:
+            lines.append(
+                f"None of {len(metrics.robustness.changed)} computed changes of stain, focus, brightness and "
+                f"compression costs accuracy that could be told from chance on {metrics.robustness.n:,} tiles."
             )
     if metrics.explanations:
         lines.append(sections.verdict_on_maps(metrics.explanations))
@@ -146,6 +174,7 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
         ("model", f"{card.name}, {card.precision}, made {card.created}"),
         ("model SHA-256", card.files["model.tflite"]),
         ("trained on", f"{card.training_data.name}, {card.training_data.n_tiles:,} tiles"),
+        ("views averaged", f"{metrics.views}; changed tiles and maps are checked with one"),
         ("versions", ", ".join(f"{name} {version}" for name, version in card.versions.items())),
     ]
     if review := card.training_data.review:

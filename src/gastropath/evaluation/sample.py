@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastropath.data.index import TileIndex
+from gastropath.errors import NoTilesFound
 from gastropath.evaluation.estimates import Resampling
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
@@ -61,6 +62,10 @@ def draw_sample(
     drawn = np.random.default_rng(resampling.seed).permutation(len(judged))[:most]
     some = index.take(judged[drawn])
     answers, seen = classifier.look(list(some.files()), mpp=some.mpp())
+    if not seen:
+        raise NoTilesFound(
+            f"{index.root}: the tiles were readable a moment ago and are not now; give the command again"
+        )
     there = np.array(sorted(seen))
     pixels = np.stack([seen[place].pixels for place in there])
     return Sample(pixels, answers.take(there), true[judged[drawn[there]]], resampling.take(drawn[there]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gastropath.bundle.card import Card
 from gastropath.evaluation.checks import ExplanationFigures, Robustness
 from gastropath.evaluation.metrics import DomainFigures, Metrics
 from gastropath.evaluation.values import Figure, Score
@@ -27,15 +28,26 @@ def accuracy(metrics: Metrics, pictures: Mapping[str, Picture]) -> list[Section]
 
 def cross_validation(metrics: Metrics) -> list[Part]:
     """Answer: how good is it on every tile, each judged by a model that was made without its fold?"""
-    told = Text("Each tile was judged by a model trained and calibrated without the tile's fold.")
-    return [told, _accuracy_table(metrics), _class_table(metrics)]
+    told = Text(
+        f"Each of {metrics.n:,} tiles, in {metrics.groups:,} known groups, was judged by a model trained and "
+        f"calibrated without the tile's fold. Intervals resample {metrics.resampled}."
+    )
+    return [
+        told,
+        *(Text(line, "warning") for line in metrics.warnings),
+        _accuracy_table(metrics),
+        _class_table(metrics),
+    ]
 
 
-def confidence(metrics: Metrics, pictures: Mapping[str, Picture]) -> list[Section]:
+def confidence(metrics: Metrics, card: Card, pictures: Mapping[str, Picture]) -> list[Section]:
     """Answer: can its confidence be believed, and does it know what it does not know?"""
     sections = [
-        Section("Confidence", [_confidence(metrics), Text(_by_chance(metrics)), pictures["reliability"]]),
-        Section("When it says \u201cI don't know\u201d", [*_abstaining(metrics), pictures["risk_coverage"]]),
+        Section(
+            "Confidence",
+            [_confidence(metrics), Text(f"{_by_chance(metrics)}{_helped(metrics)}"), pictures["reliability"]],
+        ),
+        Section("When it says \u201cI don't know\u201d", [*_abstaining(metrics, card), pictures["risk_coverage"]]),
     ]
     if metrics.domain.outsiders:
         sections.append(Section("Pictures it should not name", _outsiders(metrics.domain)))
@@ -59,7 +71,7 @@ def checks(metrics: Metrics, pictures: Mapping[str, Picture]) -> list[Section]:
 def _accuracy_table(metrics: Metrics) -> Table:
     rows: list[tuple[str, str, str]] = []
     if metrics.split:
-        tiles = metrics.split.tiles
+        tiles = metrics.parts
         rows += [
             ("accuracy, training part", f"{tiles['train']:,}", _text(metrics.train_accuracy)),
             ("accuracy, validation part", f"{tiles['val']:,}", _text(metrics.val_accuracy)),
@@ -113,7 +125,14 @@ def _by_chance(metrics: Metrics) -> str:
     )
 
 
-def _abstaining(metrics: Metrics) -> list[Part]:
+def _helped(metrics: Metrics) -> str:
+    before, after = metrics.calibration.before, metrics.calibration.after
+    if after is None or after.nll.value <= before.nll.value:
+        return ""
+    return " Calibration did not help on these tiles: the likelihood is lower with the temperature than without."
+
+
+def _abstaining(metrics: Metrics, card: Card) -> list[Part]:
     figures = metrics.abstention
     area, error = figures.aurc.estimate(), 1 - (metrics.accuracy.value or 0)
     curve = Text(
@@ -137,7 +156,29 @@ def _abstaining(metrics: Metrics) -> list[Part]:
         for code, row in figures.per_class.items()
     ]
     columns = ("class", "tiles", "answered", "right of these", "low confidence", "unlike the training tiles")
-    return [Text(sentence), Table(columns, rows, _where(metrics)), curve]
+    return [Text(sentence), *_target(metrics, card), Table(columns, rows, _where(metrics)), curve]
+
+
+def _target(metrics: Metrics, card: Card) -> list[Part]:
+    """Compare what the threshold was chosen for with what it gives here."""
+    rule = card.abstention
+    if rule is None:
+        return []
+    found = (
+        metrics.abstention.selective_accuracy if rule.target == "accuracy" else metrics.abstention.coverage
+    ).estimate()
+    what = "of the answers are right" if rule.target == "accuracy" else "of the tiles are answered"
+    chosen = (
+        f"The threshold of confidence, {rule.threshold:.3f}, was chosen on {rule.n:,} held-out tiles so that "
+        f"{rule.target_value:.0%} {what}; here it is {found}"
+    )
+    missed = found.high < rule.target_value
+    return [
+        Text(
+            f"{chosen}: the target is missed on these tiles." if missed else f"{chosen}.",
+            "warning" if missed else "plain",
+        )
+    ]
 
 
 def _outsiders(domain: DomainFigures) -> list[Part]:
@@ -156,7 +197,7 @@ def _outsiders(domain: DomainFigures) -> list[Part]:
     verdict = (
         "It named none of these pictures."
         if answered == 0
-        else f"It named {answered:.0%} of the pictures of {worst[0]}, though they show none of its classes."
+        else f"It named {answered:.1%} of the pictures of {worst[0]}, to which none of its classes was given."
     )
     return [Text(verdict, "warning" if answered > 0.05 else "plain"), Table(columns, rows, caption)]
 
@@ -213,8 +254,9 @@ def verdict_on_maps(explained: ExplanationFigures) -> str:
     """Say in words whether the activation maps may be believed."""
     if explained.passed:
         return (
-            "The activation maps passed every check: what they mark is what the model goes by, as far as blurring "
-            "shows, and they depend on what it has learned."
+            f"The activation maps passed the checks: blurring what they mark lowers the class more than blurring at "
+            f"random (area between the curves {explained.deletion.gain.estimate()}), and they change when weights are "
+            "shuffled."
         )
     failed = [
         name
@@ -235,10 +277,15 @@ def _tiles(metrics: Metrics) -> list[Part]:
     more = len(data.sizes) - len(sizes)
     sampled = sum(data.sizes.values())
     told = [
-        f"Sizes of {sampled:,} tiles: {', '.join(sizes)}{f' and {more} more' if more else ''}. Micrometres per pixel "
-        f"are known of {data.mpp_known:,} of {metrics.n:,} tiles; {data.guessed:,} of another size than the model's "
-        "were taken for one field of view."
+        f"Sizes of {sampled:,} tiles: {', '.join(sizes)}{f' and {more} more sizes' if more else ''}. Micrometres per "
+        f"pixel are known of {data.mpp_known:,} of {metrics.n:,} tiles; {data.guessed:,} of another size than the "
+        "model's were taken for one field of view."
     ]
+    if metrics.split is None:
+        told.append(
+            "Whether copies of these tiles are among those the model learned from is not known; gastropath audit "
+            "--against finds them."
+        )
     if data.absent_classes:
         told.append(
             f"No tile of {', '.join(data.absent_classes)}: figures over classes are means over the others, and a tile "
@@ -252,12 +299,12 @@ def _tiles(metrics: Metrics) -> list[Part]:
             if abs(shift.deviations) >= _SHIFTED
         ]
         verdict = (
-            f"They differ from the training tiles: {', '.join(far)}."
+            f"They differ from the training tiles by half a standard deviation or more: {', '.join(far)}."
             if far
-            else "In brightness, colour, glass and sharpness they are like the training tiles."
+            else "Brightness, colour, glass and sharpness lie within half a standard deviation of the training tiles'."
         )
         rows = [
-            (name, f"{shift.trained:.2f}", f"{shift.judged:.2f}", f"{shift.deviations:+.2f}")
+            (name, f"{shift.trained:.2f}", f"{shift.judged:.2f}", f"{shift.deviations:+.2f}".replace("-", "−"))
             for name, shift in data.shifts.items()
         ]
         columns = ("mean over tiles", "training tiles", "judged tiles", "difference in standard deviations")

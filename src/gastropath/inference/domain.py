@@ -108,7 +108,7 @@ def _distances(features: np.ndarray, stand: np.ndarray, neighbours: int) -> np.n
         rows = _whole(features[first : first + _ROWS_AT_ONCE])
         similar = _products(rows, stand) / (_lengths(rows)[:, None] * lengths)
         nearest = np.sort(np.partition(similar, len(stand) - neighbours, axis=1)[:, len(stand) - neighbours :], axis=1)
-        found[first : first + _ROWS_AT_ONCE] = 1.0 - nearest.mean(axis=1)
+        found[first : first + _ROWS_AT_ONCE] = np.maximum(0.0, 1.0 - nearest.mean(axis=1))
     return found
 
 

@@ -65,6 +65,7 @@ def cross_validate(split: Split, train: TrainFold, *, with_validation: bool, pro
     folded = split
     for number, folded in fold_splits(split, with_validation=with_validation):
         held = folded.part("test")
+        progress(f"fold {len(answers) + 1}", 0, len(held))
         answers.append(train(number, folded).predict_files(list(held.files()), mpp=held.mpp(), progress=progress))
         order += folded.rows("test")
     return OutOfFold(folded.index, folded.folds, joined(answers, split.index.classes).take(np.argsort(order)))

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import Calibration, Card, CardClass, CardInput, LabelReview, Property, TrainingData
+from gastropath.bundle.card import (
+    PUBLISHED_LABELS,
+    REVIEWED_LABELS,
+    Calibration,
+    Card,
+    CardClass,
+    CardInput,
+    LabelReview,
+    Property,
+    TrainingData,
+)
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.cluster import Progress, silent
 from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.data.review import Review, read_review
-from gastropath.data.split.split import Split, check_trainable, split_of_run
+from gastropath.data.split.split import Split, check_trainable, read_split, split_of_run
 from gastropath.environment import versions
-from gastropath.errors import BadBundle, CannotResume, OutputExists, UnknownSetting
+from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles, UnknownSetting
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import new_folder, write_json
 from gastropath.tissue import tissue_classes
 from gastropath.training.cnn import train_cnn
-from gastropath.training.cross_validation import OutOfFold, cross_validate
+from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
 from gastropath.training.export import Precision, export_graph
 from gastropath.training.finetune import train_finetuned
 from gastropath.training.fit import WORK_FOLDER, clear_work
@@ -33,25 +45,81 @@ REVIEW = "review.csv"
 """The review of labels a run applies, in its folder."""
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run was asked for beside its recipe; ``None`` where nothing was said."""
+
+    folds: int | None = None
+    mpp: float | None = None
+
+
 def begin_run(
-    run: Path, split: Split, recipe: Recipe, environment: Mapping[str, object], review: Review | None = None
+    run: Path,
+    split: Split,
+    recipe: Recipe,
+    environment: Mapping[str, object],
+    options: RunOptions = RunOptions(),
+    review: Review | None = None,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Make a run folder and write what it starts from: the recipe last, as the sign that all of it is there.
+
+    Parameters
+    ----------
+    environment
+        What it is computed with, for the record.
+    overwrite
+        Replace what an interrupted beginning left.
 
     Raises
     ------
     TooFewTiles
-        If the split cannot be trained on, or no longer can after the review.
+        If the split cannot be trained on, or no longer can after the review, or one of its folds cannot.
     """
     review = review.among(split.index) if review else None
     check_trainable(review.applied(split) if review else split)
-    new_folder(run)
+    if review and options.folds:
+        _check_folds(split, recipe, review)
+    new_folder(run, overwrite=overwrite)
     (run / WORK_FOLDER).mkdir(exist_ok=True)
     split.write(run / "split.csv")
     if review:
         review.write(run / REVIEW)
-    write_json(run / "environment.json", environment)
+    write_json(run / "environment.json", {**environment, **asdict(options)})
     recipe.write(run / "recipe.toml")
+
+
+def _check_folds(split: Split, recipe: Recipe, review: Review) -> None:
+    for number, part in fold_splits(split, with_validation=_watches(recipe)):
+        left = set(review.applied(part).part("train").labels)
+        if missing := sorted(set(split.index.classes) - left):
+            raise TooFewTiles(
+                f"after the review no tile of class {missing[0]!r} is left to train on without fold {number}"
+            )
+
+
+def _watches(recipe: Recipe) -> bool:
+    """Tell whether a method watches a validation part while it trains."""
+    return not isinstance(recipe, TransferRecipe)
+
+
+def options_of_run(run: Path, asked: RunOptions) -> RunOptions:
+    """Return the options a run began with.
+
+    Raises
+    ------
+    CannotResume
+        If others are asked for now.
+    """
+    record = json.loads((run / "environment.json").read_text("utf-8"))
+    began = RunOptions(record.get("folds"), record.get("mpp"))
+    for name, given in asdict(asked).items():
+        if given is not None and given != getattr(began, name):
+            before = getattr(began, name)
+            told = f"--{name} {before:g}" if before is not None else f"no --{name}"
+            raise CannotResume(f"{run}: began with {told}; leave the option out to go on, or use a new --out")
+    return began
 
 
 def has_begun(run: Path) -> bool:
@@ -71,7 +139,11 @@ def has_begun(run: Path) -> bool:
 
 
 def continue_run(
-    run: Path, index: TileIndex, recipe: Recipe | None, review: Review | None = None
+    run: Path,
+    index: TileIndex,
+    recipe: Recipe | None,
+    review: Review | None = None,
+    table: Path | None = None,
 ) -> tuple[Split, Recipe]:
     """Read back what a run started from, and check that it is still the same, as far as it is given.
 
@@ -88,6 +160,10 @@ def continue_run(
     split = split_of_run(run, index)
     if split is None:
         raise CannotResume(f"{run}: began with other tiles than those now at {index.root}; use a new --out")
+    if table is not None and read_split(table, index).sha256() != split.sha256():
+        raise CannotResume(
+            f"{run}: began with another split than {table}; leave --split out to go on, or use a new --out"
+        )
     began_with = review_of_run(run, split.index)
     if review and (began_with is None or review.among(split.index).decisions != began_with.decisions):
         raise CannotResume(f"{run}: began with another review of labels; use a new --out, or leave --apply-review out")
@@ -152,8 +228,7 @@ def cross_validated(
         part = review.applied(part) if review else part
         return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
 
-    watches = not isinstance(recipe, TransferRecipe)
-    return cross_validate(split, train_fold, with_validation=watches, progress=progress)
+    return cross_validate(split, train_fold, with_validation=_watches(recipe), progress=progress)
 
 
 def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card:
@@ -192,7 +267,8 @@ def _with_review(card: Card, review: Review, split: Split) -> Card:
     applied = LabelReview(dropped=dropped, relabelled=relabelled, sha256=review.sha256())
     # The fingerprint stays that of the tiles as they were published.
     data = card.training_data.model_copy(update={"review": applied, "sha256": split.index.sha256()})
-    return card.model_copy(update={"training_data": data})
+    limits = tuple(REVIEWED_LABELS if limit == PUBLISHED_LABELS else limit for limit in card.limitations)
+    return card.model_copy(update={"training_data": data, "limitations": limits})
 
 
 def finish_run(run: Path) -> None:

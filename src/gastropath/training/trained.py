@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.bundle.card import Card
+from gastropath.bundle.card import UNLIKE_IS_MEASURED, Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, write_bundle
 from gastropath.cluster import Progress, silent
 from gastropath.inference.classifier import Classifier
@@ -87,6 +87,9 @@ class Trained:
             in_domain=recipe.in_domain,
         )
         card = draft.model_copy(update={"calibration": calibration, "abstention": abstention, "domain": domain})
+        if domain is None:
+            limits = tuple(limit for limit in card.limitations if limit != UNLIKE_IS_MEASURED)
+            card = card.model_copy(update={"limitations": limits})
         return card, DomainCheck(self.references, domain.neighbours, domain.threshold) if domain else None
 
     def classifier(self, draft: Card, recipe: Recipe) -> Classifier:

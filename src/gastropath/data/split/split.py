@@ -177,6 +177,19 @@ def split_of_run(run: Path, index: TileIndex) -> Split | None:
     return _described(split, description)
 
 
+def learned_tiles(model: Path) -> frozenset[tuple[str, str]] | None:
+    """Return path and label of the training and validation tiles of a run, given its folder or its bundle's.
+
+    ``None`` where no run belongs to the bundle, so that what it learned from is not known.
+    """
+    for run in (model, model.parent):
+        table = run / "split.csv"
+        if (run / "recipe.toml").is_file() and table.is_file():
+            _, rows = read_table(table, required=("path", "label", "part"))
+            return frozenset((row["path"], row["label"]) for row in rows if row["part"] != "test")
+    return None
+
+
 def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
     columns, rows = read_table(path, required=("path", "label", "part"))
     extra = extra_columns(path, columns, SPLIT_COLUMNS)
@@ -211,7 +224,7 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
         chosen,
         groups=tuple(row.get("group", "") or group for row, group in zip(listed, chosen.groups, strict=True)),
         extra={name: tuple(row[name] for row in listed) for name in extra}
-        | {name: cells for name, cells in chosen.extra.items() if name not in extra},
+        | {name: cells for name, cells in chosen.extra.items() if name not in extra or name == "mpp"},
     )
     folds = tuple(row.get("fold", "") for row in listed)
     return Split(chosen, tuple(row["part"] for row in listed), "file", None, folds=folds if any(folds) else ())

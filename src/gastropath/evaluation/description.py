@@ -1,0 +1,33 @@
+"""What the judged tiles are like, and how they differ from those a model learned from."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gastropath.bundle.card import Card
+from gastropath.cluster import Progress
+from gastropath.data.audit.appearance import appearance
+from gastropath.data.index import TileIndex
+from gastropath.evaluation.checks import DataFigures, Shift
+from gastropath.inference.predictions import Predictions
+
+
+def describe_tiles(
+    card: Card, index: TileIndex, answers: Predictions, strange: TileIndex, seed: int, progress: Progress
+) -> DataFigures:
+    """Describe the judged tiles, and how they differ from those the model learned from."""
+    found = appearance(index, seed=seed, progress=progress)
+    shifts = {}
+    for name, trained in card.training_data.appearance.items():
+        if name in found.properties:
+            judged, _ = found.properties[name]
+            gap = (judged - trained.mean) / max(trained.sd, 0.01 * max(1.0, abs(trained.mean)))
+            shifts[name] = Shift(judged=judged, trained=trained.mean, deviations=gap)
+    return DataFigures(
+        sizes={f"{width} x {height}": n for (width, height), n in found.sizes.items()},
+        mpp_known=sum(mpp is not None for mpp in index.mpp()),
+        guessed=int(answers.stretched.sum()),
+        absent_classes=tuple(code for code in card.codes if code not in index.classes),
+        other_classes=dict(Counter(strange.labels)),
+        shifts=shifts,
+    )
