@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from drawing import PALETTE, Squares
+from drawing import CODES, PALETTE, ByColour, Squares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import CODES
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.job import SlideJob, SlideSettings
 from gastropath.slides.result import finish
@@ -34,8 +33,6 @@ CASES = {
 @pytest.fixture(scope="module", params=CASES)
 def mapped(request, tmp_path_factory):
     """A slide of squares whose sides are those of the tiles, and everything the command makes of it."""
-    from conftest import ByColour
-
     squares, downsamples = CASES[request.param]
     folder = tmp_path_factory.mktemp("mapped")
     path = squares.write(folder / "squares.tiff", MPP, downsamples)

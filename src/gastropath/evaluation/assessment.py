@@ -199,7 +199,9 @@ def _rows(
 ) -> dict[str, np.ndarray]:
     """Return the readable rows of each part."""
     of = np.array(parts)
-    rows = {part: np.flatnonzero(predictions.classified & (of == part)) for part in {*PARTS, judged_part}}
+    rows = {
+        part: np.flatnonzero(predictions.classified & (of == part)) for part in dict.fromkeys((*PARTS, judged_part))
+    }
     if judged_part not in parts:
         raise NoTilesFound(f"{index.root}: the {judged_part} part has no tile of a class the model has")
     if not len(rows[judged_part]):
