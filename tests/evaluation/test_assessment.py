@@ -10,8 +10,9 @@ from sklearn import metrics as sk
 from gastropath.bundle.files import open_bundle
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
+from gastropath.data.learned import learned_tiles, tile_keys
 from gastropath.data.split.division import make_split
-from gastropath.data.split.split import Split, learned_tiles, split_of_run
+from gastropath.data.split.split import Split, split_of_run
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
@@ -87,7 +88,7 @@ def test_a_run_is_judged_on_tiles_it_did_not_learn_from_and_that_is_known(finish
     metrics = Metrics.model_validate_json((finished_run / "metrics.json").read_text())
     assert metrics.remembered == 0
     report = (finished_run / "report.html").read_text("utf-8")
-    assert "none of which the model learned from by name" in report
+    assert "none of which the model learned from" in report
     assert LEARNED_FROM not in report
 
 
@@ -98,6 +99,16 @@ def test_tiles_the_model_learned_from_are_told_on_top(elsewhere, finished_run):
     warnings = doubts(open_bundle(finished_run / "model").card, elsewhere.index, None, elsewhere.metrics.accuracy, 7)
     assert warnings[0].startswith(LEARNED_FROM)
     assert "(7 of them" in warnings[0]
+
+
+def test_other_tiles_of_the_same_names_are_not_taken_for_those_learned_from(finished_run, synthetic_tiles, noise_tiles):
+    learned = learned_tiles(finished_run)
+    assert learned is not None
+    own = find_tiles([synthetic_tiles])
+    assert sum(key in learned for key in tile_keys(own, range(len(own)))) == len(learned)
+    others = find_tiles([noise_tiles(dict.fromkeys(own.classes, 24))])
+    assert {path for path, _, _ in learned} <= set(others.paths)
+    assert not learned & set(tile_keys(others, range(len(others))))
 
 
 def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, finished_run, synthetic_tiles):

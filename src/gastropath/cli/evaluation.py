@@ -38,7 +38,8 @@ def evaluate(
         if find_spec(module) is None:
             raise MissingExtra("gastropath evaluate", "evaluate", module)
     from gastropath.data.index import find_tiles
-    from gastropath.data.split.split import learned_tiles, read_split, split_of_run
+    from gastropath.data.learned import learned_tiles
+    from gastropath.data.split.split import read_split, split_of_run
     from gastropath.environment import described
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import FILES, write_evaluation

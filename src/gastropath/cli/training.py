@@ -54,9 +54,10 @@ def train(
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
+    from gastropath.data.learned import learned_tiles
     from gastropath.data.review import read_review
     from gastropath.data.split.division import make_split
-    from gastropath.data.split.split import check_trainable, learned_tiles, read_split
+    from gastropath.data.split.split import check_trainable, read_split
     from gastropath.environment import described
     from gastropath.errors import OutputExists
     from gastropath.evaluation.assessment import assess, assess_out_of_fold

@@ -12,6 +12,7 @@ from gastropath.bundle.card import Calibration as CardCalibration
 from gastropath.bundle.card import Card
 from gastropath.cluster import Progress, silent
 from gastropath.data.index import TileIndex
+from gastropath.data.learned import TileKey, tile_keys
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness
@@ -96,7 +97,7 @@ def assess(
     index: TileIndex,
     split: Split | None,
     *,
-    learned: Collection[tuple[str, str]] | None = None,
+    learned: Collection[TileKey] | None = None,
     views: int = 1,
     seed: int = 0,
     progress: Progress = silent,
@@ -109,7 +110,7 @@ def assess(
     Parameters
     ----------
     learned
-        Path and label of tiles the model learned from, to find them among the judged ones; ``None`` if not known.
+        Tiles the model learned from, to find them among the judged ones; ``None`` if not known.
     views
         Flips and quarter turns over which each answer is averaged; changed tiles and maps are checked with one.
 
@@ -184,14 +185,14 @@ def _remembered(
     index: TileIndex,
     split: Split | None,
     judged: np.ndarray,
-    learned: Collection[tuple[str, str]] | None,
+    learned: Collection[TileKey] | None,
 ) -> int | None:
     """Count the judged tiles that the model learned from; ``None`` where nothing is known of these."""
     if split is None and card.training_data.sha256 == index.sha256():
         return len(judged)
     if learned is None:
         return None
-    return sum((index.paths[i], index.labels[i]) in learned for i in judged)
+    return sum(key in learned for key in tile_keys(index, judged))
 
 
 def _rows(

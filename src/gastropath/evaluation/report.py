@@ -111,7 +111,7 @@ def _summary(assessment: Assessment, cross_validated: CrossValidated | None) -> 
     metrics = assessment.metrics
     where = "tiles of the test part" if metrics.part == "test" else "tiles given"
     if metrics.remembered == 0:
-        where += ", none of which the model learned from by name,"
+        where += ", none of which the model learned from,"
     estimate = metrics.accuracy.estimate()
     lines = [
         f"On {metrics.n:,} {where}, the model is right on {estimate.value:.1%} (95 % interval {estimate.low:.1%} to "

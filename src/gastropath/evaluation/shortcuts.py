@@ -74,7 +74,7 @@ def doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Figure, 
     """
     told = []
     if remembered:
-        told.append(f"{LEARNED_FROM} ({remembered:,} of them, by path and label.)")
+        told.append(f"{LEARNED_FROM} ({remembered:,} of them, by path, label and size.)")
     if split and card.training_data.review:
         told.append(
             "The model learned from reviewed labels; all figures here are by the labels as they were published, and "

@@ -24,6 +24,7 @@ from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bun
 from gastropath.cluster import Progress, silent
 from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
+from gastropath.data.learned import LEARNED, write_learned
 from gastropath.data.review import Review, read_review
 from gastropath.data.split.split import Split, check_trainable, read_split, split_of_run
 from gastropath.environment import versions
@@ -84,6 +85,7 @@ def begin_run(
     new_folder(run, overwrite=overwrite)
     (run / WORK_FOLDER).mkdir(exist_ok=True)
     split.write(run / "split.csv")
+    write_learned(split, run)
     if review:
         review.write(run / REVIEW)
     write_json(run / "environment.json", {**environment, **asdict(options)})
@@ -133,7 +135,9 @@ def has_begun(run: Path) -> bool:
     if (run / "recipe.toml").is_file():
         return True
     strays = [entry.name for entry in run.iterdir()] if run.is_dir() else []
-    if any(not name.startswith((".partial-", "split.", "environment.", REVIEW, WORK_FOLDER)) for name in strays):
+    if any(
+        not name.startswith((".partial-", "split.", LEARNED, "environment.", REVIEW, WORK_FOLDER)) for name in strays
+    ):
         raise OutputExists(f"{run}: holds files but no run that could be resumed; choose another --out")
     return False
 

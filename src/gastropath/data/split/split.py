@@ -177,19 +177,6 @@ def split_of_run(run: Path, index: TileIndex) -> Split | None:
     return _described(split, description)
 
 
-def learned_tiles(model: Path) -> frozenset[tuple[str, str]] | None:
-    """Return path and label of the training and validation tiles of a run, given its folder or its bundle's.
-
-    ``None`` where no run belongs to the bundle, so that what it learned from is not known.
-    """
-    for run in (model, model.parent):
-        table = run / "split.csv"
-        if (run / "recipe.toml").is_file() and table.is_file():
-            _, rows = read_table(table, required=("path", "label", "part"))
-            return frozenset((row["path"], row["label"]) for row in rows if row["part"] != "test")
-    return None
-
-
 def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
     columns, rows = read_table(path, required=("path", "label", "part"))
     extra = extra_columns(path, columns, SPLIT_COLUMNS)
