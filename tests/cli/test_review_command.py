@@ -37,12 +37,12 @@ def test_suspected_labels_are_reviewed_and_the_next_run_records_it(synthetic_til
     done = gastropath("train", tiles, "--split", split, "--folds", 3, "--set", "views=1", "--out", first)
     assert done.returncode == 0, done.stderr
     issues = rows_of(first / "label_issues.csv")
-    assert f"{len(issues)} labels are probably wrong" in done.stdout
+    assert f"{len(issues)} labels are doubted" in done.stdout
     found = {row["path"]: row for row in issues}
     assert set(planted) <= set(found)
     assert {found[path]["suggested_label"] for path in planted} == {"LYM"}
     report = (first / "report.html").read_text("utf-8")
-    assert "Suspected label errors" in report
+    assert "Labels to look at again" in report
     assert "Cross-validation" in report
     of_folds = json.loads((first / "cross_validation.json").read_text())
     assert (of_folds["part"], of_folds["n"]) == ("out-of-fold", len(rows_of(first / "oof.csv")))
