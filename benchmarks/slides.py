@@ -4,8 +4,8 @@
 
 Draws a slide of SIDE x SIDE pixels (tiled JPEG, one level), and takes it for one at the model's resolution, then for
 one at half of its micrometres per pixel. Measures what reading a tile, and answering one, costs a single core; the
-bound is what all cores would do if nothing were lost. Then maps the slide, every tile of it, and prints tiles a second, their
-share of the bound, and the memory of the process. Without `--model` the starter model answers.
+bound is what all cores would do if nothing were lost. Then maps the slide, every tile of it, and prints tiles a
+second, their share of the bound, and the memory of the process. Without `--model` the starter model answers.
 """
 
 from __future__ import annotations
