@@ -98,6 +98,16 @@ class TileGrid:
         first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
         return np.concatenate([first, last - first], axis=1)
 
+    def middles(self, numbers: np.ndarray) -> np.ndarray:
+        """Return ``x, y, width, height`` of the middle of each tile, as large as the stride: ``float64``, (n, 4).
+
+        What a map shows of tiles that overlap; for others, the tile.
+        """
+        side = np.minimum(self.stride, self.tile)
+        first = self.corners(numbers) + (np.array(self.tile) - side) / 2
+        last = np.minimum(first + side, self.slide_px)
+        return np.concatenate([first, last - first], axis=1)
+
     def cells(self, numbers: np.ndarray) -> np.ndarray:
         """Return the area that each tile stands for, in pixels of level 0: what lies between it and the next one.
 

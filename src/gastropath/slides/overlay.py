@@ -12,7 +12,10 @@ from gastropath.slides.job import SlideJob
 from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb
 
 _OPACITY = 0.45
-_LEGEND_PX, _LINE_PX, _MARGIN_PX = 300, 26, 14
+_LEGEND_PX, _LINE_PX, _MARGIN_PX, _LETTER_PX, _BOX_PX = 300, 26, 14, 14, 16
+_HIGH_PX = 900
+"""Height of a picture up to which the legend has these sizes; with higher ones it grows."""
+
 _NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _PICTURE_PX = 2000
 
@@ -33,7 +36,7 @@ def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
     veil, cover = Image.new("RGB", base.size), Image.new("L", base.size)
     paint, mask = ImageDraw.Draw(veil), ImageDraw.Draw(cover)
     for block in job.blocks():
-        rectangles = job.grid.rectangles(block.numbers).astype(float)
+        rectangles = job.grid.middles(block.numbers)
         answers = block.predictions
         for i, (label, decision) in enumerate(zip(answers.labels, answers.decisions, strict=True)):
             if decision == "refused":
@@ -55,22 +58,26 @@ def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:
 
 
 def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float) -> Image.Image:
+    """Put a legend and a scale bar to the right of the map."""
+    unit = max(1.0, picture.height / _HIGH_PX)
+    width, line, margin, letter, box = (
+        round(size * unit) for size in (_LEGEND_PX, _LINE_PX, _MARGIN_PX, _LETTER_PX, _BOX_PX)
+    )
     lines: Sequence[tuple[str, str]] = [(entry.code, f"{entry.code}  {entry.name}") for entry in card.classes]
     lines = [*lines, (NOT_SURE, NOT_SURE)]
-    needed = _MARGIN_PX * 2 + _LINE_PX * (len(lines) + 3)
-    page = Image.new("RGB", (picture.width + _LEGEND_PX, max(picture.height, needed)), "white")
+    page = Image.new("RGB", (picture.width + width, max(picture.height, 2 * margin + line * (len(lines) + 3))), "white")
     page.paste(picture, (0, 0))
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(letter)
     colours, answered = _colours(card), sum(totals.area_px.values())
-    left, y = picture.width + _MARGIN_PX, _MARGIN_PX
+    left, y = picture.width + margin, margin
     for code, text in lines:
-        pen.rectangle([left, y + 3, left + 16, y + 19], fill=colours[code], outline="#1c2330")
+        pen.rectangle([left, y, left + box, y + box], fill=colours[code], outline="#1c2330")
         share = f"{totals.area_px[code] / answered:.0%}" if answered else "–"
-        pen.text((left + 24, y + 3), text, fill="#1c2330", font=font)
-        pen.text((page.width - _MARGIN_PX, y + 3), share, fill="#1c2330", font=font, anchor="ra")
-        y += _LINE_PX
-    length = max((um for um in _NICE_UM if um / um_per_pixel <= _LEGEND_PX - 2 * _MARGIN_PX), default=_NICE_UM[0])
-    y += _LINE_PX
-    pen.rectangle([left, y, left + length / um_per_pixel, y + 5], fill="#1c2330")
-    pen.text((left, y + 9), f"{length / 1000:g} mm", fill="#1c2330", font=font)
+        pen.text((left + 1.5 * box, y), text, fill="#1c2330", font=font)
+        pen.text((page.width - margin, y), share, fill="#1c2330", font=font, anchor="ra")
+        y += line
+    length = max((um for um in _NICE_UM if um / um_per_pixel <= width - 2 * margin), default=_NICE_UM[0])
+    y += line
+    pen.rectangle([left, y, left + length / um_per_pixel, y + box / 3], fill="#1c2330")
+    pen.text((left, y + box / 2), f"{length / 1000:g} mm", fill="#1c2330", font=font)
     return page
