@@ -136,6 +136,7 @@ class _Pyramid:
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
         self._handle = handle
         self._reopening = threading.Lock()
+        self._overview: np.ndarray | None = None
         _check_brightfield(path, self.thumbnail(512))
 
     def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
@@ -153,7 +154,12 @@ class _Pyramid:
         return _on_white(np.asarray(image))
 
     def thumbnail(self, most_px: int) -> np.ndarray:
-        """See :class:`Slide`. Bands that are damaged are white."""
+        """See :class:`Slide`. Bands that are damaged are white; a slide without a pyramid is only read once."""
+        if self._overview is None or max(self._overview.shape) < min(most_px, max(self.size_px)):
+            self._overview = self._shrunken(max(most_px, _OVERVIEW_PX))
+        return _fitted(self._overview, most_px)
+
+    def _shrunken(self, most_px: int) -> np.ndarray:
         level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= most_px), 0)
         width, height = self._sizes[level]
         scale = min(1.0, most_px / max(width, height))
@@ -182,6 +188,9 @@ class _Pyramid:
 _BAND_PIXELS = 16_000_000
 """Pixels read at a time for a thumbnail, so that memory does not grow with the slide."""
 
+_OVERVIEW_PX = 2048
+"""Longer side of the thumbnail that smaller ones are made of."""
+
 
 class _Plain:
     """An image without a pyramid, held in memory."""
@@ -204,10 +213,15 @@ class _Plain:
 
     def thumbnail(self, most_px: int) -> np.ndarray:
         """See :class:`Slide`."""
-        image = Image.fromarray(self._pixels)
-        scale = min(1.0, most_px / max(image.size))
-        small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        return np.asarray(image.resize(small, Image.Resampling.BOX))
+        return _fitted(self._pixels, most_px)
+
+
+def _fitted(pixels: np.ndarray, most_px: int) -> np.ndarray:
+    """Shrink a picture until its longer side is at most ``most_px``."""
+    image = Image.fromarray(pixels)
+    scale = min(1.0, most_px / max(image.size))
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return np.asarray(image.resize(small, Image.Resampling.BOX))
 
 
 def _plain(path: Path, mpp: float | None) -> Slide:
