@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gastropath.errors import CannotWrite, OutputExists
@@ -89,6 +89,43 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno == errno.EIO:
             raise CannotWrite(f"{path}: the disk reports an error; choose another disk with --out") from error
         raise
+
+
+@contextmanager
+def alone(folder: Path, who: str) -> Iterator[None]:
+    """Keep a second process out of a folder while the block lasts; the system lets go of it when a process is killed.
+
+    Windows locks no folders, and some network file systems know no locks: there nobody is kept out.
+
+    Parameters
+    ----------
+    folder
+        Is there.
+    who
+        Is at work, for the message.
+
+    Raises
+    ------
+    CannotWrite
+        If another process is at work in the folder.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CannotWrite(
+                    f"{folder}: another {who} is at work here; let it end, or choose another --out"
+                ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -101,6 +101,20 @@ def damaged(squares: Squares, path: Path, chunk: int) -> Path:
     return path
 
 
+def test_a_finished_slide_is_not_opened_again(squares, by_colour, tmp_path: Path, monkeypatch):
+    path = squares.write(tmp_path / "a.tiff", 0.5)
+    document = finish(SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True)))
+    monkeypatch.setattr("gastropath.slides.job.open_slide", None)
+    assert finish(SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True))) == document
+
+
+def test_a_slide_that_cannot_be_read_leaves_nothing_behind(squares, by_colour, tmp_path: Path):
+    path = squares.write(tmp_path / "a.tiff", None)
+    with pytest.raises(CannotReadSpacing):
+        finish(SlideJob(path, tmp_path / "maps" / "a", by_colour, SlideSettings()))
+    assert not (tmp_path / "maps").exists()
+
+
 def test_damage_costs_only_the_tiles_it_touches(squares, by_colour, tmp_path: Path):
     path = damaged(squares, tmp_path / "damaged.tiff", 1)  # the second chunk: x 256-511, y 0-255
     slide = open_slide(path)

@@ -151,6 +151,21 @@ def test_a_finished_slide_is_passed_over_and_other_settings_are_refused(slide, d
     assert "other settings" in other.stderr
 
 
+def test_two_processes_do_not_work_on_one_slide(slide, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    work = tmp_path / "slides" / ".slide-squares"
+    work.mkdir(parents=True)
+    handle = os.open(work, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    other = gastropath("slide", slide, "--no-mask", cwd=tmp_path)
+    os.close(handle)
+    assert other.returncode == 1
+    assert "another gastropath slide is at work" in other.stderr
+    assert not (tmp_path / "slides" / "squares").exists()
+    assert gastropath("slide", slide, "--no-mask", cwd=tmp_path).returncode == 0
+    assert sorted(os.listdir(tmp_path / "slides")) == ["slides.csv", "squares"]
+
+
 def test_one_bad_slide_does_not_stop_the_others_and_equal_names_stay_apart(tmp_path):
     first, second = tmp_path / "a" / "case.tiff", tmp_path / "b" / "case.tiff"
     for path in (first, second):

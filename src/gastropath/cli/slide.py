@@ -41,7 +41,7 @@ def slide(
     from gastropath.inference.classifier import Classifier
     from gastropath.slides.job import SlideJob, SlideSettings
     from gastropath.slides.result import finish, folder_names
-    from gastropath.slides.tables import slides_columns
+    from gastropath.slides.tables import slides_columns, slides_row
     from gastropath.tables import write_table
 
     classifier = Classifier.load(model_folder(model))
@@ -51,8 +51,9 @@ def slide(
     for path, name in zip(slides, folder_names(slides), strict=True):
         try:
             job = SlideJob(path, out / name, classifier, settings)
-            with job.alone(), console.progress() as progress:
-                rows.append(finish(job, overwrite=overwrite, progress=progress))
+            with console.progress() as progress:
+                document = finish(job, overwrite=overwrite, progress=progress)
+            rows.append(slides_row(path, name, document))
         except GastroPathError as error:
             failed[str(path)] = str(error).removeprefix(f"{path}: ")
             rows.append({"slide": str(path), "folder": name, "status": "failed", "reason": failed[str(path)]})

@@ -132,10 +132,10 @@ def assess(
         shortcut = answers_by_colour(index, true, rows["train"], judged, progress=progress)
     outsiders = meet_outsiders(classifier, strange, views=views, seed=seed, progress=progress)
     sample = draw_sample(classifier, index, true, judged, resampling, _CHANGED_TILES)
-    by_colour = shortcut[judged]
+    by_colour, answers = shortcut[judged], predictions.take(judged)
     checks = _Checks(
-        data=describe_tiles(card, index.take(judged), predictions.take(judged), strange, seed, progress),
-        outsiders=outsiders.figures(predictions.take(judged), seed),
+        data=describe_tiles(card, index.take(judged), answers, strange, seed, progress),
+        outsiders=outsiders.figures(answers, seed),
         robustness=robustness(classifier, sample, progress=progress),
         explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress)
         if len(sample) >= _FEWEST_EXPLAINED
@@ -144,7 +144,7 @@ def assess(
         views=views,
         colour=ShortcutBaseline(macro_f1=None)
         if (by_colour < 0).any()
-        else against_colour(true[judged], predictions.numbers[judged], by_colour, resampling),
+        else against_colour(true[judged], answers.numbers, by_colour, resampling),
     )
     metrics = _metrics(card, index, true, predictions, rows, judged_part, resampling, split, checks)
     return Assessment(index, parts, predictions, shortcut, outsiders, metrics)

@@ -227,23 +227,24 @@ def _some(paths: set[str]) -> str:
 
 
 def _contender(run: Judged, true: np.ndarray, own: np.ndarray, n_classes: int, resampling: Resampling) -> Contender:
-    right = own == true
+    right, everything = own == true, np.ones(len(true), bool)
+
+    def overall(rows: np.ndarray) -> np.ndarray:
+        matrix = measures.confusion_matrix(true[rows], own[rows], n_classes)
+        means = [measures.macro(values, matrix) for values in (measures.recall(matrix), measures.f1(matrix))]
+        return np.array([measures.accuracy(matrix), *means, run.accepted[rows].mean()])
 
     def right_of_these(rows: np.ndarray) -> float:
         answered = run.accepted[rows]
         return float(right[rows][answered].mean()) if answered.any() else float("nan")
 
-    def figure(formula) -> Estimate:
-        return resampling.estimate(lambda rows: formula(measures.confusion_matrix(true[rows], own[rows], n_classes)))
-
+    accuracy, balanced_accuracy, macro_f1, answered = resampling.estimates(overall)
     return Contender(
         name=run.name,
-        accuracy=resampling.widened(figure(lambda matrix: float(measures.accuracy(matrix))), np.ones(len(true), bool)),
-        balanced_accuracy=figure(lambda matrix: float(measures.macro(measures.recall(matrix), matrix))),
-        macro_f1=figure(lambda matrix: float(measures.macro(measures.f1(matrix), matrix))),
-        answered=resampling.widened(
-            resampling.estimate(lambda rows: float(run.accepted[rows].mean())), np.ones(len(true), bool)
-        ),
+        accuracy=resampling.widened(accuracy, everything),
+        balanced_accuracy=resampling.widened(balanced_accuracy, everything),
+        macro_f1=resampling.widened(macro_f1, everything),
+        answered=resampling.widened(answered, everything),
         right_of_these=resampling.widened(resampling.estimate(right_of_these), run.accepted),
     )
 

@@ -67,7 +67,8 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
     charts = [_overall(comparison), _per_class(comparison)]
     for chart in charts:
         chart.write(out / "figures")
-    write_table(out / "comparison.csv", _CSV, _numbers(comparison))
+    rows = _numbers(comparison)
+    write_table(out / "comparison.csv", list(rows[-1]), rows)
     write_text(out / "comparison.md", _markdown(comparison))
     write_json(out / "comparison.json", document(comparison))
     _page(comparison, charts).write(out / "compare.html")
@@ -94,22 +95,13 @@ def conclusion(difference: Difference, first: str) -> str:
     )
 
 
-_CSV = (
-    "model", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "balanced_accuracy_low",
-    "balanced_accuracy_high", "macro_f1", "macro_f1_low", "macro_f1_high", "answered", "answered_low", "answered_high",
-    "right_of_these", "right_of_these_low", "right_of_these_high", "accuracy_difference", "accuracy_difference_low",
-    "accuracy_difference_high", "macro_f1_difference", "macro_f1_difference_low", "macro_f1_difference_high",
-    "only_first_right", "only_this_right", "mcnemar_p", "mcnemar_p_adjusted", "n",
-)  # fmt: skip
-
-
 def _numbers(comparison: Comparison) -> list[dict[str, object]]:
+    """Return the rows of the CSV; all but the first have all its columns, in order."""
     rows = []
     for model, gap in zip(comparison.contenders, (None, *comparison.differences), strict=True):
-        row: dict[str, object] = {"model": model.name, "n": comparison.n}
-        row |= _triple("accuracy", model.accuracy) | _triple("macro_f1", model.macro_f1)
-        row |= _triple("balanced_accuracy", model.balanced_accuracy) | _triple("answered", model.answered)
-        row |= _triple("right_of_these", model.right_of_these)
+        row: dict[str, object] = {"model": model.name}
+        for name in ("accuracy", "balanced_accuracy", "macro_f1", "answered", "right_of_these"):
+            row |= _triple(name, getattr(model, name))
         if gap:
             row |= _triple("accuracy_difference", gap.accuracy) | _triple("macro_f1_difference", gap.macro_f1)
             row |= {
@@ -118,7 +110,7 @@ def _numbers(comparison: Comparison) -> list[dict[str, object]]:
                 "mcnemar_p": f"{gap.p:.6g}",
                 "mcnemar_p_adjusted": f"{gap.p_adjusted:.6g}",
             }
-        rows.append(row)
+        rows.append(row | {"n": comparison.n})
     return rows
 
 
@@ -153,15 +145,15 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _page(comparison: Comparison, charts: Sequence[Chart]) -> Page:
-    first = comparison.contenders[0].name
+    first, rows = comparison.contenders[0].name, table(comparison)
     summary = [conclusion(difference, first) for difference in comparison.differences]
     pictures = [Figure(chart.svg, chart.alt, chart.caption) for chart in charts]
     sections = [
-        Section("Each model", [Table(COLUMNS[:6], [row[:6] for row in table(comparison)], _notes(comparison)[0])]),
+        Section("Each model", [Table(COLUMNS[:6], [row[:6] for row in rows], _notes(comparison)[0])]),
         Section(
             f"Compared with {first}",
             [
-                Table((COLUMNS[0], *COLUMNS[6:]), [(row[0], *row[6:]) for row in table(comparison)[1:]]),
+                Table((COLUMNS[0], *COLUMNS[6:]), [(row[0], *row[6:]) for row in rows[1:]]),
                 *pictures,
                 *(Text(warning, "warning") for warning in comparison.warnings),
             ],
@@ -174,12 +166,12 @@ def _page(comparison: Comparison, charts: Sequence[Chart]) -> Page:
 
 def _overall(comparison: Comparison) -> Chart:
     def draw(canvas: Canvas) -> None:
-        for axes, title, of in zip(
-            canvas.subplots(1, 2, sharey=True), ("accuracy", "macro-F1"), (_accuracy, _macro_f1), strict=True
-        ):
-            names = [difference.name for difference in comparison.differences]
-            _forest(axes, names, [of(difference) for difference in comparison.differences])
-            axes.set_title(title)
+        left, right = canvas.subplots(1, 2, sharey=True)
+        names = [difference.name for difference in comparison.differences]
+        _forest(left, names, [difference.accuracy for difference in comparison.differences])
+        _forest(right, names, [difference.macro_f1 for difference in comparison.differences])
+        left.set_title("accuracy")
+        right.set_title("macro-F1")
 
     caption = (
         f"Figure minus that of {comparison.contenders[0].name}, paired, with 95 % intervals; n = {comparison.n:,}."
@@ -198,14 +190,6 @@ def _per_class(comparison: Comparison) -> Chart:
     caption = f"F1 of each class minus that of {comparison.contenders[0].name}, paired, with 95 % intervals."
     size = (3.2 + 2.6 * len(comparison.differences), 1.4 + 0.32 * len(comparison.classes))
     return drawn("f1_differences", caption, "Differences of F1 of each class with intervals", size, draw)
-
-
-def _accuracy(difference: Difference) -> Estimate:
-    return difference.accuracy
-
-
-def _macro_f1(difference: Difference) -> Estimate:
-    return difference.macro_f1
 
 
 def _forest(axes: Axes, names: Sequence[str], gaps: Sequence[Estimate]) -> None:

@@ -1,4 +1,4 @@
-"""Tiles to look at: what was misclassified and where the model saw it, and labels that are probably wrong."""
+"""Tiles to look at: what was misclassified and where the model saw it, and labels to look at again."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _explained(classifier: Classifier, error: Misclassified, seen: Seen) -> Gall
 
 
 def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
-    """Show tiles whose labels are probably wrong, the most suspicious first."""
+    """Show tiles whose labels are doubted, the most suspicious first."""
     told = (
         f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {n:,} labels: models that had not "
         "seen the tile are surer of another class than they usually are. Many are no errors; some are the "

@@ -203,17 +203,14 @@ def _outsiders(domain: DomainFigures) -> list[Part]:
 
 
 def _robustness(robustness: Robustness) -> Table:
-    rows = [("as they are", _text(robustness.accuracy), "–", *map(_share, _answers(robustness)))]
+    as_they_are = (_text(robustness.accuracy), "–", _share(robustness.coverage), _share(robustness.selective_accuracy))
+    rows = [("as they are", *as_they_are)]
     rows += [
-        (row.name, _text(row.accuracy), _text(row.change), *map(_share, (row.coverage, row.selective_accuracy)))
+        (row.name, _text(row.accuracy), _text(row.change), _share(row.coverage), _share(row.selective_accuracy))
         for row in robustness.changed
     ]
     columns = ("tiles", "accuracy", "change, in pairs", "answered", "right of these")
     return Table(columns, rows, f"n = {robustness.n:,} tiles of the judged part, each changed in every way")
-
-
-def _answers(robustness: Robustness) -> tuple[float, float | None]:
-    return robustness.coverage, robustness.selective_accuracy
 
 
 def _explanations(explained: ExplanationFigures) -> list[Part]:
@@ -254,7 +251,7 @@ def verdict_on_maps(explained: ExplanationFigures) -> str:
     """Say in words whether the activation maps may be believed."""
     if explained.passed:
         return (
-            f"The activation maps passed the checks: blurring what they mark lowers the class more than blurring at "
+            "The activation maps passed the checks: blurring what they mark lowers the class more than blurring at "
             f"random (area between the curves {explained.deletion.gain.estimate()}), and they change when weights are "
             "shuffled."
         )

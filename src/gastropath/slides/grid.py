@@ -93,10 +93,7 @@ class TileGrid:
 
     def rectangles(self, numbers: np.ndarray) -> np.ndarray:
         """Return ``x, y, width, height`` of what of each tile lies on the slide, rounded once: ``int64``, (n, 4)."""
-        first = self.corners(numbers)
-        last = np.minimum(first + self.tile, self.slide_px)
-        first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
-        return np.concatenate([first, last - first], axis=1)
+        return self._rounded(numbers, np.array(self.tile))
 
     def middles(self, numbers: np.ndarray) -> np.ndarray:
         """Return ``x, y, width, height`` of the middle of each tile, as large as the stride: ``float64``, (n, 4).
@@ -113,10 +110,14 @@ class TileGrid:
 
         For tiles that touch this is the tile; overlapping ones share the slide out among them.
         """
+        return self._rounded(numbers, np.minimum(self.stride, self.tile))[:, 2:].prod(axis=1)
+
+    def _rounded(self, numbers: np.ndarray, side: np.ndarray) -> np.ndarray:
+        """Return rectangles of a size at the corners of tiles, cut off at the edge of the slide and rounded once."""
         first = self.corners(numbers)
-        last = np.minimum(first + np.minimum(self.stride, self.tile), self.slide_px)
+        last = np.minimum(first + side, self.slide_px)
         first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
-        return (last - first).prod(axis=1)
+        return np.concatenate([first, last - first], axis=1)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the numbers of neighbouring tiles that are read together, the whole grid block by block."""

@@ -8,19 +8,21 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gastropath.cluster import Progress, each, silent
-from gastropath.errors import CannotResume, CannotWrite, OutputExists
+from gastropath.errors import CannotReadSlide, CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
-from gastropath.outputs import write_bytes, write_json, writing
+from gastropath.outputs import alone, write_bytes, write_json, writing
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import Tiles, read_tiles
 from gastropath.slides.slide import Slide, open_slide
-from gastropath.slides.tissue_mask import TissueMask, find_tissue
+from gastropath.slides.tissue_mask import TissueMask, find_tissue, read_roi
 
 _READERS = 2
 _WORK = ".slide-"
@@ -81,7 +83,7 @@ class SlideJob:
     """The work on one slide; its answers lie in a folder beside the result until that is complete."""
 
     def __init__(self, path: Path, out: Path, classifier: Classifier, settings: SlideSettings) -> None:
-        """Open the slide, find its tissue and lay the grid.
+        """Name the work; nothing is read yet.
 
         Parameters
         ----------
@@ -89,19 +91,30 @@ class SlideJob:
             The slide.
         out
             Folder that the result will have.
-
-        Raises
-        ------
-        CannotReadSlide, CannotReadSpacing, CannotReadTable
-            See :func:`gastropath.slides.slide.open_slide`, :func:`gastropath.slides.tissue_mask.find_tissue`.
         """
         self.path, self.out, self.settings = path, out, settings
         self.classifier = classifier
-        self.slide: Slide = open_slide(path, settings.mpp)
-        model = classifier.card.input
-        self.grid = TileGrid.over(self.slide, model.tile_px, model.mpp, settings.stride_um)
-        self.mask: TissueMask = find_tissue(self.slide, settings.roi)
         self.work = out.with_name(f"{_WORK}{out.name}")
+
+    @cached_property
+    def slide(self) -> Slide:
+        """The slide, opened; see :func:`gastropath.slides.slide.open_slide` for what can be wrong with it."""
+        return open_slide(self.path, self.settings.mpp)
+
+    @cached_property
+    def grid(self) -> TileGrid:
+        """The tiles."""
+        model = self.classifier.card.input
+        return TileGrid.over(self.slide, model.tile_px, model.mpp, self.settings.stride_um)
+
+    @cached_property
+    def mask(self) -> TissueMask:
+        """Where there is tissue; see :func:`gastropath.slides.tissue_mask.find_tissue`."""
+        return find_tissue(self.slide, self.settings.roi)
+
+    def open(self) -> TissueMask:
+        """Open the slide and find its tissue, so that whatever is wrong with it shows before anything is written."""
+        return self.mask
 
     def run(self, *, progress: Progress = silent) -> None:
         """Answer all blocks that are not answered yet; killed at any moment, the next call goes on.
@@ -110,9 +123,8 @@ class SlideJob:
         ------
         CannotResume
             If an unfinished call used another model, slide or settings.
-        CannotWrite
-            If another process is at work on this slide.
         """
+        self.open()  # before several threads ask for it
         self._begin()
         blocks = list(enumerate(self.grid.blocks()))
         waiting = [(number, tiles) for number, tiles in blocks if not self._file(number).is_file()]
@@ -140,66 +152,57 @@ class SlideJob:
                 features = stored.get("features")
                 yield Block(tiles, stored["fractions"], reasons, predictions, features)
 
-    def is_done(self) -> bool:
-        """Tell whether the result is there, made of the same slide by the same model with the same settings.
+    def finished(self) -> dict[str, Any] | None:
+        """Return ``summary.json`` where the result is there; nothing but that file and the slide's size is looked at.
 
         Raises
         ------
         OutputExists
             If the folder holds another result, or something else.
+        CannotReadSlide
+            If there is no such slide.
         """
         if not self.out.is_dir():
-            return False
+            return None
         try:
-            made = json.loads((self.out / "summary.json").read_text("utf-8"))["job"]
+            document = json.loads((self.out / "summary.json").read_text("utf-8"))
+            made = document["job"]
         except (OSError, ValueError, KeyError, TypeError):
-            made = None
-        if made != json.loads(json.dumps(self.fingerprint())):
+            made = document = None
+        if made != self.fingerprint():
             raise OutputExists(
                 f"{self.out}: is there already, and was made of another slide, by another model or with other "
                 "settings; choose another --out, or add --overwrite to replace it"
             )
-        return True
-
-    def clear(self) -> None:
-        """Remove what only an unfinished slide needs."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        return document
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep a second process out while the block lasts; the system lets go of it when a process is killed.
+        """Keep a second process away from this slide while the block lasts.
 
         Raises
         ------
         CannotWrite
-            If another process is at work on this slide.
+            If another process is at work on it.
         """
         with writing(self.out):
-            self.out.parent.mkdir(parents=True, exist_ok=True)
-        lock = self.out.with_name(f"{_WORK}{self.out.name}.lock")
-        with lock.open("a") as handle:
-            try:
-                import fcntl
-            except ImportError:  # Windows; two processes there write the same bytes to the same names
+            self.work.mkdir(parents=True, exist_ok=True)
+        try:
+            with alone(self.work, "gastropath slide"):
                 yield
-                return
-            with suppress(OSError):  # some network file systems know no locks
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise CannotWrite(
-                        f"{self.out}: another gastropath slide is at work here; let it end, or choose another --out"
-                    ) from None
-            try:
-                yield
-            finally:
-                with suppress(OSError):
-                    lock.unlink()
+        finally:
+            with suppress(OSError):  # it holds unfinished work, or is gone
+                self.work.rmdir()
+
+    def forget(self) -> None:
+        """Remove unfinished work; the folder stays, for it is what keeps others away."""
+        for entry in self.work.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _begin(self) -> None:
         """Make the folder of the work, or check that an older one is of the same."""
         record = self.work / "job.json"
-        asked = json.loads(json.dumps(self.fingerprint()))
+        asked = self.fingerprint()
         if record.is_file():
             begun = json.loads(record.read_text("utf-8"))
             changed = [key for key in asked if begun.get(key) != asked[key]]
@@ -214,14 +217,23 @@ class SlideJob:
             self.work.mkdir(parents=True, exist_ok=True)
         write_json(record, asked)
 
-    def fingerprint(self) -> dict[str, object]:
-        """Return what the answers depend on: the slide, the model, the settings."""
-        status = self.path.stat()
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what the answers depend on, as JSON reads it back: the slide, the model, the settings.
+
+        Raises
+        ------
+        CannotReadSlide, CannotReadTable
+            If the slide, or the file with its regions, is not there.
+        """
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise CannotReadSlide(f"{self.path}: {error.strerror or error}") from None
         roi = self.settings.roi
         return {
             "slide": {"name": self.path.name, "bytes": status.st_size, "changed": status.st_mtime_ns},
             "model": self.classifier.card.files.get("model.tflite", ""),
-            "settings": {**asdict(self.settings), "roi": roi.read_text("utf-8") if roi else None},
+            "settings": {**asdict(self.settings), "roi": read_roi(roi) if roi else None},
         }
 
     def _file(self, number: int) -> Path:

@@ -36,17 +36,16 @@ def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
     veil, cover = Image.new("RGB", base.size), Image.new("L", base.size)
     paint, mask = ImageDraw.Draw(veil), ImageDraw.Draw(cover)
     for block in job.blocks():
-        rectangles = job.grid.middles(block.numbers)
+        places = job.grid.middles(block.numbers)
+        first = np.rint(places[:, :2] / scale).astype(int)
+        last = np.maximum(np.rint((places[:, :2] + places[:, 2:]) / scale).astype(int) - 1, first)
+        boxes = np.concatenate([first, last], axis=1).tolist()
         answers = block.predictions
         for i, (label, decision) in enumerate(zip(answers.labels, answers.decisions, strict=True)):
             if decision == "refused":
                 continue
-            x, y, width, height = rectangles[i]
-            first = np.rint(np.array([x, y]) / scale).astype(int)
-            last = np.maximum(np.rint(np.array([x + width, y + height]) / scale).astype(int) - 1, first)
-            box = [int(value) for value in (*first, *last)]
-            paint.rectangle(box, fill=colours[label if decision == "accepted" else NOT_SURE])
-            mask.rectangle(box, fill=round(255 * _OPACITY))
+            paint.rectangle(boxes[i], fill=colours[label if decision == "accepted" else NOT_SURE])
+            mask.rectangle(boxes[i], fill=round(255 * _OPACITY))
     base.paste(veil, (0, 0), cover)
     um_per_pixel = float(scale[0]) * job.slide.spacing.x
     return np.asarray(_framed(base, job.classifier.card, totals, um_per_pixel))

@@ -14,8 +14,8 @@ from PIL import Image
 from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide, CannotReadSpacing, MissingExtra
 from gastropath.images import decode
 
-MAX_PLAIN_PIXELS = 200_000_000
-"""Pixels of an image without a pyramid, which is decoded whole."""
+MAX_PLAIN_PIXELS = 178_000_000
+"""Pixels of an image without a pyramid, which is decoded whole: as many as Pillow opens."""
 
 _CREDIBLE_MPP = (0.05, 20.0)
 """Micrometres per pixel that a resolution tag is believed: 72 or 300 dots an inch are an editor's habit, no scale."""
@@ -80,13 +80,7 @@ class Slide(Protocol):
         ...
 
     def thumbnail(self, most_px: int) -> np.ndarray:
-        """Return the whole slide, its longer side at most ``most_px`` pixels: ``uint8`` RGB.
-
-        Raises
-        ------
-        CannotReadSlide
-            If no level can be read whole.
-        """
+        """Return the whole slide as ``uint8`` RGB, at most ``most_px`` pixels long; white where it is damaged."""
         ...
 
 
@@ -154,7 +148,7 @@ class _Pyramid:
         return _on_white(np.asarray(image))
 
     def thumbnail(self, most_px: int) -> np.ndarray:
-        """See :class:`Slide`. Bands that are damaged are white; a slide without a pyramid is only read once."""
+        """See :class:`Slide`. A slide without a pyramid is only read once."""
         if self._overview is None or max(self._overview.shape) < min(most_px, max(self.size_px)):
             self._overview = self._shrunken(max(most_px, _OVERVIEW_PX))
         return _fitted(self._overview, most_px)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -154,14 +155,13 @@ def write_features(job: SlideJob, path: Path) -> None:
         file.attrs["model"] = job.classifier.card.files.get("model.tflite", "")
 
 
-def summary(job: SlideJob, totals: Totals) -> dict[str, object]:
+def summary(job: SlideJob, totals: Totals) -> dict[str, Any]:
     """Return ``summary.json``: what was seen, areas and shares, and the tumour-stroma ratio with its definition."""
     spacing, card = job.slide.spacing, job.classifier.card
     mm2 = spacing.x * spacing.y / 1e6
     accepted = {code: totals.area_px[code] * mm2 for code in card.codes}
     total = sum(accepted.values())
-    tumour, stroma = accepted.get("TUM"), accepted.get("STR")
-    both = (tumour or 0) + (stroma or 0)
+    stroma, both = totals.area_px["STR"], totals.area_px["STR"] + totals.area_px["TUM"]
     return {
         "slide": job.path.name,
         "kind": job.slide.kind,
@@ -193,21 +193,12 @@ def summary(job: SlideJob, totals: Totals) -> dict[str, object]:
         },
         "share_of_answered_area": {code: _ratio(area, total) for code, area in accepted.items()},
         "tumour_stroma": {
-            "stroma_share": _ratio(stroma or 0, both) if tumour is not None and stroma is not None else None,
+            "stroma_share": _ratio(stroma, both),
             "definition": "area of accepted STR tiles / area of accepted STR and TUM tiles",
         },
-        "area_level0_px": dict(sorted(totals.area_px.items())),
         "job": job.fingerprint(),
         "note": "Areas are those of tiles, not of cells. For research and education only.",
     }
-
-
-def read_totals(folder: Path) -> Totals:
-    """Return what was counted on a finished slide, from its ``summary.json``."""
-    document = json.loads((folder / "summary.json").read_text("utf-8"))
-    tiles = document["tiles"]
-    counts = Counter({**tiles["accepted"], NOT_SURE: tiles["abstained"]})
-    return Totals(Counter(tiles["left_out"]), Counter(tiles["refused"]), counts, Counter(document["area_level0_px"]))
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -219,24 +210,21 @@ def rgb(color: str) -> list[int]:
     return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
 
-def slides_row(job: SlideJob, totals: Totals) -> dict[str, object]:
-    """Return the row of ``slides.csv`` for a finished slide."""
-    spacing = job.slide.spacing
-    mm2 = spacing.x * spacing.y / 1e6
-    tumour, stroma = totals.area_px["TUM"], totals.area_px["STR"]
-    codes = (*job.classifier.card.codes, NOT_SURE)
+def slides_row(path: Path, folder: str, document: Mapping[str, Any]) -> dict[str, object]:
+    """Return the row of ``slides.csv`` for a slide, from its ``summary.json``."""
+    tiles, share = document["tiles"], document["tumour_stroma"]["stroma_share"]
     return {
-        "slide": str(job.path),
-        "folder": job.out.name,
+        "slide": str(path),
+        "folder": folder,
         "status": "done",
-        "mpp_x": spacing.x,
-        "mpp_y": spacing.y,
-        "tiles": len(job.grid),
-        "classified": sum(totals.tiles.values()),
-        "abstained": totals.tiles[NOT_SURE],
-        "refused": sum(totals.refused.values()),
-        **{f"area_mm2_{code}": f"{totals.area_px[code] * mm2:.6f}" for code in codes},
-        "stroma_share": f"{stroma / (tumour + stroma):.6f}" if tumour + stroma else "",
+        "mpp_x": document["mpp"]["x"],
+        "mpp_y": document["mpp"]["y"],
+        "tiles": tiles["in_grid"],
+        "classified": tiles["classified"],
+        "abstained": tiles["abstained"],
+        "refused": sum(tiles["refused"].values()),
+        **{f"area_mm2_{name}": f"{area:.6f}" for name, area in document["area_mm2"].items()},
+        "stroma_share": "" if share is None else f"{share:.6f}",
     }
 
 

@@ -187,10 +187,24 @@ def _region(roi: Path, scale: tuple[float, float], shape: tuple[int, int]) -> np
     return np.asarray(canvas)
 
 
+def read_roi(roi: Path) -> str:
+    """Return the text of a file with regions.
+
+    Raises
+    ------
+    CannotReadTable
+        If it is not there, or no text.
+    """
+    try:
+        return roi.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise CannotReadTable(f"{roi}: cannot be read as GeoJSON: {error}") from None
+
+
 def _polygons(roi: Path) -> list[list[list[list[float]]]]:
     try:
-        document = json.loads(roi.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        document = json.loads(read_roi(roi))
+    except ValueError as error:
         raise CannotReadTable(f"{roi}: cannot be read as GeoJSON: {error}") from None
     features = document.get("features", [document]) if isinstance(document, Mapping) else document
     found = []

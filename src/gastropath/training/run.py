@@ -79,7 +79,7 @@ def begin_run(
         If the split cannot be trained on, or no longer can after the review, or one of its folds cannot.
     """
     review = review.among(split.index) if review else None
-    check_trainable(review.applied(split) if review else split)
+    check_trainable(_reviewed(split, review))
     if review and options.folds:
         _check_folds(split, recipe, review)
     new_folder(run, overwrite=overwrite)
@@ -194,7 +194,7 @@ def train(
     if (model_folder / "card.json").is_file():
         return open_bundle(model_folder)
     review = review_of_run(run, split.index)
-    reviewed = review.applied(split) if review else split
+    reviewed = _reviewed(split, review)
     draft = draft_card(reviewed, recipe, name=name, created=created)
     if review:
         draft = _with_review(draft, review, split)
@@ -229,7 +229,7 @@ def cross_validated(
     def train_fold(number: int, part: Split) -> Classifier:
         folder = run / WORK_FOLDER / f"fold-{number}"
         folder.mkdir(parents=True, exist_ok=True)
-        part = review.applied(part) if review else part
+        part = _reviewed(part, review)
         return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
 
     return cross_validate(split, train_fold, with_validation=_watches(recipe), progress=progress)
@@ -264,6 +264,10 @@ def review_of_run(run: Path, index: TileIndex) -> Review | None:
     """Return the review of labels that a run applies; ``None`` where there is none."""
     table = run / REVIEW
     return read_review(table, index) if table.is_file() else None
+
+
+def _reviewed(split: Split, review: Review | None) -> Split:
+    return review.applied(split) if review else split
 
 
 def _with_review(card: Card, review: Review, split: Split) -> Card:
@@ -324,8 +328,7 @@ def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, pro
             "fitted anew on what the integer network gives"
         )
     bundle, model, _ = _finished(run)
-    review = review_of_run(run, split.index)
-    split = review.applied(split) if review else split
+    split = _reviewed(split, review_of_run(run, split.index))
     return write_quantised(model, split, recipe, uncalibrated(bundle.card), cache, out, progress=progress)
 
 

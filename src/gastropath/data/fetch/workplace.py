@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gastropath.errors import CannotWrite
-from gastropath.outputs import writing
+from gastropath.outputs import alone, writing
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def workplace(folder: Path, name: str) -> Iterator[Path]:
         tempfile.TemporaryFile(dir=folder).close()
     partial = folder / f".partial-{name}"
     try:
-        with _alone(folder):
+        with alone(folder, "gastropath fetch"):
             shutil.rmtree(partial, ignore_errors=True)
             try:
                 yield partial
@@ -66,24 +65,3 @@ def check_room(folder: Path, download_bytes: int, unpacked_bytes: int) -> None:
 
 def _amount(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows locks no folders; two calls at once are found out by the MD5 there
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems know no locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CannotWrite(
-                    f"{folder}: another gastropath fetch is at work here; let it end, or choose another --out"
-                ) from None
-        yield
-    finally:
-        os.close(handle)
