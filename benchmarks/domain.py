@@ -27,10 +27,10 @@ from gastropath.data.split.units import kept_together
 from gastropath.data.synthetic.strangers import STRANGERS
 from gastropath.inference.domain import distances
 from gastropath.training.calibration import NEIGHBOURS
-from gastropath.training.features import extract
+from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head import fit_head, grouped_folds
-from gastropath.training.pipeline import TileSource, sources
 from gastropath.training.recipe import TransferRecipe, read_recipe
+from gastropath.training.tiles import TileSource, sources
 from gastropath.training.transfer import networks
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -71,8 +71,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for maps in MAPS:
             _, frozen = networks(recipe.model_copy(update={"maps": maps}))
-            own = extract(sources(index, recipe.mpp), frozen, Path(cache))[:, 0]
-            other = {name: extract(tiles, frozen, Path(cache))[:, 0] for name, tiles in strangers.items()}
+            own = extract(sources(index, recipe.mpp), frozen, FeatureStore(Path(cache)))[:, 0]
+            other = {name: extract(tiles, frozen, FeatureStore(Path(cache)))[:, 0] for name, tiles in strangers.items()}
             for method in METHODS:
                 known = np.empty(len(labels))
                 for train, held in folds:

@@ -30,10 +30,11 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.inference.classifier import Classifier
 from gastropath.training.cross_validation import cross_validate
-from gastropath.training.pipeline import sources
+from gastropath.training.features import FeatureStore
 from gastropath.training.quantised import quantised
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.run import draft_card
+from gastropath.training.tiles import sources
 from gastropath.training.transfer import train_transfer
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -62,8 +63,8 @@ def main() -> None:
         cache = Path(folder)
 
         def in_floats(number: int, part) -> Classifier:
-            trained = train_transfer(part, recipe, cache, cache / "history.csv")
-            integers = quantised(trained.model, part, recipe, cache)
+            trained = train_transfer(part, recipe, FeatureStore(cache), cache / "history.csv")
+            integers = quantised(trained.model, part, recipe, FeatureStore(cache))
             for name, model in (("float32", trained), ("int8", integers)):
                 contenders[name].classifiers.append(model.classifier(draft, recipe))
                 contenders[name].megabytes = len(model.graph) / 1e6

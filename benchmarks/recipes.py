@@ -42,11 +42,11 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.classifier import Classifier
-from gastropath.training.features import extract
+from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head import Folds, choose_strength, fit_head, grouped_folds
-from gastropath.training.pipeline import TileSource, sources
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
 from gastropath.training.run import draft_card, train_model
+from gastropath.training.tiles import TileSource, sources
 from gastropath.training.transfer import networks
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -125,7 +125,7 @@ def _features(index: TileIndex, candidate: Candidate, cache: Path) -> np.ndarray
     tiles = sources(index, recipe.mpp)
     if candidate.stain:
         tiles = [NormalisedTile(tile.file, tile.zoom) for tile in tiles]
-    return extract(tiles, frozen, cache, views=candidate.views)
+    return extract(tiles, frozen, FeatureStore(cache), views=candidate.views)
 
 
 def _linear(features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: Folds) -> np.ndarray:
@@ -156,7 +156,7 @@ def _trained(index: TileIndex, folds: Folds, recipe: Recipe, work: Path) -> np.n
         draft = draft_card(split, recipe, name="fold", created="")
         run = work / f"{recipe.method}-{number}"
         run.mkdir(parents=True)
-        graph = train_model(split, recipe, draft, run, work).graph
+        graph = train_model(split, recipe, draft, run, FeatureStore(work)).graph
         answers[held] = Classifier(draft, graph).predict_files(list(split.part("test").files())).numbers
     return answers
 

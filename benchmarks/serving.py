@@ -206,18 +206,19 @@ def prepare(folder: Path) -> None:
     from gastropath.data.split.division import make_split
     from gastropath.data.synthetic.tiles import write_tiles
     from gastropath.training import run as runs
+    from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import read_recipe
 
     index = find_tiles([write_tiles(folder / "tiles", tiles_per_class=24, seed=0)])
     recipe = read_recipe("transfer", ["views=1", "strength=10"])
     split = make_split(audit_tiles(index, near=False), "random")
     runs.begin_run(folder / "run", split, recipe, {})
-    runs.train(folder / "run", split, recipe, name="benchmark", created="", cache=folder / "cache")
+    runs.train(folder / "run", split, recipe, name="benchmark", created="", store=FeatureStore(folder / "cache"))
     runs.export_run(folder / "run", folder / "float32", "float32")
     runs.export_run(folder / "run", folder / "float16", "float16")
-    runs.export_quantised(folder / "run", index, folder / "int8", folder / "cache")
+    runs.export_quantised(folder / "run", index, folder / "int8", FeatureStore(folder / "cache"))
     (folder / "run" / "bestmodel.keras").rename(folder / "model.keras")
-    from gastropath.training.pipeline import sources
+    from gastropath.training.tiles import sources
 
     np.save(folder / "tiles.npy", np.stack([tile.load(224) for tile in sources(index, 0.5)[: BATCH * BATCHES]]))
 

@@ -72,6 +72,7 @@ def main() -> None:
 def train(listing: Path, folder: Path) -> dict[str, float]:
     """Train in this process: seconds in all and until the features of the training part, peak memory."""
     from gastropath.data.split.split import Split
+    from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import TransferRecipe, read_recipe
     from gastropath.training.transfer import train_transfer
 
@@ -87,7 +88,7 @@ def train(listing: Path, folder: Path) -> dict[str, float]:
         ends[what] = time.monotonic() - began
 
     split = Split(index, tuple(parts.tolist()), "file", None)
-    train_transfer(split, recipe, folder, folder / "history.csv", progress=progress)
+    train_transfer(split, recipe, FeatureStore(folder), folder / "history.csv", progress=progress)
     return {
         "seconds": time.monotonic() - began,
         "features": ends["features"],

@@ -26,6 +26,7 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.training.cross_validation import cross_validate
+from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import CnnRecipe, read_recipe
 from gastropath.training.run import draft_card
 from gastropath.training.transfer import train_transfer
@@ -53,12 +54,13 @@ def main() -> None:
     dealt = make_split(audit, "group", folds=FOLDS, seed=recipe.seed)
     split = replace(dealt, parts=("train",) * len(dealt.index))
     draft = draft_card(split, recipe, name="real tiles", created=datetime.now(UTC).date().isoformat())
+    store = FeatureStore(arguments.cache)
     folder = arguments.out.with_name("starter.new")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
     def fold(_: int, part):
-        return train_transfer(part, recipe, arguments.cache, folder / "history.csv").classifier(draft, recipe)
+        return train_transfer(part, recipe, store, folder / "history.csv").classifier(draft, recipe)
 
     answers = cross_validate(split, fold, with_validation=False)
     metrics = assess_out_of_fold(draft, answers.index, answers.predictions).metrics
@@ -74,7 +76,7 @@ def main() -> None:
             "unlike_training": found.abstention.unlike_training,
         }  # fmt: skip
         print(f"{name}: n {found.n}, accuracy {found.accuracy.estimate()}, macro-F1 {found.macro_f1.estimate()}")
-    trained = train_transfer(split, recipe, arguments.cache, folder / "history.csv")
+    trained = train_transfer(split, recipe, store, folder / "history.csv")
     shutil.rmtree(folder)
     counts = {name: sum(own == name for own in split.index.extra["set"]) for name in SOURCES}
     named = "; ".join(f"{n} tiles of {SOURCES[name]}" for name, n in counts.items() if n)

@@ -1,18 +1,31 @@
-"""Runs a function over many inputs; the only place that knows where."""
+"""Runs a function over many inputs, here or on a Dask cluster; the only place that knows which."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar, cast
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from gastropath.errors import CannotUseCluster, MissingExtra
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 _WORTH_PROCESSES = 1000
 """Inputs from which processes repay their start."""
+
+_IN_FLIGHT = 4
+"""Inputs that are sent to a cluster before the first answer is waited for, per thread of its workers."""
+
+_CONNECT_SECONDS = 20
+
+_given_cores = 0
+"""Set in a worker of a cluster, whose node runs others beside it."""
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(what, done, total)`` while long work goes on."""
@@ -23,7 +36,9 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return how many processor cores this process may use: on a worker of a Dask cluster, as many as its threads."""
+    if _given_cores:
+        return _given_cores
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -83,3 +98,129 @@ def each_in_processes(function: Callable[[Input], Result], inputs: Sequence[Inpu
     finally:
         # Else the processes wait for more work, and hold memory.
         get_reusable_executor(reuse=True).shutdown(wait=True)  # pyright: ignore[reportArgumentType]  # True is documented
+
+
+class Pool(Protocol):
+    """Where work is done."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether functions, inputs and results travel to other processes: they must be picklable, and small."""
+        ...
+
+    def each(
+        self, function: Callable[[Input], Result], inputs: Iterable[Input], *, workers: int | None = None
+    ) -> Iterator[Result]:
+        """Yield ``function(x)`` for every input, in order; see :func:`each`. A cluster has its own workers."""
+        ...
+
+
+class _Here:
+    """The threads of this process."""
+
+    remote = False
+    each = staticmethod(each)
+
+
+HERE: Pool = _Here()
+"""This computer."""
+
+
+@contextmanager
+def pool(scheduler: str | None) -> Iterator[Pool]:
+    """Give the cluster behind a Dask scheduler for the time of the block, or this computer where none is named.
+
+    Parameters
+    ----------
+    scheduler
+        Address, e.g. ``tcp://node7:8786``. Whoever may speak to it can run anything on its workers, as with every Dask
+        cluster: keep it in a trusted network, or use ``tls://`` with Dask's own settings.
+
+    Raises
+    ------
+    MissingExtra
+        If Dask is not installed.
+    CannotUseCluster
+        If no scheduler answers there.
+    """
+    if scheduler is None:
+        yield HERE
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingExtra("--scheduler", "cluster", "distributed") from None
+    try:
+        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise CannotUseCluster(
+            f"{scheduler}: no Dask scheduler answers here ({' '.join(str(error).split())[:200]}); expected an address "
+            "like tcp://node7:8786, which `dask scheduler` prints"
+        ) from None
+    with client:
+        yield _Dask(client, scheduler)
+
+
+class _Dask:
+    """The workers of a Dask cluster. Dask places the work, and does again what a dead worker had."""
+
+    remote = True
+
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address = client, address
+
+    def each(
+        self, function: Callable[[Input], Result], inputs: Iterable[Input], *, workers: int | None = None
+    ) -> Iterator[Result]:
+        """See :class:`Pool`. Results are taken in order; only a few inputs a thread are under way."""
+        from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
+
+        task = _Task(function, version("gastropath"))
+        waiting: deque[Any] = deque()
+        most = 0
+        try:
+            for count, item in enumerate(inputs):
+                if count % 64 == 0:  # workers come and go
+                    most = _IN_FLIGHT * max(8, sum(self._client.nthreads().values()))
+                waiting.append(self._client.submit(task, item, pure=False))
+                if len(waiting) >= most:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except KilledWorker as error:
+            raise CannotUseCluster(
+                f"{self._address}: the same piece of work ended several workers ({error}); they may lack memory. "
+                "The same command goes on"
+            ) from None
+        except (CommClosedError, CancelledError) as error:
+            raise CannotUseCluster(
+                f"{self._address}: the scheduler is gone ({error}); start it anew: the same command goes on"
+            ) from None
+        except (ImportError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):
+                raise
+            told = " ".join(str(error).split())
+            raise CannotUseCluster(
+                f"{self._address}: a worker cannot do the work ({told}); it needs the same installation as this one"
+            ) from None
+        finally:
+            self._client.cancel(list(waiting), force=True)
+
+
+@dataclass(frozen=True)
+class _Task(Generic[Input, Result]):
+    """Does a piece of work on a worker, with as many cores as the worker has threads."""
+
+    function: Callable[[Input], Result]
+    version: str
+
+    def __call__(self, item: Input) -> Result:
+        global _given_cores
+        from distributed import get_worker
+
+        worker = get_worker()
+        if (found := version("gastropath")) != self.version:
+            raise CannotUseCluster(f"{worker.address}: has GastroPath {found}; expected {self.version}, as here")
+        _given_cores = worker.state.nthreads
+        return self.function(item)

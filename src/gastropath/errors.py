@@ -54,6 +54,14 @@ class MissingExtra(GastroPathError):
             f"{command} needs the package {module!r}, which is not installed; "
             f"install it with: pip install 'gastropath[{extra}]'"
         )
+        self._parts = (command, extra, module)
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
+        return type(self), self._parts  # a worker raises it on another machine
+
+
+class CannotUseCluster(GastroPathError):
+    """No Dask scheduler answers, or its workers cannot do the work."""
 
 
 class CannotCompare(GastroPathError):

@@ -141,10 +141,13 @@ def test_only_the_head_is_shuffled_where_only_the_head_is_meant(tiles):
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_graphs_of_other_precisions_are_shuffled_too(precision, transfer_run, synthetic_tiles, tmp_path):
     from gastropath.data.index import find_tiles
+    from gastropath.training.features import FeatureStore
     from gastropath.training.run import export_quantised, export_run
 
     if precision == "int8":
-        bundle = export_quantised(transfer_run, find_tiles([synthetic_tiles]), tmp_path / "model", tmp_path / "cache")
+        bundle = export_quantised(
+            transfer_run, find_tiles([synthetic_tiles]), tmp_path / "model", FeatureStore(tmp_path / "cache")
+        )
     else:
         bundle = export_run(transfer_run, tmp_path / "model", precision)
     graph = bundle.graph.read_bytes()

@@ -8,9 +8,9 @@ from gastropath.errors import CannotReadImage
 from gastropath.inference.views import dihedral
 from gastropath.training.backbones import backbone
 from gastropath.training.export import feature_graph
-from gastropath.training.features import FeatureCache, FrozenNetwork, extract
+from gastropath.training.features import FeatureCache, FeatureStore, FrozenNetwork, extract
 from gastropath.training.linear_probe import feature_network
-from gastropath.training.pipeline import TileSource, sources
+from gastropath.training.tiles import TileSource, sources
 
 SIDE = 64
 
@@ -40,7 +40,7 @@ def no_graph() -> bytes:
 
 
 def test_features_are_those_of_keras_for_every_view(network, frozen, tiles, tmp_path):
-    found = extract(tiles, frozen, tmp_path / "cache", views=8)
+    found = extract(tiles, frozen, FeatureStore(tmp_path / "cache"), views=8)
     pixels = np.stack([tile.load(SIDE) for tile in tiles])
     for view in range(8):
         theirs = network.predict(np.ascontiguousarray(dihedral(pixels, view)), verbose=0)
@@ -49,27 +49,27 @@ def test_features_are_those_of_keras_for_every_view(network, frozen, tiles, tmp_
 
 
 def test_each_depth_has_unit_length(frozen, tiles, tmp_path):
-    found = extract(tiles, frozen, tmp_path / "cache")[:, 0]
+    found = extract(tiles, frozen, FeatureStore(tmp_path / "cache"))[:, 0]
     np.testing.assert_allclose(np.linalg.norm(found[:, :40], axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(found[:, 40:], axis=1), 1, atol=1e-4)
 
 
 def test_what_was_computed_is_never_computed_again_wherever_the_tile_lies(frozen, tiles, tmp_path):
-    first = extract(tiles, frozen, tmp_path / "cache", views=2)
+    first = extract(tiles, frozen, FeatureStore(tmp_path / "cache"), views=2)
     (tmp_path / "moved").mkdir()
     moved = [TileSource(tmp_path / "moved" / f"{i}.png", None) for i in range(len(tiles))]
     for tile, other in zip(tiles, moved, strict=True):
         os.rename(tile.file, other.file)
     known = FrozenNetwork(frozen.name, frozen.width, SIDE, no_graph)
-    np.testing.assert_array_equal(extract(moved, known, tmp_path / "cache", views=2), first)
+    np.testing.assert_array_equal(extract(moved, known, FeatureStore(tmp_path / "cache"), views=2), first)
 
 
 def test_another_network_or_other_pixels_have_features_of_their_own(frozen, graph, tiles, tmp_path):
-    extract(tiles, frozen, tmp_path / "cache")
+    extract(tiles, frozen, FeatureStore(tmp_path / "cache"))
     for name, zoom in (("another", None), (frozen.name, 0.7)):
         other = FrozenNetwork(name, frozen.width, SIDE, no_graph)
         with pytest.raises(AssertionError, match="asked for again"):
-            extract([TileSource(tile.file, zoom) for tile in tiles], other, tmp_path / "cache")
+            extract([TileSource(tile.file, zoom) for tile in tiles], other, FeatureStore(tmp_path / "cache"))
 
 
 def test_an_interrupted_extraction_keeps_what_it_had(frozen, tiles, tmp_path):
@@ -77,16 +77,16 @@ def test_an_interrupted_extraction_keeps_what_it_had(frozen, tiles, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(tiles, frozen, tmp_path / "cache", progress=stop)
+        extract(tiles, frozen, FeatureStore(tmp_path / "cache"), progress=stop)
     known = FrozenNetwork(frozen.name, frozen.width, SIDE, no_graph)
-    assert extract(tiles[:8], known, tmp_path / "cache").shape == (8, 1, frozen.width)
+    assert extract(tiles[:8], known, FeatureStore(tmp_path / "cache")).shape == (8, 1, frozen.width)
 
 
 def test_a_damaged_file_of_the_cache_is_computed_again(frozen, tiles, tmp_path):
-    first = extract(tiles, frozen, tmp_path / "cache")
+    first = extract(tiles, frozen, FeatureStore(tmp_path / "cache"))
     (file,) = (tmp_path / "cache").rglob("*.npy")
     file.write_bytes(file.read_bytes()[:100])
-    np.testing.assert_allclose(extract(tiles, frozen, tmp_path / "cache"), first, atol=1e-5)
+    np.testing.assert_allclose(extract(tiles, frozen, FeatureStore(tmp_path / "cache")), first, atol=1e-5)
 
 
 def test_the_cache_writes_a_file_every_thousand_rows(tmp_path):
@@ -104,4 +104,4 @@ def test_the_cache_writes_a_file_every_thousand_rows(tmp_path):
 def test_a_tile_that_cannot_be_read_is_named(frozen, tmp_path):
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")
     with pytest.raises(CannotReadImage, match=r"torn\.png"):
-        extract([TileSource(tmp_path / "torn.png", None)], frozen, tmp_path / "cache")
+        extract([TileSource(tmp_path / "torn.png", None)], frozen, FeatureStore(tmp_path / "cache"))

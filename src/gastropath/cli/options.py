@@ -31,6 +31,10 @@ Mpp = Annotated[
     float | None,
     typer.Option(min=0.01, max=100, metavar="X", help="Micrometres per pixel of the images; default: not known."),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster behind it, e.g. tcp://node7:8786."),
+]
 Views = Annotated[
     int, typer.Option(min=1, max=8, help="Average over so many flips and quarter turns; as many times slower.")
 ]

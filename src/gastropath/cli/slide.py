@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Mpp, Overwrite, model_folder
-from gastropath.errors import GastroPathError, MissingExtra
+from gastropath.cli.options import Json, Model, Mpp, Overwrite, Scheduler, model_folder
+from gastropath.errors import CannotUseCluster, GastroPathError, MissingExtra
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -28,6 +28,7 @@ def slide(
         Path | None, typer.Option(metavar="GEOJSON", help="Only within these polygons, drawn in QuPath.")
     ] = None,
     features: Annotated[bool, typer.Option("--features", help="Also write features.h5.")] = False,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -38,6 +39,7 @@ def slide(
     for module in ("openslide", "scipy", *(("h5py",) if features else ())):
         if find_spec(module) is None:
             raise MissingExtra("gastropath slide", "slides", module)
+    from gastropath.cluster import pool
     from gastropath.inference.classifier import Classifier
     from gastropath.slides.job import SlideJob, SlideSettings
     from gastropath.slides.result import finish, folder_names
@@ -48,15 +50,18 @@ def slide(
     settings = SlideSettings(mpp, stride_um, everything, roi, features)
     rows: list[dict[str, object]] = []
     failed: dict[str, str] = {}
-    for path, name in zip(slides, folder_names(slides), strict=True):
-        try:
-            job = SlideJob(path, out / name, classifier, settings)
-            with console.progress() as progress:
-                document = finish(job, overwrite=overwrite, progress=progress)
-            rows.append(slides_row(path, name, document))
-        except GastroPathError as error:
-            failed[str(path)] = str(error).removeprefix(f"{path}: ")
-            rows.append({"slide": str(path), "folder": name, "status": "failed", "reason": failed[str(path)]})
+    with pool(scheduler) as workers:
+        for path, name in zip(slides, folder_names(slides), strict=True):
+            try:
+                job = SlideJob(path, out / name, classifier, settings)
+                with console.progress() as progress:
+                    document = finish(job, workers, overwrite=overwrite, progress=progress)
+                rows.append(slides_row(path, name, document))
+            except CannotUseCluster:
+                raise
+            except GastroPathError as error:
+                failed[str(path)] = str(error).removeprefix(f"{path}: ")
+                rows.append({"slide": str(path), "folder": name, "status": "failed", "reason": failed[str(path)]})
     if len(failed) == len(slides):
         raise GastroPathError("; ".join(f"{path}: {reason}" for path, reason in failed.items()))
     write_table(out / "slides.csv", slides_columns(classifier.classes), rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, cache_folder, chosen
+from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, cache_folder, chosen
 from gastropath.cli.split import told
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ def train(
     ] = None,
     mpp: Mpp = None,
     cache: Cache = None,
+    scheduler: Scheduler = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train a classifier, export it as a bundle, evaluate the bundle and seal it with the result."""
     need_tensorflow("train")
     from gastropath.bundle.files import open_bundle, seal
+    from gastropath.cluster import pool
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
     from gastropath.data.learned import learned_tiles
@@ -67,6 +69,7 @@ def train(
     from gastropath.outputs import write_json
     from gastropath.tables import read_table, write_table
     from gastropath.training import run as runs
+    from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import read_recipe
 
     settings = settings or []
@@ -106,16 +109,16 @@ def train(
                 out / "refused.csv", ("path", "problem"), [{"path": p, "problem": r} for p, r in refused.items()]
             )
     folded = None
-    with console.progress() as progress:
+    with console.progress() as progress, pool(scheduler) as workers:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        kept = cache_folder(cache)
-        runs.train(out, parts, used, name=_name(data), created=now, cache=kept, progress=progress)
+        store = FeatureStore(cache_folder(cache), workers)
+        runs.train(out, parts, used, name=_name(data), created=now, store=store, progress=progress)
         bundle = open_bundle(out)
         classifier = Classifier.load(out)
         learned = learned_tiles(out)
         assessment = assess(classifier, parts.index, parts, learned=learned, seed=used.seed, progress=progress)
         if options.folds:
-            answers = runs.cross_validated(out, parts, used, bundle.card, kept, progress=progress)
+            answers = runs.cross_validated(out, parts, used, bundle.card, store, progress=progress)
             oof = assess_out_of_fold(bundle.card, answers.index, answers.predictions, seed=used.seed)
             write_predictions(oof, out / "oof.csv", answers.folds)
             folded = CrossValidated(oof, suspected_errors(oof, parts))
@@ -205,6 +208,7 @@ def export(
     need_tensorflow("export")
     from gastropath.data.index import find_tiles
     from gastropath.errors import UnknownSetting, did_you_mean
+    from gastropath.training.features import FeatureStore
     from gastropath.training.run import export_quantised, export_run
 
     if precision == "int8":
@@ -215,7 +219,7 @@ def export(
             )
         with console.progress() as progress:
             index = find_tiles(data, chosen(classes))
-            bundle = export_quantised(run, index, out, cache_folder(cache), progress=progress)
+            bundle = export_quantised(run, index, out, FeatureStore(cache_folder(cache)), progress=progress)
         console.note(f"not evaluated yet: gastropath evaluate --model {out} --data DATA --split {run / 'split.csv'}")
     elif precision == "float32" or precision == "float16":
         bundle = export_run(run, out, precision)

@@ -52,6 +52,15 @@ class Seen:
 class Classifier:
     """A verified model, ready to answer; may be shared by threads.
 
+    Attributes
+    ----------
+    card
+        What the model is.
+    domain
+        What tells tiles that are unlike the training tiles.
+    folder
+        Of the bundle it was loaded from, if any.
+
     Examples
     --------
     >>> model = Classifier.load("run/model")  # doctest: +SKIP
@@ -76,6 +85,7 @@ class Classifier:
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
         self.card, self.domain = card, domain
+        self.folder: Path | None = None
         self._graph = Graph(card, graph, workers=threads)
         if domain and self._graph.n_features != domain.references.shape[1]:
             raise BadBundle(
@@ -106,7 +116,9 @@ class Classifier:
             if rule
             else None
         )
-        return cls(bundle.card, bundle.graph.read_bytes(), domain=domain, threads=threads)
+        loaded = cls(bundle.card, bundle.graph.read_bytes(), domain=domain, threads=threads)
+        loaded.folder = bundle.folder
+        return loaded
 
     @property
     def graph(self) -> bytes:

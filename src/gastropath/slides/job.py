@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from gastropath.cluster import Progress, each, silent
+from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.errors import CannotReadSlide, CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
 from gastropath.outputs import alone, write_bytes, write_json, writing
+from gastropath.slides.block import Block, BlockReader, Wanted, remote_reader
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.reading import Tiles, read_tiles
 from gastropath.slides.slide import Slide, open_slide
 from gastropath.slides.tissue_mask import TissueMask, find_tissue, read_roi
 
-_READERS = 2
 _WORK = ".slide-"
 """How the folder of an unfinished slide begins."""
 
@@ -52,31 +49,6 @@ class SlideSettings:
     everything: bool = False
     roi: Path | None = None
     features: bool = False
-
-
-@dataclass(frozen=True)
-class Block:
-    """Answers to neighbouring tiles.
-
-    Attributes
-    ----------
-    numbers
-        Of all tiles of the block in the grid, in order: ``int64``, shape (n,).
-    fractions
-        Share of each that is tissue.
-    reasons
-        Why a tile was left out by the mask; empty where it was read.
-    predictions
-        One answer a tile; those left out are refused with their reason.
-    features
-        ``float32``, shape (n, f), NaN where there is none; ``None`` where they are not kept.
-    """
-
-    numbers: np.ndarray
-    fractions: np.ndarray
-    reasons: tuple[str, ...]
-    predictions: Predictions
-    features: np.ndarray | None
 
 
 class SlideJob:
@@ -116,41 +88,35 @@ class SlideJob:
         """Open the slide and find its tissue, so that whatever is wrong with it shows before anything is written."""
         return self.mask
 
-    def run(self, *, progress: Progress = silent) -> None:
+    def run(self, pool: Pool = HERE, *, progress: Progress = silent) -> None:
         """Answer all blocks that are not answered yet; killed at any moment, the next call goes on.
+
+        Parameters
+        ----------
+        pool
+            Where tiles are read and answered; the result does not depend on it.
 
         Raises
         ------
         CannotResume
             If an unfinished call used another model, slide or settings.
+        CannotUseCluster
+            If the workers cannot do it.
         """
         self.open()  # before several threads ask for it
         self._begin()
         blocks = list(enumerate(self.grid.blocks()))
-        waiting = [(number, tiles) for number, tiles in blocks if not self._file(number).is_file()]
+        waiting = [(place, numbers) for place, numbers in blocks if not self._file(place).is_file()]
         done = len(blocks) - len(waiting)
-        for number, tiles, fractions, reasons, read in each(self._read, waiting, workers=_READERS):
-            self._keep(number, tiles, fractions, reasons, read)
+        for place, block in pool.each(self._reader(pool), map(self._wanted, waiting)):
+            write_bytes(self._file(place), block.to_bytes())
             done += 1
             progress(f"reading {self.path.name}", done, len(blocks))
 
     def blocks(self) -> Iterator[Block]:
         """Yield the answers, block by block in the order of the grid; only one is in memory."""
-        for number, tiles in enumerate(self.grid.blocks()):
-            with np.load(self._file(number), allow_pickle=False) as stored:
-                n = len(tiles)
-                refusals = tuple(str(text) for text in stored["refusals"])
-                predictions = Predictions(
-                    self.classifier.classes,
-                    stored["probabilities"],
-                    refusals,
-                    tuple(str(text) for text in stored["doubts"]),
-                    np.zeros(n, bool),
-                    stored["distances"],
-                )
-                reasons = tuple(str(text) for text in stored["reasons"])
-                features = stored.get("features")
-                yield Block(tiles, stored["fractions"], reasons, predictions, features)
+        for place, numbers in enumerate(self.grid.blocks()):
+            yield Block.read(self._file(place), numbers, self.classifier.classes)
 
     def finished(self) -> dict[str, Any] | None:
         """Return ``summary.json`` where the result is there; nothing but that file and the slide's size is looked at.
@@ -239,38 +205,12 @@ class SlideJob:
     def _file(self, number: int) -> Path:
         return self.work / f"{number:06}.npz"
 
-    def _read(self, block: tuple[int, np.ndarray]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, Tiles]:
-        number, tiles = block
-        fractions, reasons = self.mask.judge(self.grid, tiles, everything=self.settings.everything)
-        return number, tiles, fractions, reasons, read_tiles(self.slide, self.grid, tiles[reasons == ""])
+    def _reader(self, pool: Pool) -> BlockReader:
+        if pool.remote:
+            return remote_reader(self.path, self.settings.mpp, self.classifier, self.grid, self.settings.features)
+        return BlockReader(lambda: self.slide, lambda: self.classifier, self.grid, self.settings.features)
 
-    def _keep(self, number: int, tiles: np.ndarray, fractions: np.ndarray, reasons: np.ndarray, read: Tiles) -> None:
-        """Classify what was read of a block, and write its answers, complete or not at all."""
-        n = len(tiles)
-        place = {int(tile): i for i, tile in enumerate(tiles)}
-        rows = np.array([place[int(tile)] for tile in read.numbers], np.int64)
-        refusals = [str(reason) for reason in reasons]
-        for tile, why in read.refused.items():
-            refusals[place[tile]] = why
-        probabilities = np.full((n, len(self.classifier.classes)), np.nan, np.float32)
-        doubts, distances = [""] * n, np.full(n, np.nan)
-        arrays: dict[str, np.ndarray] = {}
-        if len(rows):
-            answers, features = self.classifier.answer(read.pixels)
-            probabilities[rows], distances[rows] = answers.probabilities, answers.distances
-            for row, doubt in zip(rows, answers.doubts, strict=True):
-                doubts[row] = doubt
-            if self.settings.features:
-                arrays["features"] = np.full((n, features.shape[1]), np.nan, np.float32)
-                arrays["features"][rows] = features
-        arrays |= {
-            "probabilities": probabilities,
-            "distances": distances,
-            "doubts": np.array(doubts, np.str_),
-            "refusals": np.array(refusals, np.str_),
-            "reasons": reasons.astype(np.str_),
-            "fractions": fractions,
-        }
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  # none of the names is an option of savez
-        write_bytes(self._file(number), buffer.getvalue())
+    def _wanted(self, block: tuple[int, np.ndarray]) -> Wanted:
+        place, numbers = block
+        fractions, reasons = self.mask.judge(self.grid, numbers, everything=self.settings.everything)
+        return Wanted(place, numbers, fractions, reasons)

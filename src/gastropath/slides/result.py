@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gastropath.cluster import Progress, silent
+from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.images import encode_png
 from gastropath.outputs import replacing_folder, write_bytes, write_json
 from gastropath.slides.job import SlideJob
@@ -16,12 +16,12 @@ FILES = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.jso
 """What a finished slide holds."""
 
 
-def finish(job: SlideJob, *, overwrite: bool = False, progress: Progress = silent) -> dict[str, Any]:
+def finish(job: SlideJob, pool: Pool = HERE, *, overwrite: bool = False, progress: Progress = silent) -> dict[str, Any]:
     """Do all that is left of the work on a slide, and return its ``summary.json``.
 
     Raises
     ------
-    CannotReadSlide, CannotReadTable, OutputExists, CannotResume, CannotWrite
+    CannotReadSlide, CannotReadTable, OutputExists, CannotResume, CannotUseCluster, CannotWrite
         See :class:`gastropath.slides.job.SlideJob`.
     """
     if not overwrite and (document := job.finished()):
@@ -32,7 +32,7 @@ def finish(job: SlideJob, *, overwrite: bool = False, progress: Progress = silen
             job.forget()
         elif document := job.finished():  # by another process, in between
             return document
-        job.run(progress=progress)
+        job.run(pool, progress=progress)
         document = _write(job, overwrite=overwrite)
         job.forget()
     return document

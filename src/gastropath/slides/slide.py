@@ -84,7 +84,7 @@ class Slide(Protocol):
         ...
 
 
-def open_slide(path: Path, mpp: float | None = None) -> Slide:
+def open_slide(path: Path, mpp: float | None = None, *, look: bool = True) -> Slide:
     """Open a slide that OpenSlide knows, or a plain image.
 
     Parameters
@@ -93,6 +93,8 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
         A file; for formats of several files the one that OpenSlide documents.
     mpp
         Micrometres per pixel of level 0, where the file does not tell or is wrong.
+    look
+        Read the whole slide once, small, and refuse what is no brightfield picture.
 
     Raises
     ------
@@ -115,7 +117,10 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
         return _plain(path, mpp)
     except (openslide.OpenSlideError, OSError) as error:
         raise CannotReadSlide(f"{path}: is a slide, but damaged: {error}") from None
-    return _Pyramid(path, handle, mpp)
+    slide = _Pyramid(path, handle, mpp)
+    if look:
+        _check_brightfield(path, slide.thumbnail(512))
+    return slide
 
 
 class _Pyramid:
@@ -131,7 +136,6 @@ class _Pyramid:
         self._handle = handle
         self._reopening = threading.Lock()
         self._overview: np.ndarray | None = None
-        _check_brightfield(path, self.thumbnail(512))
 
     def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
         """See :class:`Slide`."""

@@ -14,8 +14,9 @@ import numpy as np
 from gastropath.bundle.card import Card
 from gastropath.errors import MissingExtra
 from gastropath.outputs import replacing
+from gastropath.slides.block import Block
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.job import Block, SlideJob
+from gastropath.slides.job import SlideJob
 from gastropath.tables import write_table
 
 NOT_SURE, NOT_SURE_COLOUR = "not sure", "#999999"

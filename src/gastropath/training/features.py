@@ -1,4 +1,4 @@
-"""Features of tiles from a frozen network: computed once on all cores, and kept on disk by what went in."""
+"""Features of tiles from a frozen network: computed once, here or on a cluster, and kept on disk by what went in."""
 
 from __future__ import annotations
 
@@ -6,19 +6,38 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from gastropath.cluster import Progress, cores, each, silent
+from gastropath.cluster import HERE, Pool, Progress, cores, silent
+from gastropath.errors import CannotUseCluster
 from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters
 from gastropath.inference.views import dihedral
-from gastropath.outputs import replacing
-from gastropath.training.pipeline import TileSource
+from gastropath.outputs import replacing, write_bytes
+from gastropath.training.tiles import TileSource
 
-_TILES_AT_ONCE = 8
+_TILES_AT_ONCE, _TILES_AT_ONCE_REMOTE = 8, 32
 _ROWS_IN_A_FILE = 1024
+_GRAPH = "graph.tflite"
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Where features are kept, and where they are computed.
+
+    Attributes
+    ----------
+    folder
+        Of the cache; for a cluster on storage that its workers share.
+    pool
+        This computer or a cluster; what is computed does not depend on it.
+    """
+
+    folder: Path
+    pool: Pool = HERE
 
 
 @dataclass(frozen=True)
@@ -52,8 +71,18 @@ class FeatureCache:
 
     def __init__(self, folder: Path, network: FrozenNetwork) -> None:
         digest = hashlib.sha256(network.name.encode()).hexdigest()[:16]
-        self.folder = folder / "features" / digest
-        self._row = np.dtype([("key", "V32"), ("features", "<f4", (network.width,))])
+        self._open(folder / "features" / digest, network.width)
+
+    @classmethod
+    def at(cls, folder: Path, width: int) -> FeatureCache:
+        """Open the folder of a network whose features have a width."""
+        cache = cls.__new__(cls)
+        cache._open(folder, width)
+        return cache
+
+    def _open(self, folder: Path, width: int) -> None:
+        self.folder, self.width = folder, width
+        self._row = np.dtype([("key", "V32"), ("features", "<f4", (width,))])
         self._tables: list[np.ndarray] = []
         self._place: dict[bytes, tuple[int, int]] = {}
         self._new: list[tuple[bytes, np.ndarray]] = []
@@ -102,7 +131,7 @@ class FeatureCache:
 def extract(
     tiles: Sequence[TileSource],
     network: FrozenNetwork,
-    cache: Path,
+    store: FeatureStore,
     *,
     views: int = 1,
     progress: Progress = silent,
@@ -119,8 +148,8 @@ def extract(
         What to compute them of.
     network
         What computes the features.
-    cache
-        Folder of the cache.
+    store
+        Where they are computed and kept.
     views
         Flips and quarter turns of each tile (see :func:`gastropath.inference.views.dihedral`), 1 to 8.
     what
@@ -130,13 +159,20 @@ def extract(
     -------
     numpy.ndarray
         ``float32``, shape (n, views, f).
+
+    Raises
+    ------
+    CannotReadImage
+        If a tile cannot be read.
+    CannotUseCluster
+        If the workers cannot do it.
     """
-    kept = FeatureCache(cache, network)
+    kept = FeatureCache(store.folder, network)
+    extractor, size = (_remote if store.pool.remote else _local)(kept, network, views)
     found = np.empty((len(tiles), views, network.width), np.float32)
-    worker = _Worker(network, views, kept)
     done = 0
     try:
-        for keys, features, is_new in each(worker, _chunks(tiles), workers=cores()):
+        for keys, features, is_new in store.pool.each(extractor, _chunks(tiles, size), workers=cores()):
             n = len(keys) // views
             found[done : done + n] = features.reshape(n, views, -1)
             for row in np.flatnonzero(is_new):
@@ -148,37 +184,78 @@ def extract(
     return found
 
 
-class _Worker:
-    """Turns a chunk of tiles into (keys, features, which are new); called from several threads."""
+@dataclass(frozen=True)
+class _Extractor:
+    """Turns a chunk of tiles into (keys, features, which are new); called from several threads, or on a worker.
 
-    def __init__(self, network: FrozenNetwork, views: int, kept: FeatureCache) -> None:
-        self.network, self.views, self.kept = network, views, kept
-        self._making = threading.Lock()
-        self._interpreters: Interpreters | None = None
+    ``kept`` and ``interpreters`` give both where the work is done; the latter is asked only if anything is computed.
+    """
+
+    kept: Callable[[], FeatureCache]
+    interpreters: Callable[[], Interpreters]
+    tile_px: int
+    views: int
 
     def __call__(self, sources: list[TileSource]) -> tuple[list[bytes], np.ndarray, np.ndarray]:
-        tiles = np.stack([source.load(self.network.tile_px) for source in sources])
+        kept = self.kept()
+        tiles = np.stack([source.load(self.tile_px) for source in sources])
         viewed = np.stack([dihedral(tiles, view) for view in range(self.views)], axis=1)
         viewed = viewed.reshape(-1, *tiles.shape[1:])
         keys = [hashlib.sha256(pixels.tobytes()).digest() for pixels in viewed]
-        is_new = np.array([key not in self.kept for key in keys], bool)
-        features = np.empty((len(keys), self.network.width), np.float32)
+        is_new = np.array([key not in kept for key in keys], bool)
+        features = np.empty((len(keys), kept.width), np.float32)
         for row in np.flatnonzero(~is_new):
-            features[row] = self.kept.get(keys[row])
+            features[row] = kept.get(keys[row])
         new = np.flatnonzero(is_new)
         for first in range(0, len(new), TILES_IN_A_CALL):
             rows = new[first : first + TILES_IN_A_CALL]
-            features[rows] = self._ready().call(viewed[rows])["features"]
+            features[rows] = self.interpreters().call(viewed[rows])["features"]
         return keys, features, is_new
 
-    def _ready(self) -> Interpreters:
-        with self._making:  # the graph is made once, and only if anything is to be computed
-            if self._interpreters is None:
-                self._interpreters = Interpreters(self.network.graph())
-            return self._interpreters
+
+class _Once:
+    """Makes the interpreters of a network when they are first asked for, whichever thread asks."""
+
+    def __init__(self, graph: Callable[[], bytes]) -> None:
+        self._graph, self._making = graph, threading.Lock()
+        self._made: Interpreters | None = None
+
+    def __call__(self) -> Interpreters:
+        with self._making:
+            self._made = self._made or Interpreters(self._graph())
+            return self._made
 
 
-def _chunks(tiles: Sequence[TileSource]) -> Iterator[list[TileSource]]:
+def _local(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
+    return _Extractor(lambda: kept, _Once(network.graph), network.tile_px, views), _TILES_AT_ONCE
+
+
+def _remote(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
+    """Lay the graph beside the features, where every worker finds it."""
+    file = (kept.folder / _GRAPH).resolve()
+    if not file.is_file():
+        write_bytes(file, network.graph())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    interpreters = partial(_interpreters_there, file, digest)
+    return (
+        _Extractor(partial(_kept_there, file.parent, kept.width), interpreters, network.tile_px, views),
+        _TILES_AT_ONCE_REMOTE,
+    )
+
+
+@lru_cache(maxsize=1)
+def _kept_there(folder: Path, width: int) -> FeatureCache:
+    return FeatureCache.at(folder, width)
+
+
+@lru_cache(maxsize=1)
+def _interpreters_there(file: Path, digest: str) -> Interpreters:
+    if not file.is_file() or hashlib.sha256(content := file.read_bytes()).hexdigest() != digest:
+        raise CannotUseCluster(f"{file}: a worker does not see this graph as it is here; put --cache on shared storage")
+    return Interpreters(content)
+
+
+def _chunks(tiles: Sequence[TileSource], size: int) -> Iterator[list[TileSource]]:
     waiting = iter(tiles)
-    while chunk := list(islice(waiting, _TILES_AT_ONCE)):
+    while chunk := list(islice(waiting, size)):
         yield chunk

@@ -12,6 +12,7 @@ from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.outputs import replacing
 from gastropath.training.augment import Augmentation
+from gastropath.training.features import FeatureStore
 from gastropath.training.fit import WORK_FOLDER, decoded_parts, fit_epochs
 from gastropath.training.linear_probe import with_head
 from gastropath.training.pipeline import steps
@@ -27,7 +28,7 @@ def train_finetuned(
     recipe: FinetuneRecipe,
     draft: Card,
     run: Path,
-    cache: Path,
+    store: FeatureStore,
     *,
     devices: Sequence[str] = (),
     progress: Progress = silent,
@@ -44,14 +45,14 @@ def train_finetuned(
         Card with its classes and input.
     run
         Run folder; receives ``history.csv``, and while training goes on the best model so far.
-    cache
-        Folder of the features that the head starts from.
+    store
+        Where the features that the head starts from are computed and kept.
     devices
         See :func:`gastropath.training.fit.fit_epochs`.
     """
     start = run / WORK_FOLDER / "start.keras"
     if not start.exists():
-        _write_start(start, split, recipe, cache, progress)
+        _write_start(start, split, recipe, store, progress)
     train, val = decoded_parts(split, recipe, run, progress=progress)
     per_epoch = steps(train, recipe.batch_size)
 
@@ -99,8 +100,8 @@ def compiled(model: keras.Model, recipe: FinetuneRecipe, steps_per_epoch: int) -
     return model
 
 
-def _write_start(start: Path, split: Split, recipe: FinetuneRecipe, cache: Path, progress: Progress) -> None:
+def _write_start(start: Path, split: Split, recipe: FinetuneRecipe, store: FeatureStore, progress: Progress) -> None:
     network, frozen = networks(recipe)
-    head = learn_head(split, recipe, frozen, cache, progress=progress).head
+    head = learn_head(split, recipe, frozen, store, progress=progress).head
     with replacing(start) as partial:
         with_head(network, head.kernel, head.bias).save(partial)

@@ -14,10 +14,10 @@ from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.training.calibration import choose_references
 from gastropath.training.export import quantised_graph
-from gastropath.training.features import FrozenNetwork
+from gastropath.training.features import FeatureStore, FrozenNetwork
 from gastropath.training.linear_probe import FEATURES, with_head
-from gastropath.training.pipeline import sources
 from gastropath.training.recipe import TransferRecipe
+from gastropath.training.tiles import sources
 from gastropath.training.trained import Trained
 from gastropath.training.transfer import fit_on_features
 
@@ -35,7 +35,7 @@ def write_quantised(
     split: Split,
     recipe: TransferRecipe,
     draft: Card,
-    cache: Path,
+    store: FeatureStore,
     folder: Path,
     *,
     progress: Progress = silent,
@@ -52,19 +52,19 @@ def write_quantised(
         How.
     draft
         Card without calibration.
-    cache
-        Folder of the features.
+    store
+        Where features are computed and kept.
     folder
         Where the bundle goes.
     """
-    trained = quantised(model, split, recipe, cache, progress=progress)
+    trained = quantised(model, split, recipe, store, progress=progress)
     limitations = (*draft.limitations, NO_VNNI)
     card, check = trained.calibrated(draft.model_copy(update={"precision": "int8", "limitations": limitations}), recipe)
     return write_bundle(folder, card, {GRAPH: trained.graph, **({DOMAIN: check.to_bytes()} if check else {})})
 
 
 def quantised(
-    model: keras.Model, split: Split, recipe: TransferRecipe, cache: Path, *, progress: Progress = silent
+    model: keras.Model, split: Split, recipe: TransferRecipe, store: FeatureStore, *, progress: Progress = silent
 ) -> Trained:
     """Quantise the backbone of a model and fit a new head on its features."""
     network = keras.Model(model.inputs[0], model.get_layer(FEATURES).output)
@@ -74,6 +74,6 @@ def quantised(
     graph = quantised_graph(model, tiles, features_only=True)
     digest = hashlib.sha256(graph).hexdigest()
     frozen = FrozenNetwork(f"int8 {digest}", network.output_shape[-1], recipe.tile_px, lambda: graph)
-    fitted = fit_on_features(split, recipe, frozen, cache, progress=progress)
+    fitted = fit_on_features(split, recipe, frozen, store, progress=progress)
     whole = with_head(network, fitted.head.kernel, fitted.head.bias)
     return Trained(whole, quantised_graph(whole, tiles), fitted.held_out, fitted.references)

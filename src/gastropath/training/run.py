@@ -35,6 +35,7 @@ from gastropath.tissue import tissue_classes
 from gastropath.training.cnn import train_cnn
 from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
 from gastropath.training.export import Precision, export_graph
+from gastropath.training.features import FeatureStore
 from gastropath.training.finetune import train_finetuned
 from gastropath.training.fit import WORK_FOLDER, clear_work
 from gastropath.training.quantised import write_quantised
@@ -175,7 +176,14 @@ def continue_run(
 
 
 def train(
-    run: Path, split: Split, recipe: Recipe, *, name: str, created: str, cache: Path, progress: Progress = silent
+    run: Path,
+    split: Split,
+    recipe: Recipe,
+    *,
+    name: str,
+    created: str,
+    store: FeatureStore,
+    progress: Progress = silent,
 ) -> Bundle:
     """Train (or go on), and export a draft bundle into ``run/model``.
 
@@ -187,8 +195,8 @@ def train(
         Name of the data, for the card.
     created
         Date and time, for the card.
-    cache
-        Folder where features are kept from one run to the next.
+    store
+        Where features are computed, and kept from one run to the next.
     """
     model_folder = run / "model"
     if (model_folder / "card.json").is_file():
@@ -198,23 +206,23 @@ def train(
     draft = draft_card(reviewed, recipe, name=name, created=created)
     if review:
         draft = _with_review(draft, review, split)
-    trained = train_model(reviewed, recipe, draft, run, cache, progress=progress)
+    trained = train_model(reviewed, recipe, draft, run, store, progress=progress)
     return trained.write(draft, recipe, model_folder, keras_file=run / KERAS_MODEL)
 
 
 def train_model(
-    split: Split, recipe: Recipe, draft: Card, run: Path, cache: Path, *, progress: Progress = silent
+    split: Split, recipe: Recipe, draft: Card, run: Path, store: FeatureStore, *, progress: Progress = silent
 ) -> Trained:
     """Train by the method of the recipe, or go on where an interrupted call stopped."""
     if isinstance(recipe, CnnRecipe):
         return train_cnn(split, recipe, draft, run, progress=progress)
     if isinstance(recipe, FinetuneRecipe):
-        return train_finetuned(split, recipe, draft, run, cache, progress=progress)
-    return train_transfer(split, recipe, cache, run / "history.csv", progress=progress)
+        return train_finetuned(split, recipe, draft, run, store, progress=progress)
+    return train_transfer(split, recipe, store, run / "history.csv", progress=progress)
 
 
 def cross_validated(
-    run: Path, split: Split, recipe: Recipe, card: Card, cache: Path, *, progress: Progress = silent
+    run: Path, split: Split, recipe: Recipe, card: Card, store: FeatureStore, *, progress: Progress = silent
 ) -> OutOfFold:
     """Train a model for each fold of the split, or go on where an interrupted call stopped.
 
@@ -230,7 +238,7 @@ def cross_validated(
         folder = run / WORK_FOLDER / f"fold-{number}"
         folder.mkdir(parents=True, exist_ok=True)
         part = _reviewed(part, review)
-        return train_model(part, recipe, draft, folder, cache, progress=progress).classifier(draft, recipe)
+        return train_model(part, recipe, draft, folder, store, progress=progress).classifier(draft, recipe)
 
     return cross_validate(split, train_fold, with_validation=_watches(recipe), progress=progress)
 
@@ -309,7 +317,9 @@ def export_run(run: Path, out: Path, precision: Precision) -> Bundle:
     return write_bundle(out, bundle.card.model_copy(update={"precision": precision}), files)
 
 
-def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, progress: Progress = silent) -> Bundle:
+def export_quantised(
+    run: Path, index: TileIndex, out: Path, store: FeatureStore, *, progress: Progress = silent
+) -> Bundle:
     """Export the model of a finished run in 8-bit integers, its head fitted anew on the tiles it was trained on.
 
     Raises
@@ -329,7 +339,7 @@ def export_quantised(run: Path, index: TileIndex, out: Path, cache: Path, *, pro
         )
     bundle, model, _ = _finished(run)
     split = _reviewed(split, review_of_run(run, split.index))
-    return write_quantised(model, split, recipe, uncalibrated(bundle.card), cache, out, progress=progress)
+    return write_quantised(model, split, recipe, uncalibrated(bundle.card), store, out, progress=progress)
 
 
 def uncalibrated(card: Card) -> Card:

@@ -18,11 +18,11 @@ from gastropath.tables import write_table
 from gastropath.training.backbones import backbone
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, choose_references
 from gastropath.training.export import export_graph, feature_graph
-from gastropath.training.features import FrozenNetwork, extract
+from gastropath.training.features import FeatureStore, FrozenNetwork, extract
 from gastropath.training.head import Folds, Head, choose_strength, fit_head, grouped_folds
 from gastropath.training.linear_probe import feature_network, with_head
-from gastropath.training.pipeline import sources
 from gastropath.training.recipe import PretrainedSettings, TransferRecipe
+from gastropath.training.tiles import sources
 from gastropath.training.trained import Trained
 
 MOST_VIEWS = 60_000
@@ -67,7 +67,7 @@ class FittedHead:
 
 
 def train_transfer(
-    split: Split, recipe: TransferRecipe, cache: Path, history: Path, *, progress: Progress = silent
+    split: Split, recipe: TransferRecipe, store: FeatureStore, history: Path, *, progress: Progress = silent
 ) -> Trained:
     """Train a linear head on frozen features, and put both together.
 
@@ -77,13 +77,13 @@ def train_transfer(
         Trains on its ``train`` part; ``val`` may be empty.
     recipe
         The settings.
-    cache
-        Folder of the features.
+    store
+        Where features are computed and kept.
     history
         Table of the strengths that were tried.
     """
     network, frozen = networks(recipe)
-    fitted = fit_on_features(split, recipe, frozen, cache, history, progress=progress)
+    fitted = fit_on_features(split, recipe, frozen, store, history, progress=progress)
     model = with_head(network, fitted.head.kernel, fitted.head.bias)
     return Trained(model, export_graph(model), fitted.held_out, fitted.references)
 
@@ -100,7 +100,7 @@ def fit_on_features(
     split: Split,
     recipe: PretrainedSettings,
     frozen: FrozenNetwork,
-    cache: Path,
+    store: FeatureStore,
     history: Path | None = None,
     *,
     progress: Progress = silent,
@@ -112,17 +112,17 @@ def fit_on_features(
 
     Parameters
     ----------
-    split, recipe, cache, history
+    split, recipe, store, history
         As for :func:`train_transfer`.
     frozen
         What computes the features.
     """
-    learned = learn_head(split, recipe, frozen, cache, history, progress=progress)
+    learned = learn_head(split, recipe, frozen, store, history, progress=progress)
     codes, val = split.index.classes, split.part("val")
     references = learned.features[choose_references(learned.labels, recipe.seed), 0]
     held_out = []
     if len(val):
-        of_val = extract(sources(val, recipe.mpp), frozen, cache, progress=progress, what="features of val")[:, 0]
+        of_val = extract(sources(val, recipe.mpp), frozen, store, progress=progress, what="features of val")[:, 0]
         away = distances(of_val, references, min(NEIGHBOURS, len(references)))
         held_out.append(HeldOut(learned.head.logits(of_val), val.numbers(codes), away, "validation"))
     if len(val) < _ENOUGH_VALIDATION and learned.folds:
@@ -134,7 +134,7 @@ def learn_head(
     split: Split,
     recipe: PretrainedSettings,
     frozen: FrozenNetwork,
-    cache: Path,
+    store: FeatureStore,
     history: Path | None = None,
     *,
     progress: Progress = silent,
@@ -142,7 +142,7 @@ def learn_head(
     """Fit a linear head on the features that a frozen network has of the training part; parameters as above."""
     train, n_classes = split.part("train"), len(split.index.classes)
     views = recipe.views or max(1, min(VIEWS, (MOST_VIEWS - len(split.part("val"))) // len(train)))
-    features = extract(sources(train, recipe.mpp), frozen, cache, views=views, progress=progress)
+    features = extract(sources(train, recipe.mpp), frozen, store, views=views, progress=progress)
     labels = train.numbers(split.index.classes)
     folds = grouped_folds(labels, kept_together(train), n_classes, seed=recipe.seed)
     strength, scores = recipe.strength or _USUAL_STRENGTH, ()
