@@ -3,12 +3,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from page_driver import free_port, served
+from streamlit import net_util
+from streamlit.web.server.server_util import is_url_from_allowed_origins
 
-from gastropath.app.server import command
+from gastropath.app.server import SETTINGS, parts
 from gastropath.errors import BadBundle
 
 
@@ -16,18 +20,38 @@ def app(model: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", str(port)]
 
 
-def test_the_server_reports_nothing_to_anybody_and_limits_uploads(coloured_run):
-    arguments = command(coloured_run, port=8501, address="localhost")
-    assert "--browser.gatherUsageStats=false" in arguments
-    assert "--server.maxUploadSize=25" in arguments
-    assert "--server.enableXsrfProtection=false" not in arguments
+def test_the_server_reports_nothing_to_anybody_and_limits_uploads():
+    assert SETTINGS["browser.gatherUsageStats"] is False
+    assert SETTINGS["server.maxUploadSize"] == 25
+    assert "server.enableXsrfProtection" not in SETTINGS
+
+
+def test_a_space_has_the_same_settings_but_for_the_cross_site_check():
+    text = (resources.files("gastropath") / "space" / "config.toml").read_text("utf-8")
+    space = {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
+    assert space.pop("server.enableXsrfProtection") is False
+    assert space == SETTINGS
+
+
+def test_a_request_from_another_site_makes_the_server_ask_nobody_for_its_address(coloured_run, monkeypatch):
+    """Fails where Streamlit takes the address from elsewhere than the one function that is replaced."""
+    asked = []
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout: asked.append(url))
+    assert not is_url_from_allowed_origins("https://example.org")
+    assert asked, "the library no longer asks: nothing needs to be replaced"
+    asked.clear()
+    parts(coloured_run)
+    assert not is_url_from_allowed_origins("https://example.org")
+    assert is_url_from_allowed_origins("http://localhost:8501")
+    assert asked == []
 
 
 def test_a_damaged_model_is_refused_before_anything_is_served(coloured_run, tmp_path):
     shutil.copytree(coloured_run / "model", tmp_path / "model")
     (tmp_path / "model" / "model.tflite").write_bytes(b"damaged")
     with pytest.raises(BadBundle, match="hash differs"):
-        command(tmp_path / "model", port=8501, address="localhost")
+        parts(tmp_path / "model")
     done = subprocess.run(app(tmp_path / "model", free_port()), capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
@@ -45,11 +69,13 @@ def test_a_port_in_use_is_said_and_ends_the_command(coloured_run):
     assert f"Port {port} is not available" in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to pass on")
-def test_ending_the_command_ends_the_server(coloured_run, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+def test_ending_the_command_ends_the_server_without_a_traceback(coloured_run, tmp_path, number, status):
     port = free_port()
     with served(app(coloured_run, port), port, tmp_path / "log") as server:
-        server.process.send_signal(signal.SIGTERM)  # to the command alone, not to the server it started
-        server.process.wait(60)
+        server.process.send_signal(number)
+        assert server.process.wait(60) == status
+        assert "Traceback" not in server.said()
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,12 +43,18 @@ class Image:
     python: Path
     command: list[str]
     health_check: list[str]
+    variables: dict[str, str]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The container's own programs first, and nothing of this project's environment."""
+    def environment(self, **others: str) -> dict[str, str]:
+        """The container's own programs first, what it sets, and nothing of this project's environment."""
         path = f"{self.python / 'bin'}{os.pathsep}{os.defpath}"
-        return {"PATH": path, "HOME": str(self.home.parent), "PYTHONUNBUFFERED": "1"}
+        return {**self.variables, "PATH": path, "HOME": str(self.home.parent), **others}
+
+    def program(self, name: str) -> str:
+        """Find a program as the container would."""
+        found = shutil.which(name, path=self.environment()["PATH"])
+        assert found, f"{name} is not in the image"
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +78,25 @@ def image(coloured_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Image
     assert done.returncode == 0, done.stdout + done.stderr
     (command,) = instructions(space, "CMD")
     (health_check,) = (line.partition("CMD ")[2] for line in instructions(space, "HEALTHCHECK"))
+    variables = dict(word.split("=", 1) for line in instructions(space, "ENV") for word in line.split())
     shutil.rmtree(space)  # from here on there is only the image
-    return Image(home, python, json.loads(command), json.loads(health_check))
+    return Image(home, python, json.loads(command), json.loads(health_check), variables)
+
+
+@contextmanager
+def running(image: Image, command: Sequence[str], log: Path) -> Iterator[Any]:
+    """Run a command of the image, on another port so that tests can run side by side."""
+    port = page_driver.free_port()
+    environment = image.environment(PORT=str(port), STREAMLIT_SERVER_PORT=str(port))
+    command = [image.program(command[0]), *command[1:]]
+    with page_driver.served(command, port, log, cwd=image.home, env=environment) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def server(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Run the Dockerfile's CMD, with another port so that tests can run side by side."""
-    port = page_driver.free_port()
-    command = [word.replace("8501", str(port)) for word in image.command]
-    assert command != image.command
-    command[0] = str(image.python / "bin" / command[0])
-    log = tmp_path_factory.mktemp("server") / "log"
-    with page_driver.served(command, port, log, cwd=image.home, env=image.environment) as server:
+    """Run the Dockerfile's CMD."""
+    with running(image, image.command, tmp_path_factory.mktemp("server") / "log") as server:
         yield server
 
 
@@ -127,7 +141,7 @@ def test_the_page_runs_the_installed_package_and_not_this_checkout(image):
     done = subprocess.run(
         [image.python / "bin" / "python", "-c", code],
         cwd=image.home,
-        env=image.environment,
+        env=image.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -162,7 +176,16 @@ def test_an_upload_on_the_hubs_page_gets_the_right_label(server, hub, visit, col
 
 def test_the_health_check_of_the_image_passes_while_it_runs(server, image):
     port = server.url.rstrip("/").rpartition(":")[2]
-    command = [word.replace("8501", port) for word in image.health_check]
-    assert command != image.health_check
-    command[0] = str(image.python / "bin" / command[0])
-    subprocess.run(command, env=image.environment, check=True)
+    command = [image.program(image.health_check[0]), *image.health_check[1:]]
+    subprocess.run(command, env=image.environment(PORT=port), check=True)
+    elsewhere = image.environment(PORT=str(page_driver.free_port()))
+    assert subprocess.run(command, env=elsewhere, capture_output=True).returncode != 0
+
+
+def test_streamlit_run_starts_the_same_page(image, visit, uploads, tmp_path):
+    with running(image, ["streamlit", "run", "app.py"], tmp_path / "log") as server:
+        page = visit(server.url)
+        page_driver.upload(page, uploads["TUM"])
+        assert page_driver.read(page, uploads["TUM"].name)[0] == "tumour epithelium (TUM)"
+        with urllib.request.urlopen(server.url) as answer:
+            assert "script-src 'self'" in answer.headers["Content-Security-Policy"]

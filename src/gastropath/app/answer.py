@@ -13,6 +13,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
+from gastropath.app.limits import in_turn, not_taken
 from gastropath.bundle.card import CardClass
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode, encode_jpeg
@@ -32,6 +33,7 @@ _REMEDY = "Upload one picture as PNG, JPEG or TIFF."
 _log = logging.getLogger(__name__)
 
 
+@in_turn
 def answer(classifier: Classifier, name: str, data: bytes) -> str:
     """Classify one upload.
 
@@ -49,6 +51,8 @@ def answer(classifier: Classifier, name: str, data: bytes) -> str:
     str
         HTML of a result, or of a message that says why there is none. Never raises: a file must not break the page.
     """
+    if reason := not_taken(data):
+        return _refusal(name, reason, remedy="")
     try:
         pixels = decode(data, max_pixels=MAX_PIXELS)
         predictions = classifier.predict(pixels)
@@ -134,12 +138,12 @@ def _bar(entry: CardClass, probability: float) -> str:
     )
 
 
-def _refusal(name: str, reason: str) -> str:
+def _refusal(name: str, reason: str, remedy: str = _REMEDY) -> str:
     return (
         '<section class="gp-answer gp-refused">'
         '<h2 class="gp-label">⚠ Not classified</h2>'
         f'<p class="gp-file"><span class="gp-name">{_plain(name)}</span></p>'
-        f"<p>{_plain(reason, limit=400)} {_REMEDY}</p>"
+        f"<p>{_plain(reason, limit=400)} {remedy}</p>"
         "</section>"
     )
 

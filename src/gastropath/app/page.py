@@ -1,12 +1,11 @@
 """The Streamlit page: upload tiles, see tissue, confidence and probabilities.
 
-Run by ``gastropath app --model M``, or by ``app.py`` in a Space. Uploads stay in memory.
+``script.py`` runs it for every visit; uploads stay in memory.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -96,7 +95,3 @@ def _answers(classifier: Classifier, uploads: Mapping[str, UploadedFile]) -> Non
         with columns[i % _COLUMNS], st.container(border=True):
             shown[key] = known.get(key) or answer(classifier, upload.name, upload.getvalue())
             st.html(shown[key])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,29 +1,47 @@
-"""Starting the page, and stopping it with the command that started it."""
+"""The server of the page: one way to start it, for ``gastropath app`` and for a Space."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import net_util
+
+from gastropath.app.headers import SafeHeaders
+from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
 
-_OPTIONS = {
-    "server.headless": "true",
-    "server.maxUploadSize": 25,
-    "server.fileWatcherType": "none",
-    "browser.gatherUsageStats": "false",
-    "client.toolbarMode": "minimal",
+MODEL = "model"
+"""Name under which the script finds the model's folder among Streamlit's secrets, which no browser gets to see."""
+
+SETTINGS: dict[str, Any] = {
+    "browser.gatherUsageStats": False,  # no telemetry
     "client.showErrorDetails": "none",
-    "runner.magicEnabled": "false",
-    "logger.hideWelcomeMessage": "true",
+    "client.toolbarMode": "minimal",
+    "logger.hideWelcomeMessage": True,
+    "runner.magicEnabled": False,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "server.maxMessageSize": 20,  # MB from a browser over the WebSocket; files take another way
+    "server.maxUploadSize": MAX_FILE_MB,
 }
 
 
-def command(model: Path, *, port: int, address: str) -> list[str]:
-    """Return the command that serves the page for a model.
+def parts(model: Path) -> dict[str, Any]:
+    """Return what the page's ``streamlit.App`` is made of: ``App(**parts(model))``.
+
+    The call itself stands where the server starts, because ``streamlit run`` looks for it in the text of the file.
+
+    Parameters
+    ----------
+    model
+        Folder of a bundle, or of a run.
 
     Raises
     ------
@@ -31,20 +49,55 @@ def command(model: Path, *, port: int, address: str) -> list[str]:
         If the model cannot be opened; better now than on the first visitor's screen.
     """
     folder = open_bundle(model).folder
-    page = Path(__file__).with_name("page.py")
-    options = {**_OPTIONS, "server.port": port, "server.address": address}
-    settings = [f"--{key}={value}" for key, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(page), *settings, "--", str(folder.resolve())]
+    keep_forms_in_memory()
+    _ask_nobody_for_the_address()
+    return {
+        "script_path": Path(__file__).with_name("script.py"),
+        "secrets": {MODEL: str(folder.resolve())},
+        "middleware": [Middleware(SafeHeaders), Middleware(UploadLimits)],
+        "lifespan": _lifespan,
+    }
 
 
-def serve(arguments: Sequence[str]) -> int:
-    """Run the server until it is interrupted or told to end; returns its exit status."""
-    with subprocess.Popen(arguments) as server:
-        # Whoever ends this process means the server; without this it would go on alone.
-        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-        try:
-            status = server.wait()
-        except KeyboardInterrupt:  # Ctrl-C reaches the server as well
-            server.wait()
-            status = 0
-    return status if status >= 0 else 128 - status
+def serve(model: Path, *, port: int, address: str, base_path: str | None = None) -> None:
+    """Serve the page for a model until the process is interrupted or told to end.
+
+    Parameters
+    ----------
+    model
+        Folder of a bundle, or of a run.
+    port, address
+        Where to listen.
+    base_path
+        Path under which a reverse proxy shows the page, where the proxy passes that path on.
+
+    Raises
+    ------
+    BadBundle
+        If the model cannot be opened.
+    """
+    settings = {**SETTINGS, "server.port": port, "server.address": address}
+    if base_path is not None:
+        settings["server.baseUrlPath"] = base_path
+    st.App(**parts(model)).run(config=settings)
+
+
+def _ask_nobody_for_the_address() -> None:
+    """Keep Streamlit from asking a server elsewhere for this computer's public address.
+
+    It does so for every request that comes from another site's page, to see whether the page may be its own, and all
+    visitors wait meanwhile: up to two seconds where that server cannot be reached. There is no setting for it.
+    """
+    net_util.get_external_ip = lambda: None
+
+
+@asynccontextmanager
+async def _lifespan(app: st.App) -> AsyncIterator[None]:
+    # The first visitor's browser takes a second to show the page; what the first answer needs is imported meanwhile.
+    warming = asyncio.create_task(asyncio.to_thread(import_module, "gastropath.app.page"))
+    sweeping = asyncio.create_task(forget_absent())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await warming

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -17,16 +18,22 @@ def app(
     model: Model = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "localhost",
+    base_path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Path that a reverse proxy puts before the page's and passes on.")
+    ] = None,
 ) -> None:
     """Serve the web page on this computer."""
     if find_spec("streamlit") is None:
         raise MissingExtra("gastropath app", "app", "streamlit")
-    from gastropath.app.server import command, serve
+    from gastropath.app.server import serve
+    from gastropath.bundle.files import open_bundle
 
-    arguments = command(model_folder(model), port=port, address=address)
+    folder = open_bundle(model_folder(model)).folder
     host = "localhost" if address in {"0.0.0.0", "::"} else address
-    console.note(f"open http://{host}:{port} in a browser; stop with Ctrl-C")
-    raise typer.Exit(serve(arguments))
+    path = f"/{base_path.strip('/')}" if base_path else ""
+    console.note(f"open http://{host}:{port}{path} in a browser; stop with Ctrl-C")
+    with suppress(KeyboardInterrupt):  # the way to stop it, and no failure
+        serve(folder, port=port, address=address, base_path=base_path)
 
 
 def space(

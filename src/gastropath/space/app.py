@@ -1,7 +1,15 @@
-"""The Space's entry point: GastroPath's page with the model beside this file."""
+"""GastroPath's page with the model beside this file: ``streamlit run app.py`` or ``python app.py``.
+
+The image starts the same page by ``gastropath app``.
+"""
 
 from pathlib import Path
 
-from gastropath.app.page import main
+import streamlit as st
 
-main(str(Path(__file__).with_name("model")))
+from gastropath.app.server import parts
+
+app = st.App(**parts(Path(__file__).with_name("model")))
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,177 @@
+"""What visitors may take of the server's memory, and that nothing of theirs goes to disk.
+
+Streamlit limits the size of one file. It limits neither the sum nor the number of files, its form parser writes a file
+above 1 MB to the disk, and what a visitor uploaded stays until somebody else leaves the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+from starlette.responses import PlainTextResponse
+from streamlit.runtime import get_instance
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_FILE_MB = 25
+"""Larger files are refused by the page before they are sent, and by Streamlit before they are read."""
+
+MAX_VISITOR_BYTES = 64_000_000
+"""Held of one visitor's files at a time; what comes on top is not taken."""
+
+MAX_ALL_BYTES = 256_000_000
+"""Held of all visitors' files at a time."""
+
+MAX_VISITOR_FILES = 1_000
+"""Files held of one visitor, however small, and including the notes on files that were not taken."""
+
+ABSENT_SECONDS = 60
+"""Files of a visitor who left are forgotten after this time; one whose network failed is back before."""
+
+_UPLOAD_SECONDS = 300  # 25 MB at 0.7 Mbit/s; what arrives more slowly keeps others from their turn
+_SWEEP_SECONDS = 5
+_LEAST_BYTES = 4_096  # what a file takes at least, with its name and the objects around it
+_HEAD_BYTES = 16_384  # of a form part: its headers, and in them the file's name
+
+_UPLOAD = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
+_NOT_TAKEN = b"\0gastropath: not taken\0"
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_turn = threading.Lock()
+
+
+def keep_forms_in_memory() -> None:
+    """Have the form parser of this process write no file to the disk, whatever its size.
+
+    Streamlit gives its users no setting for that. The size is limited before: by Streamlit for a file, by
+    :class:`UploadLimits` for all.
+    """
+    MultiPartParser.spool_max_size = 0
+
+
+def not_taken(content: bytes) -> str | None:
+    """Return why an upload was not taken, where :class:`UploadLimits` put this in place of the file."""
+    return content.removeprefix(_NOT_TAKEN).decode() if content.startswith(_NOT_TAKEN) else None
+
+
+def in_turn(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let only one visitor at a time into a function that decodes a picture: a large one takes 140 MB meanwhile."""
+
+    @wraps(function)
+    def alone(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _turn:
+            return function(*args, **kwargs)
+
+    return alone
+
+
+class UploadLimits:
+    """Middleware that keeps uploads within :data:`MAX_VISITOR_BYTES` and :data:`MAX_ALL_BYTES`.
+
+    A file that is one too many never gets into memory: it is thrown away as it arrives, and Streamlit gets a note in
+    its place, so that the page can say why beside the file's name (see :func:`not_taken`). An error status instead
+    would reach the visitor as "AxiosError: Request failed with status code 413".
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._arriving: Counter[str] = Counter()  # bytes by session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        upload = _UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if upload is None:
+            await self._app(scope, receive, send)
+            return
+        session, size = upload["session"], _announced(scope)
+        if len(_files().get(session, ())) >= MAX_VISITOR_FILES:
+            await PlainTextResponse("Too many files", 429)(scope, receive, send)
+            return
+        if reason := self._refusal(session, size):
+            receive, size = _note_instead(receive, reason), 0
+        self._arriving[session] += size
+        try:
+            async with asyncio.timeout(_UPLOAD_SECONDS):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            await PlainTextResponse("The upload took too long", 408)(scope, receive, send)
+        finally:
+            self._arriving[session] -= size
+            self._arriving += Counter()  # drops those at zero
+
+    def _refusal(self, session: str, size: int) -> str:
+        held = Counter({owner: sum(sizes) for owner, sizes in _files().items()}) + self._arriving
+        if held[session] + size > MAX_VISITOR_BYTES:
+            return (
+                f"The file was not taken: {held[session] / 1e6:.0f} MB of your files are held already, and "
+                f"{MAX_VISITOR_BYTES / 1e6:.0f} MB are the most. Remove some, or upload fewer at a time."
+            )
+        if held.total() + size > MAX_ALL_BYTES:
+            return "The file was not taken: the server is holding as many files as it can. Try again in some minutes."
+        return ""
+
+
+async def forget_absent() -> None:
+    """Close the sessions of visitors who left, with their files, for as long as the server runs.
+
+    Streamlit does so for those whose time is over when the next visitor leaves, which may be tomorrow.
+    """
+    runtime = get_instance()
+    clock = asyncio.get_running_loop()
+    since: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        absent = [session for session in _files() if not runtime.is_active_session(session)]
+        since = {session: since.get(session, clock.time()) for session in absent}
+        for session, left in since.items():
+            if clock.time() - left >= ABSENT_SECONDS:
+                runtime.close_session(session)
+                runtime.uploaded_file_mgr.remove_session_files(session)
+
+
+def _files() -> dict[str, list[int]]:
+    """Return the size of each file held, by session."""
+    manager = get_instance().uploaded_file_mgr
+    assert isinstance(manager, MemoryUploadedFileManager)
+    return {
+        session: [max(_LEAST_BYTES, len(file.data)) for file in list(files.values())]
+        for session, files in list(manager.file_storage.items())
+    }
+
+
+def _announced(scope: Scope) -> int:
+    """Return the bytes that a request says it brings; the most it may where it does not say."""
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else MAX_FILE_MB * 2**20
+
+
+def _note_instead(receive: Receive, reason: str) -> Receive:
+    """Replace the file in a form by a note as the form arrives; the part's headers, with the name, stay."""
+
+    async def replaced() -> Message:
+        head, more = b"", True
+        while more and b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            head, more = head + message.get("body", b""), message.get("more_body", False)
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            more = message.get("more_body", False)
+        headers, delimiter = head.partition(b"\r\n\r\n")[0], head.partition(b"\r\n")[0]
+        body = b"\r\n".join([headers, b"", _NOT_TAKEN + reason.encode(), delimiter + b"--", b""])
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replaced
