@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from gastropath.errors import CannotReadTable, did_you_mean
 from gastropath.outputs import replacing
@@ -13,14 +14,19 @@ from gastropath.outputs import replacing
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as UTF-8 CSV, complete or not at all. ``None`` becomes an empty cell; rows are not collected."""
     with replacing(path) as partial, partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        plain = csv.writer(file, lineterminator="\n")
-        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        plain.writerow(columns)
-        for row in rows:
-            cells = [row.get(column, "") for column in columns]
-            # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
-            has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-            (quoted if has_return else plain).writerow(cells)
+        write_rows(file, columns, rows)
+
+
+def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as CSV to an open file; ends no line itself (``newline=""``)."""
+    plain = csv.writer(file, lineterminator="\n")
+    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(columns)
+    for row in rows:
+        cells = [row.get(column, "") for column in columns]
+        # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if has_return else plain).writerow(cells)
 
 
 def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:

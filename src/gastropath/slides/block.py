@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from gastropath.bundle.card import Card
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.predictions import Predictions
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import read_tiles
 from gastropath.slides.slide import Slide, open_slide
+from gastropath.slides.tissue_mask import TissueMask
 
 _OPEN_SLIDES = 4
 """Slides that a worker keeps open."""
@@ -76,6 +78,25 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A slide or a picture whose tiles are answered: what tables and maps are made of.
+
+    Attributes
+    ----------
+    slide, grid, mask, card
+        The slide, its tiles, what covers it, and the card of the model that answered.
+    blocks
+        Yields the answers, block by block in the order of the grid; may be called again.
+    """
+
+    slide: Slide
+    grid: TileGrid
+    mask: TissueMask
+    card: Card
+    blocks: Callable[[], Iterator[Block]]
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Neighbouring tiles, judged by the mask.
 
@@ -91,6 +112,12 @@ class Wanted:
     numbers: np.ndarray
     fractions: np.ndarray
     reasons: np.ndarray
+
+
+def wanted(grid: TileGrid, mask: TissueMask, place: int, numbers: np.ndarray, *, everything: bool) -> Wanted:
+    """Judge the tiles of a block; see :meth:`gastropath.slides.tissue_mask.TissueMask.judge`."""
+    fractions, reasons = mask.judge(grid, numbers, everything=everything)
+    return Wanted(place, numbers, fractions, reasons)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.errors import CannotReadSlide, CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import alone, write_bytes, write_json, writing
-from gastropath.slides.block import Block, BlockReader, Wanted, remote_reader
+from gastropath.slides.block import Answered, Block, BlockReader, remote_reader, wanted
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.slide import Slide, open_slide
 from gastropath.slides.tissue_mask import TissueMask, find_tissue, read_roi
@@ -108,7 +106,9 @@ class SlideJob:
         blocks = list(enumerate(self.grid.blocks()))
         waiting = [(place, numbers) for place, numbers in blocks if not self._file(place).is_file()]
         done = len(blocks) - len(waiting)
-        for place, block in pool.each(self._reader(pool), map(self._wanted, waiting)):
+        everything = self.settings.everything
+        judged = (wanted(self.grid, self.mask, place, numbers, everything=everything) for place, numbers in waiting)
+        for place, block in pool.each(self._reader(pool), judged):
             write_bytes(self._file(place), block.to_bytes())
             done += 1
             progress(f"reading {self.path.name}", done, len(blocks))
@@ -117,6 +117,10 @@ class SlideJob:
         """Yield the answers, block by block in the order of the grid; only one is in memory."""
         for place, numbers in enumerate(self.grid.blocks()):
             yield Block.read(self._file(place), numbers, self.classifier.classes)
+
+    def answered(self) -> Answered:
+        """Return the slide with its answers, which are read from disk as they are asked for."""
+        return Answered(self.slide, self.grid, self.mask, self.classifier.card, self.blocks)
 
     def finished(self) -> dict[str, Any] | None:
         """Return ``summary.json`` where the result is there; nothing but that file and the slide's size is looked at.
@@ -209,8 +213,3 @@ class SlideJob:
         if pool.remote:
             return remote_reader(self.path, self.settings.mpp, self.classifier, self.grid, self.settings.features)
         return BlockReader(lambda: self.slide, lambda: self.classifier, self.grid, self.settings.features)
-
-    def _wanted(self, block: tuple[int, np.ndarray]) -> Wanted:
-        place, numbers = block
-        fractions, reasons = self.mask.judge(self.grid, numbers, everything=self.settings.everything)
-        return Wanted(place, numbers, fractions, reasons)

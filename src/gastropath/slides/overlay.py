@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gastropath.bundle.card import Card
-from gastropath.slides.job import SlideJob
+from gastropath.slides.block import Answered
 from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb
 
 _OPACITY = 0.45
@@ -18,25 +18,34 @@ _HIGH_PX = 900
 
 _NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _PICTURE_PX = 2000
+_ROOM_FOR_LETTERS_PX = 44
+"""Width of a tile on the map from which its code is written on it."""
 
 
-def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
+def draw_overlay(answered: Answered, totals: Totals) -> np.ndarray:
     """Draw the map over the thumbnail: ``uint8`` RGB, with a legend to its right and a scale bar below that.
 
     Parameters
     ----------
-    job
-        With all blocks answered.
+    answered
+        The slide.
     totals
         What was counted, for the legend.
     """
-    base = Image.fromarray(job.slide.thumbnail(_PICTURE_PX))
-    scale = np.array(job.slide.size_px) / base.size
-    colours = _colours(job.classifier.card)
+    base, um_per_pixel = draw_map(answered, _PICTURE_PX)
+    return np.asarray(_framed(Image.fromarray(base), answered.card, totals, um_per_pixel))
+
+
+def draw_map(answered: Answered, most_px: int) -> tuple[np.ndarray, float]:
+    """Draw the map alone: ``uint8`` RGB, at most ``most_px`` long; also return the micrometres of one of its pixels."""
+    base = Image.fromarray(answered.slide.thumbnail(most_px))
+    scale = np.array(answered.slide.size_px) / base.size
+    colours = _colours(answered.card)
+    letters: list[tuple[float, float, str]] = []
     veil, cover = Image.new("RGB", base.size), Image.new("L", base.size)
     paint, mask = ImageDraw.Draw(veil), ImageDraw.Draw(cover)
-    for block in job.blocks():
-        places = job.grid.middles(block.numbers)
+    for block in answered.blocks():
+        places = answered.grid.middles(block.numbers)
         first = np.rint(places[:, :2] / scale).astype(int)
         last = np.maximum(np.rint((places[:, :2] + places[:, 2:]) / scale).astype(int) - 1, first)
         boxes = np.concatenate([first, last], axis=1).tolist()
@@ -44,11 +53,18 @@ def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
         for i, (label, decision) in enumerate(zip(answers.labels, answers.decisions, strict=True)):
             if decision == "refused":
                 continue
-            paint.rectangle(boxes[i], fill=colours[label if decision == "accepted" else NOT_SURE])
+            named = label if decision == "accepted" else NOT_SURE
+            paint.rectangle(boxes[i], fill=colours[named])
             mask.rectangle(boxes[i], fill=round(255 * _OPACITY))
+            x0, y0, x1, y1 = boxes[i]
+            if x1 - x0 >= _ROOM_FOR_LETTERS_PX:
+                letters.append(((x0 + x1) / 2, (y0 + y1) / 2, "?" if named == NOT_SURE else named))
     base.paste(veil, (0, 0), cover)
-    um_per_pixel = float(scale[0]) * job.slide.spacing.x
-    return np.asarray(_framed(base, job.classifier.card, totals, um_per_pixel))
+    pen, font = ImageDraw.Draw(base), ImageFont.load_default(_LETTER_PX)
+    for x, y, code in letters:  # colour is never the only mark where there is room for another
+        pen.text((x, y), code, fill="#1c2330", font=font, anchor="mm", stroke_width=2, stroke_fill="#ffffff")
+    um_per_pixel = float(scale[0]) * answered.slide.spacing.x
+    return np.asarray(base), um_per_pixel
 
 
 def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:

@@ -7,10 +7,11 @@ from typing import Any
 
 from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.images import encode_png
-from gastropath.outputs import replacing_folder, write_bytes, write_json
+from gastropath.outputs import replacing_folder, write_bytes, write_json, write_pieces
 from gastropath.slides.job import SlideJob
 from gastropath.slides.overlay import draw_overlay
-from gastropath.slides.tables import Totals, summary, write_features, write_geojson, write_tiles_csv
+from gastropath.slides.tables import Totals, geojson, summary, tile_columns, tile_rows, write_features
+from gastropath.tables import write_table
 
 FILES = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
 """What a finished slide holds."""
@@ -40,17 +41,16 @@ def finish(job: SlideJob, pool: Pool = HERE, *, overwrite: bool = False, progres
 
 def _write(job: SlideJob, *, overwrite: bool) -> dict[str, Any]:
     """Write the outputs of a slide whose blocks are all answered, complete or not at all."""
-    totals = Totals()
-    for block in job.blocks():
-        totals.add(block, job.grid)
-    document = summary(job, totals)
+    answered = job.answered()
+    totals = Totals.of(answered)
+    document = {**summary(answered, totals), "job": job.fingerprint()}
     with replacing_folder(job.out, FILES, overwrite=overwrite) as folder:
-        write_tiles_csv(job, folder / "tiles.csv")
-        write_geojson(job, folder / "tiles.geojson")
-        write_bytes(folder / "overlay.png", encode_png(draw_overlay(job, totals)))
-        write_bytes(folder / "tissue.png", encode_png(job.mask.picture()))
+        write_table(folder / "tiles.csv", tile_columns(answered.card), tile_rows(answered))
+        write_pieces(folder / "tiles.geojson", geojson(answered))
+        write_bytes(folder / "overlay.png", encode_png(draw_overlay(answered, totals)))
+        write_bytes(folder / "tissue.png", encode_png(answered.mask.picture()))
         if job.settings.features:
-            write_features(job, folder / "features.h5")
+            write_features(answered, folder / "features.h5")
         write_json(folder / "summary.json", document)
     return document
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,24 +10,8 @@ import numpy as np
 from PIL import Image
 
 from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide, CannotReadSpacing, MissingExtra
-from gastropath.images import decode
-
-MAX_PLAIN_PIXELS = 178_000_000
-"""Pixels of an image without a pyramid, which is decoded whole: as many as Pillow opens."""
-
-_CREDIBLE_MPP = (0.05, 20.0)
-"""Micrometres per pixel that a resolution tag is believed: 72 or 300 dots an inch are an editor's habit, no scale."""
-
-_UM_PER_UNIT = {"centimeter": 10_000.0, "centimetre": 10_000.0, "cm": 10_000.0, "inch": 25_400.0}
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """Micrometres per pixel of level 0, across and down, and where the values come from."""
-
-    x: float
-    y: float
-    source: str
+from gastropath.slides.picture import check_brightfield, fitted, open_picture
+from gastropath.slides.spacing import Spacing, find_spacing
 
 
 class Slide(Protocol):
@@ -114,13 +96,20 @@ def open_slide(path: Path, mpp: float | None = None, *, look: bool = True) -> Sl
     try:
         handle = openslide.OpenSlide(str(path))
     except openslide.OpenSlideUnsupportedFormatError:
-        return _plain(path, mpp)
+        handle = None
     except (openslide.OpenSlideError, OSError) as error:
         raise CannotReadSlide(f"{path}: is a slide, but damaged: {error}") from None
-    slide = _Pyramid(path, handle, mpp)
-    if look:
-        _check_brightfield(path, slide.thumbnail(512))
-    return slide
+    try:
+        if handle is None:
+            return open_picture(path, path.name, mpp)
+        slide = _Pyramid(path, handle, mpp)
+        if look:
+            check_brightfield(slide.thumbnail(512))
+        return slide
+    except CannotReadImage as error:
+        raise CannotReadSlide(f"{path}: {error}; it is no slide that OpenSlide knows either") from None
+    except (CannotReadSlide, CannotReadSpacing) as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 class _Pyramid:
@@ -130,7 +119,7 @@ class _Pyramid:
         self.path = path
         self.size_px: tuple[int, int] = handle.dimensions
         self.kind = handle.properties.get("openslide.vendor", "OpenSlide")
-        self.spacing = _spacing(path, handle.properties, mpp)
+        self.spacing = find_spacing(handle.properties, mpp)
         self._sizes = handle.level_dimensions
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
         self._handle = handle
@@ -155,7 +144,7 @@ class _Pyramid:
         """See :class:`Slide`. A slide without a pyramid is only read once."""
         if self._overview is None or max(self._overview.shape) < min(most_px, max(self.size_px)):
             self._overview = self._shrunken(max(most_px, _OVERVIEW_PX))
-        return _fitted(self._overview, most_px)
+        return fitted(self._overview, most_px)
 
     def _shrunken(self, most_px: int) -> np.ndarray:
         level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= most_px), 0)
@@ -190,67 +179,6 @@ _OVERVIEW_PX = 2048
 """Longer side of the thumbnail that smaller ones are made of."""
 
 
-class _Plain:
-    """An image without a pyramid, held in memory."""
-
-    def __init__(self, path: Path, pixels: np.ndarray, spacing: Spacing) -> None:
-        self.path, self.spacing, self.kind = path, spacing, "plain image"
-        self.size_px = (pixels.shape[1], pixels.shape[0])
-        self.downsamples = ((1.0, 1.0),)
-        self._pixels = pixels
-
-    def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
-        """See :class:`Slide`."""
-        found = np.full((height, width, 3), 255, np.uint8)
-        rows = slice(max(0, y_px), min(self.size_px[1], y_px + height))
-        columns = slice(max(0, x_px), min(self.size_px[0], x_px + width))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            part = self._pixels[rows, columns]
-            found[rows.start - y_px : rows.stop - y_px, columns.start - x_px : columns.stop - x_px] = part
-        return found
-
-    def thumbnail(self, most_px: int) -> np.ndarray:
-        """See :class:`Slide`."""
-        return _fitted(self._pixels, most_px)
-
-
-def _fitted(pixels: np.ndarray, most_px: int) -> np.ndarray:
-    """Shrink a picture until its longer side is at most ``most_px``."""
-    image = Image.fromarray(pixels)
-    scale = min(1.0, most_px / max(image.size))
-    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return np.asarray(image.resize(small, Image.Resampling.BOX))
-
-
-def _plain(path: Path, mpp: float | None) -> Slide:
-    _check_channels(path)
-    try:
-        pixels = decode(path, max_pixels=MAX_PLAIN_PIXELS)
-    except CannotReadImage as error:
-        raise CannotReadSlide(f"{path}: {error}; it is no slide that OpenSlide knows either") from None
-    _check_brightfield(path, np.asarray(Image.fromarray(pixels).resize((128, 128), Image.Resampling.BOX)))
-    return _Plain(path, pixels, _spacing(path, _resolution_tags(path), mpp))
-
-
-def _spacing(path: Path, properties: Mapping[str, str], mpp: float | None) -> Spacing:
-    """Find micrometres per pixel: as given, as the scanner wrote it, or from a resolution tag that can be believed."""
-    if mpp is not None:
-        return Spacing(mpp, mpp, "given")
-    low, high = _CREDIBLE_MPP
-    x, y = _number(properties.get("openslide.mpp-x")), _number(properties.get("openslide.mpp-y"))
-    if x and y and low <= x <= high and low <= y <= high:
-        generic = properties.get("openslide.vendor") == "generic-tiff"
-        return Spacing(x, y, "resolution tag" if generic else "slide header")
-    unit = _UM_PER_UNIT.get(str(properties.get("tiff.ResolutionUnit", "")).lower())
-    x, y = _number(properties.get("tiff.XResolution")), _number(properties.get("tiff.YResolution"))
-    if unit and x and y and low <= unit / x <= high and low <= unit / y <= high:
-        return Spacing(unit / x, unit / y, "resolution tag")
-    raise CannotReadSpacing(
-        f"{path}: does not tell its micrometres per pixel; give them, e.g. --mpp 0.5 (about 0.25 at 40x, 0.5 at 20x, "
-        "1 at 10x)"
-    )
-
-
 def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:
     """Return how much smaller a level is: the whole number where its size is that of one, cut off or rounded up."""
     ratios = [whole / part for whole, part in zip(full, level, strict=True)]
@@ -258,56 +186,6 @@ def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, f
     if all(abs(whole / step - part) < 1 for whole, part in zip(full, level, strict=True)):
         return (float(step), float(step))
     return (ratios[0], ratios[1])
-
-
-def _number(text: object) -> float | None:
-    try:
-        value = float(str(text))
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
-
-
-def _resolution_tags(path: Path) -> dict[str, str]:
-    """Return the resolution that a plain image carries, named as in a TIFF."""
-    with Image.open(path) as image:
-        if image.format == "TIFF":
-            tags = image.getexif()
-            unit = {2: "inch", 3: "centimeter"}.get(tags.get(296, 2), "")
-            return {"tiff.XResolution": str(tags.get(282)), "tiff.YResolution": str(tags.get(283)),
-                    "tiff.ResolutionUnit": unit}  # fmt: skip
-        x, y = image.info.get("dpi", (None, None))
-        return {"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": "inch"}
-
-
-def _check_channels(path: Path) -> None:
-    """Refuse what has channels instead of colours, in words."""
-    try:
-        import tifffile
-    except ImportError:
-        return
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
-            shape = dict(zip(series.axes, series.shape, strict=False))
-    except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError):
-        return
-    channels = shape.get("C", 1)
-    if channels > 1 and shape.get("S", 1) == 1:
-        raise CannotReadSlide(
-            f"{path}: has {channels} channels of {series.dtype}, as a fluorescence image has; expected a brightfield "
-            "slide in RGB"
-        )
-
-
-def _check_brightfield(path: Path, thumbnail: np.ndarray) -> None:
-    """Refuse a picture on a dark ground: every stain of a brightfield slide lies on white glass."""
-    grey = thumbnail.mean(axis=2)
-    if np.median(grey) < 40 and (grey > 200).mean() < 0.01 and grey.max() > 0:
-        raise CannotReadSlide(
-            f"{path}: lies on a dark ground (median grey level {np.median(grey):.0f} of 255), as a fluorescence image "
-            "does; expected a brightfield slide"
-        )
 
 
 def _on_white(pixels: np.ndarray) -> np.ndarray:

@@ -14,10 +14,8 @@ import numpy as np
 from gastropath.bundle.card import Card
 from gastropath.errors import MissingExtra
 from gastropath.outputs import replacing
-from gastropath.slides.block import Block
+from gastropath.slides.block import Answered, Block
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.job import SlideJob
-from gastropath.tables import write_table
 
 NOT_SURE, NOT_SURE_COLOUR = "not sure", "#999999"
 """How an abstained tile is called and coloured in maps."""
@@ -46,6 +44,14 @@ class Totals:
     tiles: Counter[str] = field(default_factory=Counter)
     area_px: Counter[str] = field(default_factory=Counter)
 
+    @classmethod
+    def of(cls, answered: Answered) -> Totals:
+        """Count all blocks of a slide."""
+        totals = cls()
+        for block in answered.blocks():
+            totals.add(block, answered.grid)
+        return totals
+
     def add(self, block: Block, grid: TileGrid) -> None:
         """Count a block. Overlapping tiles each stand for their stride only, so that no place is counted twice."""
         areas = grid.cells(block.numbers)
@@ -61,15 +67,15 @@ class Totals:
                 self.area_px[name] += int(areas[i])
 
 
-def write_tiles_csv(job: SlideJob, path: Path) -> None:
-    """Write a row for each tile that was classified or could not be read; tiles the mask left out are only counted."""
-    classes = job.classifier.classes
-    write_table(path, [*_COLUMNS, *(f"prob_{code}" for code in classes), "distance"], _rows(job))
+def tile_columns(card: Card) -> list[str]:
+    """Return the columns of ``tiles.csv``."""
+    return [*_COLUMNS, *(f"prob_{code}" for code in card.codes), "distance"]
 
 
-def _rows(job: SlideJob) -> Iterator[dict[str, object]]:
-    for block in job.blocks():
-        rectangles = job.grid.rectangles(block.numbers)
+def tile_rows(answered: Answered) -> Iterator[dict[str, object]]:
+    """Yield a row for each tile that was classified or could not be read; tiles the mask left out are only counted."""
+    for block in answered.blocks():
+        rectangles = answered.grid.rectangles(block.numbers)
         rows = block.predictions.rows([""] * len(block.numbers))
         for i, row in enumerate(rows):
             if block.reasons[i]:
@@ -82,16 +88,15 @@ def _rows(job: SlideJob) -> Iterator[dict[str, object]]:
             }  # fmt: skip
 
 
-def write_geojson(job: SlideJob, path: Path) -> None:
-    """Write a polygon for each classified tile, in pixels of level 0, as QuPath reads them; one block is in memory."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"type": "FeatureCollection", "features": [')
-        comma = "\n"
-        for block in job.blocks():
-            for feature in _features(job.grid, block, job.classifier.card):
-                file.write(comma + json.dumps(feature, allow_nan=False))
-                comma = ",\n"
-        file.write("\n]}\n")
+def geojson(answered: Answered) -> Iterator[str]:
+    """Yield GeoJSON piece by piece: a polygon for each classified tile, in pixels of level 0, as QuPath reads them."""
+    yield '{"type": "FeatureCollection", "features": ['
+    comma = "\n"
+    for block in answered.blocks():
+        for feature in _features(answered.grid, block, answered.card):
+            yield comma + json.dumps(feature, allow_nan=False)
+            comma = ",\n"
+    yield "\n]}\n"
 
 
 def _features(grid: TileGrid, block: Block, card: Card) -> Iterator[dict[str, object]]:
@@ -123,7 +128,7 @@ def _features(grid: TileGrid, block: Block, card: Card) -> Iterator[dict[str, ob
         }
 
 
-def write_features(job: SlideJob, path: Path) -> None:
+def write_features(answered: Answered, path: Path) -> None:
     """Write features of classified tiles as HDF5: ``features`` (n, f) and ``coords`` (n, 2), pixels of level 0.
 
     Raises
@@ -137,7 +142,7 @@ def write_features(job: SlideJob, path: Path) -> None:
         raise MissingExtra("--features", "slides", "h5py") from None
     with replacing(path) as partial, h5py.File(partial, "w", track_order=False) as file:
         features = coords = None
-        for block in job.blocks():
+        for block in answered.blocks():
             rows = np.flatnonzero(block.predictions.classified)
             if block.features is None or not len(rows):
                 continue
@@ -151,22 +156,22 @@ def write_features(job: SlideJob, path: Path) -> None:
             features.resize(n + len(rows), axis=0)
             coords.resize(n + len(rows), axis=0)
             features[n:] = block.features[rows]
-            coords[n:] = job.grid.rectangles(block.numbers[rows])[:, :2]
-        file.attrs["tile_px_level0"] = job.grid.tile
-        file.attrs["model"] = job.classifier.card.files.get("model.tflite", "")
+            coords[n:] = answered.grid.rectangles(block.numbers[rows])[:, :2]
+        file.attrs["tile_px_level0"] = answered.grid.tile
+        file.attrs["model"] = answered.card.files.get("model.tflite", "")
 
 
-def summary(job: SlideJob, totals: Totals) -> dict[str, Any]:
-    """Return ``summary.json``: what was seen, areas and shares, and the tumour-stroma ratio with its definition."""
-    spacing, card = job.slide.spacing, job.classifier.card
+def summary(answered: Answered, totals: Totals) -> dict[str, Any]:
+    """Return what was seen, areas and shares, and the tumour-stroma ratio with its definition, for ``summary.json``."""
+    spacing, card = answered.slide.spacing, answered.card
     mm2 = spacing.x * spacing.y / 1e6
     accepted = {code: totals.area_px[code] * mm2 for code in card.codes}
     total = sum(accepted.values())
     stroma, both = totals.area_px["STR"], totals.area_px["STR"] + totals.area_px["TUM"]
     return {
-        "slide": job.path.name,
-        "kind": job.slide.kind,
-        "size_px": list(job.slide.size_px),
+        "slide": answered.slide.path.name,
+        "kind": answered.slide.kind,
+        "size_px": list(answered.slide.size_px),
         "mpp": {"x": spacing.x, "y": spacing.y, "source": spacing.source},
         "model": {
             "name": card.name,
@@ -176,12 +181,12 @@ def summary(job: SlideJob, totals: Totals) -> dict[str, Any]:
         "grid": {
             "tile_px": card.input.tile_px,
             "tile_mpp": card.input.mpp,
-            "tile_level0_px": list(job.grid.tile),
-            "stride_level0_px": list(job.grid.stride),
-            "level": job.grid.level,
+            "tile_level0_px": list(answered.grid.tile),
+            "stride_level0_px": list(answered.grid.stride),
+            "level": answered.grid.level,
         },
         "tiles": {
-            "in_grid": len(job.grid),
+            "in_grid": len(answered.grid),
             "left_out": dict(sorted(totals.left_out.items())),
             "refused": dict(sorted(totals.refused.items())),
             "classified": sum(totals.tiles.values()),
@@ -197,7 +202,6 @@ def summary(job: SlideJob, totals: Totals) -> dict[str, Any]:
             "stroma_share": _ratio(stroma, both),
             "definition": "area of accepted STR tiles / area of accepted STR and TUM tiles",
         },
-        "job": job.fingerprint(),
         "note": "Areas are those of tiles, not of cells. For research and education only.",
     }
 

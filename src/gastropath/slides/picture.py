@@ -1,0 +1,144 @@
+"""A picture without a pyramid, held in memory: from a file, or from bytes that never touch the disk."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gastropath.errors import CannotReadImage, CannotReadSlide
+from gastropath.images import FORMATS, decode
+from gastropath.slides.spacing import Spacing, find_spacing
+
+MAX_PICTURE_PIXELS = 178_000_000
+"""Pixels of a picture, which is decoded whole: as many as Pillow opens."""
+
+
+class Picture:
+    """A picture as a slide of one level; see :class:`gastropath.slides.slide.Slide`."""
+
+    def __init__(self, path: Path, pixels: np.ndarray, spacing: Spacing) -> None:
+        self.path, self.spacing, self.kind = path, spacing, "plain image"
+        self.size_px = (pixels.shape[1], pixels.shape[0])
+        self.downsamples = ((1.0, 1.0),)
+        self._pixels = pixels
+
+    def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
+        """See :class:`gastropath.slides.slide.Slide`."""
+        found = np.full((height, width, 3), 255, np.uint8)
+        rows = slice(max(0, y_px), min(self.size_px[1], y_px + height))
+        columns = slice(max(0, x_px), min(self.size_px[0], x_px + width))
+        if rows.start < rows.stop and columns.start < columns.stop:
+            part = self._pixels[rows, columns]
+            found[rows.start - y_px : rows.stop - y_px, columns.start - x_px : columns.stop - x_px] = part
+        return found
+
+    def thumbnail(self, most_px: int) -> np.ndarray:
+        """See :class:`gastropath.slides.slide.Slide`."""
+        return fitted(self._pixels, most_px)
+
+
+def open_picture(
+    source: Path | bytes, name: str, mpp: float | None = None, *, max_pixels: int = MAX_PICTURE_PIXELS
+) -> Picture:
+    """Decode a picture.
+
+    Parameters
+    ----------
+    source
+        A file, or the content of one.
+    name
+        For the record.
+    mpp
+        Micrometres per pixel, where the file does not tell or is wrong.
+    max_pixels
+        With more it is refused before it is decoded.
+
+    Raises
+    ------
+    CannotReadImage
+        If it is no picture, is damaged or too large. This and the other messages are the reason alone.
+    CannotReadSlide
+        If it is no brightfield picture.
+    CannotReadSpacing
+        If its micrometres per pixel are not known.
+    """
+    check_channels(source)
+    pixels = decode(source, max_pixels=max_pixels)
+    check_brightfield(np.asarray(Image.fromarray(pixels).resize((128, 128), Image.Resampling.BOX)))
+    return Picture(Path(name), pixels, picture_spacing(source, mpp))
+
+
+def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
+    """Find the micrometres per pixel of a picture; no pixel is decoded.
+
+    Raises
+    ------
+    CannotReadImage
+        If it is no picture; the message is the reason alone.
+    CannotReadSpacing
+        If they are not known.
+    """
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            if image.format == "TIFF":
+                tags = image.getexif()
+                unit = {2: "inch", 3: "centimeter"}.get(tags.get(296, 2), "")
+                x, y = tags.get(282), tags.get(283)
+            else:
+                (x, y), unit = image.info.get("dpi", (None, None)), "inch"
+    except Exception as error:  # Pillow reports damage as almost any type
+        raise CannotReadImage(f"is no picture, or damaged: {' '.join(str(error).split())}") from None
+    return find_spacing({"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": unit}, mpp)
+
+
+def fitted(pixels: np.ndarray, most_px: int) -> np.ndarray:
+    """Shrink a picture until its longer side is at most ``most_px``."""
+    image = Image.fromarray(pixels)
+    scale = min(1.0, most_px / max(image.size))
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return np.asarray(image.resize(small, Image.Resampling.BOX))
+
+
+def check_channels(source: Path | bytes) -> None:
+    """Refuse what has channels instead of colours, in words.
+
+    Raises
+    ------
+    CannotReadSlide
+        With the reason.
+    """
+    try:
+        import tifffile
+    except ImportError:
+        return
+    try:
+        with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as tiff:
+            series = tiff.series[0]
+            shape = dict(zip(series.axes, series.shape, strict=False))
+    except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError):
+        return
+    channels = shape.get("C", 1)
+    if channels > 1 and shape.get("S", 1) == 1:
+        raise CannotReadSlide(
+            f"has {channels} channels of {series.dtype}, as a fluorescence image has; expected a brightfield "
+            "slide in RGB"
+        )
+
+
+def check_brightfield(thumbnail: np.ndarray) -> None:
+    """Refuse a picture on a dark ground: every stain of a brightfield slide lies on white glass.
+
+    Raises
+    ------
+    CannotReadSlide
+        With the reason.
+    """
+    grey = thumbnail.mean(axis=2)
+    if np.median(grey) < 40 and (grey > 200).mean() < 0.01 and grey.max() > 0:
+        raise CannotReadSlide(
+            f"lies on a dark ground (median grey level {np.median(grey):.0f} of 255), as a fluorescence image "
+            "does; expected a brightfield slide"
+        )
