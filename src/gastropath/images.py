@@ -142,7 +142,7 @@ def inspect(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[np.n
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode ``uint8`` RGB pixels as PNG bytes."""
+    """Encode ``uint8`` RGB or RGBA pixels as PNG bytes."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=False)
     return buffer.getvalue()

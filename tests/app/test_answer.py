@@ -1,4 +1,6 @@
+import base64
 import io
+import re
 import struct
 import zlib
 from html.parser import HTMLParser
@@ -8,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath.app.answer import MAX_BARS, MAX_PIXELS, answer, percent, title
+from gastropath.app.answer import MAX_BARS, MAX_PIXELS, Upload, answers, percent, title
 from gastropath.bundle.card import CardClass
-from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.errors import CannotReadImage
+from gastropath.images import decode
+from gastropath.inference.classifier import Classifier, Seen
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined, refused
 
-TAGS = {"section", "img", "h2", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
+TAGS = {"section", "img", "h3", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
 ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}
 
 
@@ -42,14 +46,33 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def stub(entries: list[CardClass], probabilities: list[float], tile_px: int = 64) -> Classifier:
-    """A classifier that gives one and the same answer."""
+def stub(entries: list[CardClass], probabilities: list[float], doubt: str = "") -> Classifier:
+    """A classifier that gives one and the same answer to every picture, and decodes as the real one does."""
     codes = tuple(entry.code for entry in entries)
-    answer = Predictions(
-        codes, np.array([probabilities], np.float32), ("",), ("",), np.zeros(1, bool), np.full(1, np.nan)
+    given = Predictions(
+        codes, np.array([probabilities], np.float32), ("",), (doubt,), np.zeros(1, bool), np.full(1, np.nan)
     )
-    card = SimpleNamespace(classes=tuple(entries))
-    return SimpleNamespace(card=card, tile_px=tile_px, predict=lambda pixels: answer)  # pyright: ignore[reportReturnType]
+
+    def look(sources, max_pixels):
+        found, seen = [], {}
+        for i, source in enumerate(sources):
+            try:
+                pixels = decode(source, max_pixels=max_pixels)
+            except CannotReadImage as error:
+                found.append(refused(codes, str(error)))
+                continue
+            found.append(given)
+            maps = np.zeros((2, 2, len(codes)), np.float32)
+            maps[0, 0] = 1  # the upper left quarter speaks for every class
+            seen[i] = Seen(np.zeros((64, 64, 3), np.uint8), maps, (pixels.shape[1], pixels.shape[0]))
+        return joined(found, codes), seen
+
+    return SimpleNamespace(card=SimpleNamespace(classes=tuple(entries)), classes=codes, tile_px=64, look=look)  # pyright: ignore[reportReturnType]
+
+
+def answer(classifier: Classifier, name: str, data: bytes) -> str:
+    (found,) = answers(classifier, [Upload(name, data)])
+    return found.html
 
 
 ENTRIES = [
@@ -120,7 +143,7 @@ def test_a_bad_file_is_answered_with_the_reason_and_what_to_do(data, reason):
     page = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "bad.png", data))
     assert page.texts[:2] == ["⚠ Not classified", "bad.png"]
     assert reason in page.texts[2]
-    assert "Upload one picture as PNG, JPEG or TIFF" in page.texts[2]
+    assert "Upload one picture as PNG, JPEG, TIFF or WebP" in page.texts[2]
 
 
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header(monkeypatch):
@@ -133,15 +156,48 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(monkeypatch):
     assert "more than the 20,000,000 allowed" in html
 
 
-def test_a_fault_nobody_foresaw_is_told_to_the_log_and_not_to_the_visitor(monkeypatch, caplog):
-    def fail(data, max_pixels):
-        raise RecursionError("a secret of the server")
+def test_a_fault_nobody_foresaw_is_told_to_the_log_and_not_to_the_visitor_and_spares_the_others(caplog):
+    classifier = stub(ENTRIES, [0.2, 0.7, 0.1])
+    look = classifier.look
 
-    monkeypatch.setattr("gastropath.app.answer.decode", fail)
-    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "odd.tif", TILE)
-    assert "Not classified" in html
-    assert "secret" not in html
+    def fail(sources, max_pixels):
+        if b"odd" in sources:
+            raise RecursionError("a secret of the server")
+        return look(sources, max_pixels=max_pixels)
+
+    classifier.look = fail  # pyright: ignore[reportAttributeAccessIssue]
+    good, odd = answers(classifier, [Upload("good.png", TILE), Upload("odd.tif", b"odd")])
+    assert "tumour epithelium" in good.html
+    assert "Not classified" in odd.html
+    assert "secret" not in odd.html
+    assert odd.prediction.decisions == ["refused"]
     assert "a secret of the server" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("doubt", "said", "shown"),
+    [
+        (LOW_CONFIDENCE, "Not sure: low confidence", True),
+        (UNLIKE, "Not sure: unlike the training tiles", False),
+        (f"{UNLIKE}; {LOW_CONFIDENCE}", "Not sure: unlike the training tiles", False),
+    ],
+)
+def test_a_doubt_is_said_with_its_reason_and_a_stranger_gets_no_name_no_chart_and_no_heat(doubt, said, shown):
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1], doubt), "tile.png", TILE)
+    assert Reader(html).texts[0] == said
+    assert ("tumour epithelium" in html) is shown
+    assert ("gp-chart" in html) is shown
+    assert ("gp-heat" in html) is shown
+
+
+def test_the_heat_map_lies_on_the_place_that_speaks_for_the_class():
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "tile.png", TILE)
+    found = re.search(r'class="gp-heat" src="data:image/png;base64,([^"]+)"', html)
+    assert found
+    opacity = np.asarray(Image.open(io.BytesIO(base64.b64decode(found[1]))))[..., 3]
+    half = len(opacity) // 2
+    assert opacity[: half // 2, : half // 2].min() > 150
+    assert opacity[-half // 2 :, -half // 2 :].max() == 0
 
 
 @pytest.mark.parametrize("share", [0, 1e-9, 0.0004, 0.9996, 1])

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from gastropath.app.answer import percent, title
-from gastropath.app.page import MAX_FILES
+from gastropath.app.tiles import MAX_FILES
 from gastropath.inference.classifier import Classifier
 from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
 from gastropath.tissue import tissue_class
@@ -197,7 +197,7 @@ def test_a_model_that_cannot_be_loaded_is_said_without_the_servers_paths(tmp_pat
     def page(model):
         from gastropath.app.page import main
 
-        main(model)
+        main(model, model)
 
     shown = AppTest.from_function(page, kwargs={"model": str(tmp_path / "missing")}, default_timeout=60).run()
     assert [error.value for error in shown.error] == ["The model cannot be loaded; the log of the server says why."]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from PIL import Image
 
 from gastropath.app.limits import in_turn, not_taken
 from gastropath.bundle.card import CardClass
-from gastropath.errors import CannotReadImage
-from gastropath.images import decode, encode_jpeg
-from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.images import encode_jpeg, encode_png
+from gastropath.inference.classifier import Classifier, Seen
+from gastropath.inference.explain import heat, tint
+from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, refused
 
 MAX_PIXELS = 20_000_000
 """Uploads with more pixels are refused before they are decoded."""
@@ -26,43 +27,78 @@ MAX_PIXELS = 20_000_000
 MAX_BARS = 12
 """Classes shown in a chart; what is left of a longer list is summed up in one line."""
 
-_PREVIEW_PX = 512
+AT_ONCE = 8
+"""Files that are decoded and answered together."""
+
+_HEAT_PX = 56
+_HEAT_OPACITY = 0.8
 _NAME_CHARACTERS = 120
-_REMEDY = "Upload one picture as PNG, JPEG or TIFF."
+_REMEDY = "Upload one picture as PNG, JPEG, TIFF or WebP."
 
 _log = logging.getLogger(__name__)
 
 
-@in_turn
-def answer(classifier: Classifier, name: str, data: bytes) -> str:
-    """Classify one upload.
+@dataclass(frozen=True)
+class Upload:
+    """A picture to classify.
 
-    Parameters
+    Attributes
     ----------
-    classifier
-        The model.
     name
         File name as the visitor's browser sent it; only ever shown.
     data
         Content of the file.
-
-    Returns
-    -------
-    str
-        HTML of a result, or of a message that says why there is none. Never raises: a file must not break the page.
+    told
+        What is known of it, e.g. the label that an example tile carries; empty for a visitor's own.
     """
-    if reason := not_taken(data):
-        return _refusal(name, reason, remedy="")
+
+    name: str
+    data: bytes
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One upload, what the model says of it, and how the page shows that."""
+
+    name: str
+    prediction: Predictions
+    html: str
+
+
+@in_turn
+def answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
+    """Classify a few uploads, at most :data:`AT_ONCE`, in one go.
+
+    Never raises for what a file holds: it must not break the page.
+    """
+    return _answers(classifier, uploads)
+
+
+def _answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
+    reasons = {i: reason for i, upload in enumerate(uploads) if (reason := not_taken(upload.data))}
+    taken = [upload.data for i, upload in enumerate(uploads) if i not in reasons]
     try:
-        pixels = decode(data, max_pixels=MAX_PIXELS)
-        predictions = classifier.predict(pixels)
-    except CannotReadImage as error:
-        return _refusal(name, f"The file {error}.")
+        found, seen = classifier.look(taken, max_pixels=MAX_PIXELS)
     except Exception:
         # Decoders fail in ways nobody foresaw, and the files come from strangers. The log has the details.
-        _log.exception("an upload could not be classified")
-        return _refusal(name, "The file cannot be read as a picture.")
-    return _result(classifier, name, pixels, predictions)
+        _log.exception("uploads could not be classified")
+        if len(uploads) > 1:
+            return [answer for upload in uploads for answer in _answers(classifier, [upload])]
+        return [_not_answered(classifier, uploads[0], "The file cannot be read as a picture.")]
+    told, place = [], 0
+    for i, upload in enumerate(uploads):
+        if i in reasons:
+            told.append(_not_answered(classifier, upload, reasons[i], remedy=""))
+            continue
+        prediction = found.take(np.array([place]))
+        if place in seen:
+            told.append(Answer(upload.name, prediction, _result(classifier, upload, seen[place], prediction)))
+        else:
+            reason = f"The file {prediction.refusals[0]}."
+            told.append(Answer(upload.name, prediction, _refusal(upload.name, reason)))
+        place += 1
+    return told
 
 
 def percent(share: float) -> str:
@@ -83,22 +119,46 @@ def title(entry: CardClass) -> str:
     return entry.code if entry.name == entry.code else f"{entry.name} ({entry.code})"
 
 
-def _result(classifier: Classifier, name: str, pixels: np.ndarray, predictions: Predictions) -> str:
-    probabilities, doubt = predictions.probabilities[0], predictions.doubts[0]
+def plain(text: str, limit: int = _NAME_CHARACTERS) -> str:
+    """Escape a text; characters that print nothing or turn the direction of writing are replaced, long ones cut."""
+    visible = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return escape(visible if len(visible) <= limit else f"{visible[: limit - 1]}…")
+
+
+def picture(pixels: np.ndarray) -> str:
+    """Return pixels as a ``data:`` address: JPEG, or PNG where they have an opacity."""
+    if pixels.shape[2] == 4:
+        return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_jpeg(pixels, quality=90)).decode()}"
+
+
+def _not_answered(classifier: Classifier, upload: Upload, reason: str, remedy: str = _REMEDY) -> Answer:
+    return Answer(upload.name, refused(classifier.classes, reason), _refusal(upload.name, reason, remedy))
+
+
+def _result(classifier: Classifier, upload: Upload, seen: Seen, prediction: Predictions) -> str:
+    probabilities, doubt = prediction.probabilities[0], prediction.doubts[0]
     order = np.argsort(-probabilities, kind="stable")
     best = classifier.card.classes[order[0]]
-    height, width = pixels.shape[:2]
+    name, (width, height), side = plain(upload.name), seen.size_px, classifier.tile_px
     size = f"{width} × {height} px"
-    side = classifier.tile_px
     if (width, height) != (side, side):
         size += f", resampled to {side} × {side} px"
-    picture = base64.b64encode(encode_jpeg(_preview(pixels), quality=90)).decode()
+    named = UNLIKE not in doubt
+    layers = f'<img src="{picture(seen.pixels)}" alt="The tile {name}">'
+    if named:
+        evidence = tint(heat(seen.maps[..., order[0]], _HEAT_PX), _HEAT_OPACITY)
+        layers += (
+            f'<img class="gp-heat" src="{picture(evidence)}" '
+            f'alt="Heat map: where the tile speaks for {plain(title(best))}">'
+        )
+    told = f"{plain(upload.told)}<br>" if upload.told else ""
     return (
         '<section class="gp-answer">'
-        f'<img src="data:image/jpeg;base64,{picture}" alt="The uploaded tile {_plain(name)}">'
+        f'<div class="gp-picture">{layers}</div>'
         f"{_verdict(best, float(probabilities[order[0]]), doubt)}"
-        f'<p class="gp-file"><span class="gp-name">{_plain(name)}</span><br>{size}</p>'
-        f"{'' if UNLIKE in doubt else _chart(classifier, probabilities, order)}"
+        f'<p class="gp-file"><span class="gp-name">{name}</span><br>{told}{size}</p>'
+        f"{_chart(classifier, probabilities, order) if named else ''}"
         "</section>"
     )
 
@@ -107,16 +167,17 @@ def _verdict(best: CardClass, confidence: float, doubt: str) -> str:
     """Name the tissue and the confidence, or say why the model does not."""
     if UNLIKE in doubt:
         return (
-            '<h2 class="gp-label gp-unsure">Not sure</h2><p>This picture is unlike the tiles the model was trained on, '
-            "so no tissue is named.</p>"
+            '<h3 class="gp-label gp-unsure">Not sure: unlike the training tiles</h3>'
+            "<p>Nothing like this picture was among the tiles the model learned from, so no tissue is named.</p>"
         )
     sure = f'<strong class="gp-confidence">{escape(percent(confidence))}</strong>'
+    mark = f'<span class="gp-swatch" style="background-color:{best.color}"></span>'
     if LOW_CONFIDENCE in doubt:
         return (
-            '<h2 class="gp-label gp-unsure">Not sure</h2>'
-            f"<p>Its confidence is too low: {_plain(title(best))} is the best guess, at {sure}.</p>"
+            '<h3 class="gp-label gp-unsure">Not sure: low confidence</h3>'
+            f"<p>The best guess is {mark}{plain(title(best))}, at {sure}.</p>"
         )
-    return f'<h2 class="gp-label">{_plain(title(best))}</h2><p>Confidence {sure}</p>'
+    return f'<h3 class="gp-label">{mark}{plain(title(best))}</h3><p>Confidence {sure}</p>'
 
 
 def _chart(classifier: Classifier, probabilities: np.ndarray, order: np.ndarray) -> str:
@@ -132,7 +193,7 @@ def _chart(classifier: Classifier, probabilities: np.ndarray, order: np.ndarray)
 def _bar(entry: CardClass, probability: float) -> str:
     """Write one class as two table rows: its name and figure, and under them the bar."""
     return (
-        f'<tr><th scope="row">{_plain(title(entry))}</th><td>{escape(percent(probability))}</td></tr>'
+        f'<tr><th scope="row">{plain(title(entry))}</th><td>{escape(percent(probability))}</td></tr>'
         f'<tr aria-hidden="true"><td colspan="2"><div class="gp-track">'
         f'<div class="gp-bar" style="width:{probability:.2%};background-color:{entry.color}"></div></div></td></tr>'
     )
@@ -141,20 +202,8 @@ def _bar(entry: CardClass, probability: float) -> str:
 def _refusal(name: str, reason: str, remedy: str = _REMEDY) -> str:
     return (
         '<section class="gp-answer gp-refused">'
-        '<h2 class="gp-label">⚠ Not classified</h2>'
-        f'<p class="gp-file"><span class="gp-name">{_plain(name)}</span></p>'
-        f"<p>{_plain(reason, limit=400)} {remedy}</p>"
+        '<h3 class="gp-label">⚠ Not classified</h3>'
+        f'<p class="gp-file"><span class="gp-name">{plain(name)}</span></p>'
+        f"<p>{plain(reason, limit=400)} {remedy}</p>"
         "</section>"
     )
-
-
-def _preview(pixels: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(pixels)
-    image.thumbnail((_PREVIEW_PX, _PREVIEW_PX))
-    return np.asarray(image)
-
-
-def _plain(text: str, limit: int = _NAME_CHARACTERS) -> str:
-    """Escape a text; characters that print nothing or turn the direction of writing are replaced, long ones cut."""
-    visible = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return escape(visible if len(visible) <= limit else f"{visible[: limit - 1]}…")

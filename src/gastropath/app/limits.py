@@ -48,7 +48,6 @@ _NOT_TAKEN = b"\0gastropath: not taken\0"
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_turn = threading.Lock()
 
 
 def keep_forms_in_memory() -> None:
@@ -67,10 +66,11 @@ def not_taken(content: bytes) -> str | None:
 
 def in_turn(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Let only one visitor at a time into a function that decodes a picture: a large one takes 140 MB meanwhile."""
+    turn = threading.Lock()
 
     @wraps(function)
     def alone(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with _turn:
+        with turn:
             return function(*args, **kwargs)
 
     return alone

@@ -1,31 +1,27 @@
-"""The Streamlit page: upload tiles, see tissue, confidence and probabilities.
+"""The Streamlit page: tiles, a region, and the model itself, each in a tab.
 
-``script.py`` runs it for every visit; uploads stay in memory.
+``script.py`` runs it for every visit and every click; uploads stay in memory.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from gastropath.app.answer import MAX_PIXELS, answer, title
+from gastropath.app.about import show_about
+from gastropath.app.answer import title
+from gastropath.app.examples import Example, read_examples
+from gastropath.app.region import show_region
+from gastropath.app.tiles import show_tiles
 from gastropath.bundle.card import Card
-from gastropath.errors import BadBundle
+from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.inference.classifier import Classifier
 from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
 
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-MAX_FILES = 60  # answered at a time
-
-_TYPES = ["png", "jpg", "jpeg", "tif", "tiff"]
-_COLUMNS = 3
+_TABS = ("Tiles", "Map a region", "About this model")
 
 _log = logging.getLogger(__name__)
 
@@ -36,62 +32,58 @@ def load_model(folder: str) -> Classifier:
     return Classifier.load(folder)
 
 
-def main(model: str) -> None:
+@st.cache_resource(show_spinner=False)
+def load_examples(folder: str, classes: tuple[str, ...]) -> list[Example]:
+    """Read the example tiles once for all visitors."""
+    return read_examples(Path(folder), classes)
+
+
+def main(model: str, examples: str) -> None:
     """Show the page.
 
     Parameters
     ----------
     model
         Folder of a bundle, or of a run.
+    examples
+        Folder of example tiles.
     """
     st.set_page_config(page_title="GastroPath", page_icon="🔬", layout="wide")
-    st.html(Path(__file__).with_name("answer.css"))
+    st.html(Path(__file__).with_name("page.css"))
     st.title("GastroPath", anchor=False)
     try:
         classifier = load_model(model)
-    except BadBundle as error:
+        tiles = load_examples(examples, classifier.classes)
+    except (BadBundle, CannotReadTable) as error:
         _log.error("%s", error)  # not for visitors: it names folders of this computer
         st.error("The model cannot be loaded; the log of the server says why.", icon="⚠️")
         st.stop()
-    if classifier.card.training_data.synthetic:
-        st.warning(SYNTHETIC_MODEL, icon="⚠️")
-    st.info(RESEARCH_USE, icon="ℹ️")
     _introduction(classifier.card)
-    uploads = st.file_uploader(
-        "Tiles (PNG, JPEG or TIFF)",
-        type=_TYPES,
-        accept_multiple_files=True,
-        help=f"At most {MAX_FILES} files of {MAX_PIXELS // 1_000_000} million pixels. Files stay in the memory of the "
-        "computer that runs this page, and are forgotten when you remove them or leave.",
-    )
-    if len(uploads) > MAX_FILES:
-        st.warning(f"{len(uploads)} files were uploaded; the first {MAX_FILES} are answered.", icon="⚠️")
-    _answers(classifier, {upload.file_id: upload for upload in uploads[:MAX_FILES]})
+    of_tiles, of_region, of_model = st.tabs(_TABS, on_change="rerun", key="tab")
+    with of_tiles:
+        show_tiles(classifier, tiles)
+    with of_region:
+        show_region(classifier)
+    if of_model.open:
+        with of_model:
+            show_about(classifier.card)
 
 
 def _introduction(card: Card) -> None:
-    side = card.input.tile_px
-    doubts = " or with “not sure” and why" if card.abstention or card.domain else ""
+    doubts = ", or with “not sure” and why" if card.abstention or card.domain else ""
     st.markdown(
-        f"Which tissue does a tile show? Upload H&E tiles of about {side} × {side} px at {card.input.mpp:g} µm/px; "
-        f"each is answered with one of {len(card.classes)} classes{doubts}."
+        f"Which tissue does an H&E picture show? This page answers with one of {len(card.classes)} classes{doubts}."
     )
+    if card.training_data.synthetic:
+        st.warning(SYNTHETIC_MODEL, icon="⚠️")
+    st.info(RESEARCH_USE, icon="ℹ️")
     with st.expander(f"The {len(card.classes)} classes, and what confidence means"):
-        st.html(f"<ul>{''.join(f'<li>{escape(title(entry))}</li>' for entry in card.classes)}</ul>")
+        entries = (
+            f'<li><span class="gp-swatch" style="background-color:{entry.color}"></span>{escape(title(entry))}</li>'
+            for entry in card.classes
+        )
+        st.html(f'<ul class="gp-classes">{"".join(entries)}</ul>')
         if card.calibration.method == "none":
             st.markdown("Confidence is the model's own and not calibrated: 90% does not mean right nine times in ten.")
         else:
             st.markdown("Confidence is calibrated: on tiles like those of its training, 90% means right 9 times in 10.")
-
-
-def _answers(classifier: Classifier, uploads: Mapping[str, UploadedFile]) -> None:
-    """Show an answer for each upload. Streamlit runs the page anew for every click; answers are computed once."""
-    known: dict[str, str] = st.session_state.get("answers", {})
-    st.session_state["answers"] = shown = {}
-    columns = []
-    for i, (key, upload) in enumerate(uploads.items()):
-        if i % _COLUMNS == 0:
-            columns = st.columns(_COLUMNS)  # a new row, so that a phone shows the files in their order too
-        with columns[i % _COLUMNS], st.container(border=True):
-            shown[key] = known.get(key) or answer(classifier, upload.name, upload.getvalue())
-            st.html(shown[key])

@@ -1,8 +1,8 @@
-"""What Streamlit runs for every visit and every click: the page, with the model that this server serves."""
+"""What Streamlit runs for every visit and every click: the page, with what this server serves."""
 
 import streamlit as st
 
 from gastropath.app.page import main
-from gastropath.app.server import MODEL
+from gastropath.app.server import EXAMPLES, MODEL
 
-main(st.secrets[MODEL])
+main(st.secrets[MODEL], st.secrets[EXAMPLES])

@@ -13,12 +13,13 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import net_util
 
+from gastropath.app.examples import DRAWN
 from gastropath.app.headers import SafeHeaders
 from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
 
-MODEL = "model"
-"""Name under which the script finds the model's folder among Streamlit's secrets, which no browser gets to see."""
+MODEL, EXAMPLES = "model", "examples"
+"""Names under which the script finds both folders among Streamlit's secrets, which no browser gets to see."""
 
 SETTINGS: dict[str, Any] = {
     "browser.gatherUsageStats": False,  # no telemetry
@@ -33,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def parts(model: Path) -> dict[str, Any]:
+def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
     """Return what the page's ``streamlit.App`` is made of: ``App(**parts(model))``.
 
     The call itself stands where the server starts, because ``streamlit run`` looks for it in the text of the file.
@@ -42,6 +43,8 @@ def parts(model: Path) -> dict[str, Any]:
     ----------
     model
         Folder of a bundle, or of a run.
+    examples
+        Folder of example tiles; by default those drawn by a computer.
 
     Raises
     ------
@@ -53,13 +56,13 @@ def parts(model: Path) -> dict[str, Any]:
     _ask_nobody_for_the_address()
     return {
         "script_path": Path(__file__).with_name("script.py"),
-        "secrets": {MODEL: str(folder.resolve())},
+        "secrets": {MODEL: str(folder.resolve()), EXAMPLES: str((examples or DRAWN).resolve())},
         "middleware": [Middleware(SafeHeaders), Middleware(UploadLimits)],
         "lifespan": _lifespan,
     }
 
 
-def serve(model: Path, *, port: int, address: str, base_path: str | None = None) -> None:
+def serve(model: Path, *, port: int, address: str, base_path: str | None = None, examples: Path | None = None) -> None:
     """Serve the page for a model until the process is interrupted or told to end.
 
     Parameters
@@ -70,6 +73,8 @@ def serve(model: Path, *, port: int, address: str, base_path: str | None = None)
         Where to listen.
     base_path
         Path under which a reverse proxy shows the page, where the proxy passes that path on.
+    examples
+        See :func:`parts`.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def serve(model: Path, *, port: int, address: str, base_path: str | None = None)
     settings = {**SETTINGS, "server.port": port, "server.address": address}
     if base_path is not None:
         settings["server.baseUrlPath"] = base_path
-    st.App(**parts(model)).run(config=settings)
+    st.App(**parts(model, examples)).run(config=settings)
 
 
 def _ask_nobody_for_the_address() -> None:

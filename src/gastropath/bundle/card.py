@@ -107,13 +107,17 @@ class LabelReview(_Part):
 
 
 class TrainingData(_Part):
-    """What the model learned from; ``appearance`` tells what the tiles look like (empty where nobody looked)."""
+    """What the model learned from, and how to cite it where the tiles tell (empty where they do not).
+
+    ``appearance`` tells what the tiles look like (empty where nobody looked).
+    """
 
     name: str
     n_tiles: Annotated[int, Field(ge=0)]
     licence: str
     sha256: str
     synthetic: bool
+    citation: Annotated[str, Field(max_length=4000)] = ""
     appearance: dict[str, Property] = {}
     review: LabelReview | None = None
 

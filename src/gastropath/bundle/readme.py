@@ -85,6 +85,8 @@ def model_card_body(card: Card) -> list[str]:
 def _training(card: Card) -> list[str]:
     data = card.training_data
     lines = [f"{data.name}: {data.n_tiles:,} tiles, licence {data.licence}. Index SHA-256 `{data.sha256}`."]
+    if data.citation:
+        lines += ["", "Cite:", "", *(f"> {line}" for line in data.citation.strip().splitlines())]
     if data.appearance:
         told = ", ".join(f"{name} {value.mean:.3g} (SD {value.sd:.3g})" for name, value in data.appearance.items())
         lines += ["", f"On average over tiles: {told}."]

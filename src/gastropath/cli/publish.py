@@ -21,6 +21,10 @@ def app(
     base_path: Annotated[
         str | None, typer.Option(metavar="PATH", help="Path that a reverse proxy puts before the page's and passes on.")
     ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option("--examples", metavar="DIR", help="Example tiles: the folder examples that `space` writes."),
+    ] = None,
 ) -> None:
     """Serve the web page on this computer."""
     if find_spec("streamlit") is None:
@@ -33,19 +37,34 @@ def app(
     path = f"/{base_path.strip('/')}" if base_path else ""
     console.note(f"open http://{host}:{port}{path} in a browser; stop with Ctrl-C")
     with suppress(KeyboardInterrupt):  # the way to stop it, and no failure
-        serve(folder, port=port, address=address, base_path=base_path)
+        serve(folder, port=port, address=address, base_path=base_path, examples=examples)
 
 
 def space(
     model: Model = None,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("space"),
     title: Annotated[str, typer.Option(help="Title of the Space.")] = "GastroPath",
+    examples: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--examples", metavar="DATA", help="Show tiles of these to visitors: of a run, its validation tiles."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a folder that can be pushed to Hugging Face Spaces as it is."""
     from gastropath.space.builder import build_space
 
-    build_space(model_folder(model), out, title=title, overwrite=overwrite)
+    folder, write = model_folder(model), None
+    if examples:
+        from gastropath.bundle.files import open_bundle
+        from gastropath.data.examples import choose_examples
+        from gastropath.data.index import find_tiles
+        from gastropath.data.split.split import split_of_run
+
+        index = find_tiles(examples)
+        write = choose_examples(index, split_of_run(folder, index), open_bundle(folder).card.codes).write
+    build_space(folder, out, title=title, examples=write, overwrite=overwrite)
     console.say(f"wrote {out}; publish it with the Hub's own tool (pip install huggingface_hub):")
     console.say("  hf auth login")
     console.say(f"  hf upload YOUR_NAME/gastropath {out} . --repo-type space")

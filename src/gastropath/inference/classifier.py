@@ -26,11 +26,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class _Tile:
-    """A picture of the model's size, or why there is none; whether its field of view was guessed."""
+    """A picture of the model's size, or why there is none; its own size; whether its field of view was guessed."""
 
     pixels: np.ndarray | None
     refusal: str = ""
     stretched: bool = False
+    size_px: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class Seen:
         The image in the model's size: ``uint8``, shape (tile_px, tile_px, 3).
     maps
         Activation map of each class: ``float32``, shape (h, w, classes).
+    size_px
+        Width and height of the image itself.
     """
 
     pixels: np.ndarray
     maps: np.ndarray
+    size_px: tuple[int, int]
 
 
 class Classifier:
@@ -228,9 +232,10 @@ class Classifier:
         """
         tiles = list(self._load(sources, mpp, max_pixels))
         answers, outputs = self._answer(tiles, views=1)
-        pixels = {i: tile.pixels for i, tile in enumerate(tiles) if tile.pixels is not None}
+        read = [(i, tile, tile.pixels) for i, tile in enumerate(tiles) if tile.pixels is not None]
         maps = outputs["cam"] if outputs else ()
-        return answers, {i: Seen(pixels[i], of_tile) for i, of_tile in zip(pixels, maps, strict=True)}
+        seen = zip(read, maps, strict=True)
+        return answers, {i: Seen(pixels, of_tile, tile.size_px) for (i, tile, pixels), of_tile in seen}
 
     def predict_files(
         self,
@@ -284,8 +289,9 @@ class Classifier:
             return _Tile(None, str(error))
 
     def _fitted(self, pixels: np.ndarray, zoom: float | None) -> _Tile:
-        guessed = zoom is None and pixels.shape[:2] != (self.tile_px, self.tile_px)
-        return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed)
+        height, width = pixels.shape[:2]
+        guessed = zoom is None and (width, height) != (self.tile_px, self.tile_px)
+        return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed, size_px=(width, height))
 
     def _answer(self, tiles: Sequence[_Tile], views: int) -> tuple[Predictions, Outputs | None]:
         """Classify tiles (one without pixels is refused); also return the upright outputs of the others, if any."""

@@ -126,7 +126,7 @@ def heat(activation: np.ndarray, side: int) -> np.ndarray:
 
 
 def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """Lay heat over a tile: the more evidence, the brighter and the less transparent.
+    """Lay heat over a tile.
 
     Parameters
     ----------
@@ -140,7 +140,26 @@ def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     numpy.ndarray
         ``uint8``, shape (side, side, 3).
     """
+    tinted = tint(evidence)
+    opacity = tinted[..., 3:].astype(np.float32) / 255
+    return np.rint(pixels * (1 - opacity) + tinted[..., :3] * opacity).astype(np.uint8)
+
+
+def tint(evidence: np.ndarray, opacity: float = _OPACITY) -> np.ndarray:
+    """Colour heat, to be laid over a tile: the more evidence, the brighter and the less transparent.
+
+    Parameters
+    ----------
+    evidence
+        From :func:`heat`, shape (h, w).
+    opacity
+        Where there is most evidence.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``uint8`` RGBA, shape (h, w, 4).
+    """
     steps = np.linspace(0, 1, len(_RAMP))
-    colours = np.stack([np.interp(evidence, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-    opacity = (_OPACITY * np.sqrt(evidence))[..., None]
-    return np.rint(pixels * (1 - opacity) + colours * opacity).astype(np.uint8)
+    channels = [np.interp(evidence, steps, _RAMP[:, channel]) for channel in range(3)]
+    return np.rint(np.stack([*channels, 255 * opacity * np.sqrt(evidence)], axis=-1)).astype(np.uint8)

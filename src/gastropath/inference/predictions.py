@@ -155,3 +155,9 @@ def joined(parts: Sequence[Predictions], classes: tuple[str, ...]) -> Prediction
         np.concatenate([part.stretched for part in parts]),
         np.concatenate([part.distances for part in parts]),
     )
+
+
+def refused(classes: tuple[str, ...], reason: str) -> Predictions:
+    """Return the answer to one image that could not be read."""
+    nothing = np.full((1, len(classes)), np.nan, np.float32)
+    return Predictions(classes, nothing, (reason,), ("",), np.zeros(1, bool), np.full(1, np.nan))

@@ -9,7 +9,8 @@ import streamlit as st
 
 from gastropath.app.server import parts
 
-app = st.App(**parts(Path(__file__).with_name("model")))
+here = Path(__file__).parent
+app = st.App(**parts(here / "model", here / "examples"))
 
 if __name__ == "__main__":
     app.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -16,12 +17,19 @@ from gastropath.space.wheel import write_wheel
 
 _FILES = (
     "README.md", "Dockerfile", ".dockerignore", ".gitattributes", ".streamlit", "app.py", "requirements.txt",
-    "gastropath-*.whl", "model", KERAS_MODEL,
+    "gastropath-*.whl", "model", "examples", KERAS_MODEL,
 )  # fmt: skip
 _LARGE_FILES = ("*.keras", "*.tflite", "*.npz", "*.whl")
 
 
-def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite: bool = False) -> None:
+def build_space(
+    model: Path,
+    out: Path,
+    *,
+    title: str = "GastroPath",
+    examples: Callable[[Path], None] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write a Space that builds and starts from this folder alone.
 
     Parameters
@@ -32,6 +40,8 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
         Folder to write; appears when complete.
     title
         Shown on the Hub.
+    examples
+        Writes example tiles and their table into a folder; by default those drawn by a computer are copied.
 
     Raises
     ------
@@ -52,6 +62,11 @@ def build_space(model: Path, out: Path, *, title: str = "GastroPath", overwrite:
         (partial / ".streamlit" / "config.toml").write_bytes((templates / "config.toml").read_bytes())
         served = {name: bundle.folder / name for name in bundle.card.files if name != KERAS_MODEL}
         write_bundle(partial / "model", bundle.card, served)
+        if examples:
+            (partial / "examples").mkdir()
+            examples(partial / "examples")
+        else:
+            shutil.copytree(str(resources.files("gastropath") / "app" / "drawn"), partial / "examples")
         if keras_model:
             shutil.copyfile(keras_model, partial / KERAS_MODEL)
         wheel = write_wheel(partial)

@@ -258,6 +258,7 @@ def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card
             licence="CC0-1.0" if split.index.synthetic else "as stated by the source of the tiles",
             sha256=split.index.sha256(),
             synthetic=split.index.synthetic,
+            citation=citation_of(split.index.root),
             appearance={
                 name: Property(mean=mean, sd=sd)
                 for name, (mean, sd) in appearance(split.part("train")).properties.items()
@@ -266,6 +267,15 @@ def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card
         files={},
         versions=versions(),
     )
+
+
+def citation_of(root: Path) -> str:
+    """Return what ``CITATION.txt`` in a folder of tiles says, or in one of the two above it; empty where none does."""
+    for folder in (root, *root.resolve().parents[:2]):
+        file = folder / "CITATION.txt"
+        if file.is_file():
+            return file.read_text("utf-8", "replace")[:4000]
+    return ""
 
 
 def review_of_run(run: Path, index: TileIndex) -> Review | None:

@@ -1,0 +1,76 @@
+"""Example tiles for a visitor with nothing at hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gastropath.errors import CannotReadTable
+from gastropath.page import Tile
+
+TABLE = "examples.json"
+
+DRAWN = Path(__file__).with_name("drawn")
+"""Synthetic tiles of the eight classes, for pages without tiles of their own."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tile to try.
+
+    Attributes
+    ----------
+    name
+        Of its file.
+    label
+        Class code it carries.
+    source
+        Where all examples of the page come from.
+    data
+        Content of the file.
+    """
+
+    name: str
+    label: str
+    source: str
+    data: bytes
+
+    @property
+    def told(self) -> str:
+        """What the page says of it."""
+        return f"labelled {self.label}"
+
+    @property
+    def address(self) -> str:
+        """The picture as a ``data:`` address."""
+        return Tile(self.data, self.label, self.told).source
+
+
+def read_examples(folder: Path, classes: Iterable[str]) -> list[Example]:
+    """Read the examples of a folder that are of classes the model has.
+
+    Parameters
+    ----------
+    folder
+        With the tiles and ``examples.json``: ``source``, and ``tiles`` with ``file`` and ``label`` each.
+    classes
+        Codes of the model.
+
+    Raises
+    ------
+    CannotReadTable
+        If the table is not there, or names a file that is not.
+    """
+    known = set(classes)
+    try:
+        document = json.loads((folder / TABLE).read_text("utf-8"))
+        source, listed = str(document["source"]), [(str(t["file"]), str(t["label"])) for t in document["tiles"]]
+        return [
+            Example(file, label, source, (folder / Path(file).name).read_bytes())
+            for file, label in listed
+            if label in known
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotReadTable(f"{folder / TABLE}: cannot be read as a list of examples: {error!r}") from None
