@@ -1,68 +1,88 @@
-"""How near a whole slide comes to what two cores can do.
+"""How near a whole slide comes to what the cores can do, and how fast others are on the same slide.
 
-    python benchmarks/slides.py [--model BUNDLE] [--side 20000]
+    python benchmarks/slides.py [--models BUNDLE ...] [--side 20000] [--wsinfer PYTHON]
 
-Draws a slide of SIDE x SIDE pixels (tiled JPEG, one level), and takes it for one at the model's resolution, then for
-one at half of its micrometres per pixel. Measures what reading a tile, and answering one, costs a single core; the
-bound is what all cores would do if nothing were lost. Then maps the slide, every tile of it, and prints tiles a
-second, their share of the bound, and what the whole command takes, overview and output files included. Without
-`--model` the starter model answers.
+Draws a slide of SIDE x SIDE pixels (tiled JPEG, one level, 0.5 µm/px), and takes it for one at the model's resolution,
+then for one at half of its micrometres per pixel. Measures what reading a tile, and answering one, costs a single core;
+the bound is what all cores would do if nothing were lost. Then maps every tile of the slide, and prints tiles a second,
+their share of the bound, and what the whole command takes, overview and output files included. Without `--models` a
+float16 and an int8 bundle of EfficientNet-Lite0 are made of synthetic tiles first.
+
+The second table is of whole commands on that slide at its own resolution, from the start of the process to the last
+output file, per tile classified: `gastropath slide` with its tissue mask; `wsinfer run --speedup` of WSInfer 0.6.1 with
+its tissue mask, and ResNet-18 as its model; and ResNet-18 in torch without a mask (`resnet18.py`). All take tiles of
+224 x 224 px as they lie at level 0, and may use every core. "Stage" is the part of a command that reads and classifies
+tiles (WSInfer also loads and compiles its model in it); for ours it is what the first table says. "Core-ms a tile" is
+the time of all cores together over the whole command, which hardly depends on what else the machine does.
+
+PYTHON is the interpreter of an environment with WSInfer, which `benchmarks/wsinfer_environment.sh` makes. Without it
+WSInfer and ResNet-18 are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import Image
+from slide_commands import TILE_PX, Mapped, map_by_ours, map_by_resnet18, map_by_wsinfer
+from slide_drawing import draw_slide
 
 from gastropath.cluster import cores
-from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.inference.classifier import Classifier
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.job import SlideJob, SlideSettings
 from gastropath.slides.reading import read_tiles
 from gastropath.slides.slide import open_slide
 
-CHUNK, QUALITY, MEASURED_BLOCKS = 256, 80, 12
+MPP, MEASURED_BLOCKS = 0.5, 12
 
 
 def main() -> None:
-    """Measure both resolutions and print a table."""
+    """Measure both resolutions and the others, and print two tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--models", type=Path, nargs="+", default=[], metavar="BUNDLE")
     parser.add_argument("--side", type=int, default=20_000)
+    parser.add_argument("--wsinfer", type=Path, metavar="PYTHON", help="interpreter with WSInfer and torch")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        path = draw(folder, arguments.side)
-        print(
-            f"{cores()} cores, load {os.getloadavg()[0]:.1f} at the start; {path.stat().st_size / 1e6:.0f} MB of JPEG"
-        )
-        print(
-            "| µm/px | tiles | read, core-ms | answer, core-ms | bound, tiles/s | reached | share | command, s | MB |"
-        )
-        print("|---|---|---|---|---|---|---|---|---|")
-        for mpp in (0.5, 0.25):
-            measure(path, mpp, arguments.model, folder)
+        print(f"{cores()} cores, load {os.getloadavg()[0]:.1f} at the start")
+        bundles = arguments.models or _made(folder / "bundles")
+        for bundle in bundles:
+            _check(bundle)
+        slide = folder / "slide" / "slide.tiff"
+        slide.parent.mkdir()
+        draw_slide(slide, arguments.side, MPP, folder / "tissue")
+        print(f"{arguments.side} x {arguments.side} px, {slide.stat().st_size / 1e6:.0f} MB of JPEG\n")
+        reached = compare_with_bound(slide, bundles, folder)
+        print()
+        compare_with_others(slide, bundles, reached, arguments.wsinfer, folder)
 
 
-def measure(path: Path, mpp: float, model: Path | None, folder: Path) -> None:
-    """Map the slide at one resolution and print a row."""
-    classifier, alone = Classifier.load(model), Classifier.load(model, threads=1)
+def compare_with_bound(slide: Path, bundles: list[Path], folder: Path) -> list[float]:
+    """Print the first table; return tiles a second of each bundle at the resolution of the slide."""
+    print("| bundle | µm/px | tiles | read, core-ms | answer, core-ms | bound, tiles/s | reached | share", end=" ")
+    print("| command, s | MB |\n|---|---|---|---|---|---|---|---|---|---|")
+    reached = []
+    for number, bundle in enumerate(bundles):
+        reached.append(measure(slide, MPP, bundle, folder / f"whole-{number}"))
+        measure(slide, MPP / 2, bundle, folder / f"half-{number}")
+    return reached
+
+
+def measure(path: Path, mpp: float, bundle: Path, folder: Path) -> float:
+    """Map every tile of the slide at one resolution, print a row, and return tiles a second."""
+    classifier, alone = Classifier.load(bundle), Classifier.load(bundle, threads=1)
     slide = open_slide(path, mpp)
     grid = TileGrid.over(slide, classifier.tile_px, classifier.card.input.mpp)
-    blocks = list(grid.blocks())[:: max(1, len(list(grid.blocks())) // MEASURED_BLOCKS)]
+    blocks = list(grid.blocks())
+    blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
     began = time.process_time()
     tiles = [read_tiles(slide, grid, block).pixels for block in blocks]
     n = sum(map(len, tiles))
@@ -73,51 +93,63 @@ def measure(path: Path, mpp: float, model: Path | None, folder: Path) -> None:
     alone.answer(some)
     answering = 1000 * (time.process_time() - began) / len(some)
     bound = 1000 * cores() / (reading + answering)
-    job = SlideJob(path, folder / f"map-{mpp}", classifier, SlideSettings(mpp=mpp, everything=True))
+    job = SlideJob(path, folder / "job", classifier, SlideSettings(mpp=mpp, everything=True))
+    job.open()
     began = time.perf_counter()
     job.run()
     reached = len(grid) / (time.perf_counter() - began)
-    seconds, memory = whole_command(path, mpp, model, folder)
+    whole = map_by_ours(path, mpp, bundle, folder / "command", everything=True).timed
     print(
-        f"| {mpp:g} | {len(grid):,} | {reading:.2f} | {answering:.2f} | {bound:.0f} | {reached:.0f} | "
-        f"{reached / bound:.0%} | {seconds:.0f} | {memory:.0f} |",
+        f"| {classifier.card.precision} | {mpp:g} | {len(grid):,} | {reading:.2f} | {answering:.2f} | {bound:.0f} | "
+        f"{reached:.0f} | {reached / bound:.0%} | {whole.seconds:.0f} | {whole.megabytes:.0f} |",
         flush=True,
+    )
+    return reached
+
+
+def compare_with_others(
+    slide: Path, bundles: list[Path], reached: list[float], python: Path | None, folder: Path
+) -> None:
+    """Print the second table."""
+    others = [map_by_wsinfer(python, slide, MPP, folder), map_by_resnet18(python, slide, folder)] if python else []
+    ours = [map_by_ours(slide, MPP, bundle, folder / f"map-{number}") for number, bundle in enumerate(bundles)]
+    print("| who | backbone | tiles classified | s | tiles/s | stage, tiles/s | core-ms a tile", end=" ")
+    print("| to the fastest other |\n|---|---|---|---|---|---|---|---|")
+    best = max((other.tiles / other.timed.seconds for other in others), default=None)
+    for other in others:
+        show(other, other.tiles / other.stage_seconds, best)
+    for mapped, stage in zip(ours, reached, strict=True):
+        show(mapped, stage, best)
+    if not python:
+        print("WSInfer and ResNet-18 are left out; to measure them: wsinfer_environment.sh, and --wsinfer PYTHON")
+
+
+def show(mapped: Mapped, stage: float, best: float | None) -> None:
+    """Print a row of the second table."""
+    speed = mapped.tiles / mapped.timed.seconds
+    print(
+        f"| {mapped.who} | {mapped.backbone} | {mapped.tiles:,} | {mapped.timed.seconds:.1f} | {speed:.1f} | "
+        f"{stage:.1f} | {1000 * mapped.timed.core_seconds / mapped.tiles:.1f} | "
+        f"{f'{speed / best:.2f}' if best else '–'} |"
     )
 
 
-def whole_command(path: Path, mpp: float, model: Path | None, folder: Path) -> tuple[float, float]:
-    """Map the slide by the command line, outputs included; return seconds, and the most megabytes of a child so far."""
-    command = [sys.executable, "-m", "gastropath", "slide", str(path), "--mpp", str(mpp), "--no-mask"]
-    command += ["--out", str(folder / f"command-{mpp}"), *(["--model", str(model)] if model else [])]
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+def _check(bundle: Path) -> None:
+    """Refuse a bundle that would take other tiles than the others do."""
+    wanted = Classifier.load(bundle).card.input
+    if (wanted.tile_px, wanted.mpp) != (TILE_PX, MPP):
+        raise SystemExit(
+            f"{bundle}: takes tiles of {wanted.tile_px} px at {wanted.mpp:g} µm/px; expected {TILE_PX} px at {MPP:g}, "
+            "as the others take"
+        )
 
 
-def draw(folder: Path, side: int) -> Path:
-    """Write a slide of synthetic tissue as tiled JPEG."""
-    write_tiles(folder / "tiles", tiles_per_class=6, seed=0)
-    pictures = [np.asarray(Image.open(file).resize((CHUNK, CHUNK))) for file in sorted(folder.glob("tiles/*/*.png"))]
-    encoded = [_jpeg(picture) for picture in pictures]
-    rng, across = np.random.default_rng(0), -(-side // CHUNK)
-
-    def chunks() -> Iterator[bytes]:
-        for _ in range(across * across):
-            yield encoded[rng.integers(len(encoded))]
-
-    path = folder / "slide.tiff"
-    with tifffile.TiffWriter(path, bigtiff=True) as tiff:
-        tiff.write(
-            chunks(), shape=(side, side, 3), dtype=np.uint8, tile=(CHUNK, CHUNK), photometric="ycbcr",
-            subsampling=(2, 2), compression="jpeg", metadata=None,
-        )  # fmt: skip
-    return path
-
-
-def _jpeg(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY, subsampling="4:2:0")
-    return buffer.getvalue()
+def _made(folder: Path) -> list[Path]:
+    """Make bundles as `serving.py` does, in a process of their own, for that needs TensorFlow."""
+    folder.mkdir()
+    serving = Path(__file__).with_name("serving.py")
+    subprocess.run([sys.executable, str(serving), "--worker", "prepare", str(folder)], check=True, capture_output=True)
+    return [folder / "float16", folder / "int8"]
 
 
 if __name__ == "__main__":
