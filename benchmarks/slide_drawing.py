@@ -1,4 +1,4 @@
-"""A slide of synthetic tissue: a TIFF of JPEG tiles with one level, which tells its micrometres per pixel.
+"""A slide of synthetic tissue: a TIFF of JPEG tiles, of one level or several, which tells its micrometres per pixel.
 
 Written by hand: tifffile writes JPEG only with imagecodecs installed, and nothing else here needs that.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -20,7 +22,7 @@ _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _BYTES = {_SHORT: 2, _LONG: 4, _RATIONAL: 8}
 
 
-def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path) -> None:
+def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path, *, smaller: tuple[int, ...] = ()) -> None:
     """Write a square slide whose JPEG tiles are synthetic tissue tiles of all classes in random order.
 
     Parameters
@@ -33,40 +35,71 @@ def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path) -> None:
         Micrometres per pixel, written as the resolution tag.
     scratch
         Folder for the tissue tiles.
+    smaller
+        Further levels: how many times smaller each is, a power of two up to 256.
     """
     write_tiles(scratch, tiles_per_class=6, seed=0)
-    chunks = [_jpeg(file) for file in sorted(scratch.glob("*/*.png"))]
+    tissue = [_tissue(file) for file in sorted(scratch.glob("*/*.png"))]
     across = -(-side_px // CHUNK_PX)
-    order = np.random.default_rng(0).integers(len(chunks), size=across * across)
+    order = np.random.default_rng(0).integers(len(tissue), size=(across, across))
     with path.open("wb") as file:
         file.write(struct.pack("<2sHI", b"II", 42, 0))
-        offsets = []
-        for number in order:
-            offsets.append(file.tell())
-            file.write(chunks[number])
-        per_cm = (round(1000 * 10_000 / mpp), 1000)
-        tags = [
-            (256, _LONG, [side_px]),
-            (257, _LONG, [side_px]),
-            (258, _SHORT, [8, 8, 8]),
-            (259, _SHORT, [7]),  # JPEG
-            (262, _SHORT, [6]),  # YCbCr
-            (277, _SHORT, [3]),
-            (282, _RATIONAL, per_cm),
-            (283, _RATIONAL, per_cm),
-            (284, _SHORT, [1]),
-            (296, _SHORT, [3]),  # pixels a centimetre
-            (322, _LONG, [CHUNK_PX]),
-            (323, _LONG, [CHUNK_PX]),
-            (324, _LONG, offsets),
-            (325, _LONG, [len(chunks[number]) for number in order]),
-            (530, _SHORT, [2, 2]),
-        ]
-        directory = file.tell() + file.tell() % 2
-        file.seek(directory)
-        file.write(_directory(tags, directory))
-        file.seek(4)
-        file.write(struct.pack("<I", directory))
+        link = 4  # where the place of the next directory is written
+        for level in (1, *smaller):
+            chunks = _chunks(tissue, order, level)
+            link = _write_level(file, link, chunks, -(-side_px // level), mpp * level, reduced=level > 1)
+
+
+def _chunks(tissue: list[Image.Image], order: np.ndarray, level: int) -> Iterator[bytes]:
+    """Yield the JPEG tiles of a level, row by row; one of a smaller level shows many of the first."""
+    shown = [picture.reduce(level) for picture in tissue]
+    if level == 1:
+        encoded = [_jpeg(picture) for picture in shown]
+        yield from (encoded[number] for number in order.ravel())
+        return
+    small = CHUNK_PX // level
+    for top in range(0, len(order), level):
+        for left in range(0, len(order), level):
+            chunk = Image.new("RGB", (CHUNK_PX, CHUNK_PX), "white")
+            for (row, column), number in np.ndenumerate(order[top : top + level, left : left + level]):
+                chunk.paste(shown[number], (column * small, row * small))
+            yield _jpeg(chunk)
+
+
+def _write_level(file: BinaryIO, link: int, chunks: Iterator[bytes], side: int, mpp: float, *, reduced: bool) -> int:
+    """Append a level, enter its directory where the one before leaves room, and return where the next is entered."""
+    offsets, sizes = [], []
+    for chunk in chunks:
+        offsets.append(file.tell())
+        sizes.append(len(chunk))
+        file.write(chunk)
+    per_cm = (round(1000 * 10_000 / mpp), 1000)
+    tags = [
+        (254, _LONG, [1 if reduced else 0]),
+        (256, _LONG, [side]),
+        (257, _LONG, [side]),
+        (258, _SHORT, [8, 8, 8]),
+        (259, _SHORT, [7]),  # JPEG
+        (262, _SHORT, [6]),  # YCbCr
+        (277, _SHORT, [3]),
+        (282, _RATIONAL, per_cm),
+        (283, _RATIONAL, per_cm),
+        (284, _SHORT, [1]),
+        (296, _SHORT, [3]),  # pixels a centimetre
+        (322, _LONG, [CHUNK_PX]),
+        (323, _LONG, [CHUNK_PX]),
+        (324, _LONG, offsets),
+        (325, _LONG, sizes),
+        (530, _SHORT, [2, 2]),
+    ]
+    directory = file.tell() + file.tell() % 2
+    file.seek(directory)
+    file.write(_directory(tags, directory))
+    end = file.tell()
+    file.seek(link)
+    file.write(struct.pack("<I", directory))
+    file.seek(end)
+    return directory + 2 + 12 * len(tags)
 
 
 def _directory(tags: list[tuple[int, int, list[int] | tuple[int, ...]]], offset: int) -> bytes:
@@ -85,8 +118,12 @@ def _directory(tags: list[tuple[int, int, list[int] | tuple[int, ...]]], offset:
     return entries + struct.pack("<I", 0) + values
 
 
-def _jpeg(file: Path) -> bytes:
-    buffer = io.BytesIO()
+def _tissue(file: Path) -> Image.Image:
     with Image.open(file) as image:
-        image.convert("RGB").resize((CHUNK_PX, CHUNK_PX)).save(buffer, "JPEG", quality=QUALITY, subsampling="4:2:0")
+        return image.convert("RGB").resize((CHUNK_PX, CHUNK_PX))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, subsampling="4:2:0")
     return buffer.getvalue()

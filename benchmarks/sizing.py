@@ -1,0 +1,96 @@
+"""How many slides an hour a cluster maps, and from where on its storage is the limit: the table of docs/cluster.md.
+
+    python benchmarks/sizing.py [--model BUNDLE] [--side 12000]
+
+Measures on this computer, on a drawn slide at half of the model's micrometres per pixel (as a scan at 40x): what a tile
+costs a core to read and to answer, the bytes of the file it needs, and what the calling process does alone for a slide
+(opening, mask, pictures; tables), per slide and per tile. The table is computed from these for a slide of TILES tiles:
+workers of CORES cores each share the tiles; the rest of a slide is done by the one process that calls. Cores as fast as
+these are assumed, and storage that reads at the rates named, by the network between it and all workers together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from slide_drawing import draw_slide
+
+from gastropath.bundle.files import starter
+from gastropath.inference.classifier import Classifier
+from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.reading import read_tiles
+from gastropath.slides.result import finish
+from gastropath.slides.tables import Totals, geojson, tile_rows
+
+MPP, CORES, TILES = 0.25, 2, 12_000
+WORKERS = (1, 2, 4, 8, 16, 32, 64)
+STORAGE = {"1 Gbit/s": 110e6, "10 Gbit/s": 1100e6}
+MEASURED_BLOCKS = 8
+
+
+def main() -> None:
+    """Measure, then print what was measured and the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", type=Path, default=starter())
+    parser.add_argument("--side", type=int, default=12_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        path = folder / "slide.tiff"
+        draw_slide(path, arguments.side, MPP, folder / "tissue", smaller=(4, 16))
+        core_seconds, size, fixed, alone = measure(path, arguments.model, folder)
+    print(
+        f"load {os.getloadavg()[0]:.1f}; a tile: {1000 * core_seconds:.1f} core-ms, {size / 1e3:.0f} kB of the file; "
+        f"the calling process alone: {fixed:.1f} s a slide, {1000 * alone:.2f} ms a tile\n"
+    )
+    print(f"| workers of {CORES} cores | tiles/s | slides/h | read, MB/s |", " | ".join(STORAGE), "|")
+    print("|---|---|---|---|" + "---|" * len(STORAGE))
+    for workers in WORKERS:
+        rate = workers * CORES / core_seconds
+        print(f"| {workers} | {rate:,.0f} | {hourly(rate, fixed, alone):,.0f} | {rate * size / 1e6:,.0f} |", end="")
+        for bandwidth in STORAGE.values():
+            limited = min(rate, bandwidth / size)
+            print(f" {hourly(limited, fixed, alone):,.0f}{' (storage)' if limited < rate else ''} |", end="")
+        print()
+
+
+def measure(path: Path, model: Path, folder: Path) -> tuple[float, float, float, float]:
+    """Return core-seconds and bytes of a tile, and what the calling process does alone: seconds a slide, and a tile."""
+    classifier = Classifier.load(model, threads=1)
+    job = SlideJob(path, folder / "map", classifier, SlideSettings(mpp=MPP, everything=True))
+    opening = spent(job.open)
+    blocks = list(job.grid.blocks())
+    blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
+    pixels: list[np.ndarray] = []
+    reading = spent(lambda: pixels.extend(read_tiles(job.slide, job.grid, block).pixels for block in blocks))
+    tiles = np.concatenate(pixels)[:256]
+    classifier.answer(tiles[:4])
+    answering = spent(lambda: classifier.answer(tiles))
+    job.run()
+    n, answered = len(job.grid), job.answered()
+    tables = spent(lambda: (Totals.of(answered), *tile_rows(answered), *geojson(answered)))
+    fixed = opening + spent(lambda: finish(job)) - tables
+    core_seconds = reading / sum(map(len, blocks)) + answering / len(tiles)
+    return core_seconds, path.stat().st_size / n, fixed, tables / n
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Return the seconds of processor time that something takes."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def hourly(rate: float, fixed: float, alone: float) -> float:
+    """Return slides an hour where ``rate`` tiles a second are answered, and the caller adds its own part."""
+    return 3600 / (TILES / rate + fixed + TILES * alone)
+
+
+if __name__ == "__main__":
+    main()
