@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Model, Overwrite, model_folder
-from gastropath.errors import MissingExtra
+from gastropath.extras import need
 
 
 def app(
@@ -19,8 +18,7 @@ def app(
     address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "localhost",
 ) -> None:
     """Serve the web page on this computer."""
-    if find_spec("streamlit") is None:
-        raise MissingExtra("gastropath app", "app", "streamlit")
+    need("app")
     from gastropath.app.server import command, serve
 
     arguments = command(model_folder(model), port=port, address=address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, Mpp, Overwrite, model_folder
-from gastropath.errors import GastroPathError, MissingExtra
+from gastropath.errors import GastroPathError
+from gastropath.extras import need
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -35,9 +35,7 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are passed over.
     """
-    for module in ("openslide", "scipy", *(("h5py",) if features else ())):
-        if find_spec(module) is None:
-            raise MissingExtra("gastropath slide", "slides", module)
+    need("slide --features" if features else "slide")
     from gastropath.inference.classifier import Classifier
     from gastropath.slides.job import SlideJob, SlideSettings
     from gastropath.slides.result import finish, folder_names
