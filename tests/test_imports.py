@@ -15,7 +15,20 @@ import gastropath
 PACKAGE = Path(gastropath.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CORE = ("tissue", "errors", "outputs", "tables", "images", "measures", "page", "cluster", "nativelog", "environment")
+CORE = (
+    "tissue",
+    "errors",
+    "extras",
+    "outputs",
+    "tables",
+    "images",
+    "measures",
+    "page",
+    "cluster",
+    "nativelog",
+    "environment",
+    "installation",
+)
 """Modules of the core, in order: each may import only those before it."""
 
 ROOMS = {

@@ -230,6 +230,7 @@ def test_help_names_every_command_and_says_research_use(gastropath):
         "export",
         "app",
         "space",
+        "doctor",
     ):
         assert re.search(rf"^  {command} ", out, re.MULTILINE)
 

@@ -15,6 +15,7 @@ import pytest
 from gastropath.bundle.files import open_bundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
+from gastropath.inference.selftest import examine
 from gastropath.training.run import export_run
 
 
@@ -53,6 +54,7 @@ def test_the_bundle_answers_as_the_whole_keras_model_does(transfer_run, model, p
 def test_in_half_precision_it_fits_in_eight_megabytes_and_keeps_its_answers(transfer_run, model, pixels, tmp_path):
     bundle = export_run(transfer_run, tmp_path / "half", "float16")
     assert bundle.graph.stat().st_size <= 8_000_000
+    assert examine(tmp_path / "half").as_recorded
     ours, theirs = Classifier.load(tmp_path / "half").predict(pixels), model.predict(pixels, verbose=0)
     np.testing.assert_allclose(ours.probabilities, theirs, atol=0.01)
     assert (ours.numbers == theirs.argmax(axis=1)).mean() >= 0.99
@@ -66,6 +68,7 @@ def test_in_integers_it_is_small_calibrated_anew_and_mostly_of_the_same_opinion(
     bundle = open_bundle(tmp_path / "int8")
     assert bundle.graph.stat().st_size < open_bundle(transfer_run).graph.stat().st_size / 3
     assert bundle.card.precision == "int8"
+    assert examine(tmp_path / "int8").as_recorded
     assert "VNNI" in " ".join(bundle.card.limitations)
     ours, theirs = Classifier.load(tmp_path / "int8").predict(pixels), model.predict(pixels, verbose=0)
     assert (ours.numbers == theirs.argmax(axis=1)).mean() > 0.85

@@ -122,11 +122,17 @@ class TrainingData(_Part):
     review: LabelReview | None = None
 
 
+class SelfTest(_Part):
+    """What the graph answered for a drawn picture where it was made; other computers must answer the same."""
+
+    logits: tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
+
+
 class Card(_Part):
     """The model card that programs read.
 
     ``recipe`` holds the settings it was trained with; ``metrics`` is ``None`` in a draft, and the document of
-    ``metrics.json`` once the bundle is sealed.
+    ``metrics.json`` once the bundle is sealed. ``self_test`` is ``None`` where nothing was recorded.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
@@ -141,6 +147,7 @@ class Card(_Part):
     training_data: TrainingData
     recipe: dict[str, Any] = {}
     metrics: dict[str, Any] | None = None
+    self_test: SelfTest | None = None
     files: dict[str, str]
     versions: dict[str, str]
     intended_use: str = INTENDED_USE
@@ -165,4 +172,10 @@ class Card(_Part):
     def _distinct_codes(self) -> Card:
         if len(set(self.codes)) != len(self.codes):
             raise ValueError("a class code occurs twice")
+        return self
+
+    @model_validator(mode="after")
+    def _a_logit_a_class(self) -> Card:
+        if self.self_test and len(self.self_test.logits) != len(self.classes):
+            raise ValueError(f"self_test has {len(self.self_test.logits)} logits for {len(self.classes)} classes")
         return self

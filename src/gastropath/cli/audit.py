@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, chosen
-from gastropath.errors import MissingExtra
+from gastropath.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.audit.against import Against
@@ -38,9 +37,7 @@ def audit(
     overwrite: Overwrite = False,
 ) -> None:
     """Look at every tile: duplicates, label conflicts, classes, colour, glass, blur, sizes, unreadable files."""
-    for module in ("jinja2", "sklearn", "threadpoolctl"):
-        if find_spec(module) is None:
-            raise MissingExtra("gastropath audit", "evaluate", module)
+    need("audit")
     from gastropath.data.audit.against import compare
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.audit_page.page import audit_page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Json, Overwrite, Seed
-from gastropath.errors import MissingExtra
+from gastropath.extras import need
 
 
 def compare(
@@ -23,9 +22,7 @@ def compare(
     overwrite: Overwrite = False,
 ) -> None:
     """Compare models with the first named, on the same tiles: paired intervals and McNemar's test."""
-    for module in ("matplotlib", "jinja2"):
-        if find_spec(module) is None:
-            raise MissingExtra("gastropath compare", "evaluate", module)
+    need("compare")
     from gastropath.evaluation.comparison import compare as compare_judged
     from gastropath.evaluation.comparison import read_judged
     from gastropath.evaluation.comparison_page import COLUMNS, FILES, conclusion, document, table, write_comparison

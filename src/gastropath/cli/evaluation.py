@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, model_folder
 from gastropath.cli.training import show_metrics
-from gastropath.errors import MissingExtra
+from gastropath.extras import need
 
 
 def evaluate(
@@ -34,9 +33,7 @@ def evaluate(
 
     With the data a run was trained on, its test part is judged; with other data, all of it.
     """
-    for module in ("sklearn", "matplotlib", "jinja2"):
-        if find_spec(module) is None:
-            raise MissingExtra("gastropath evaluate", "evaluate", module)
+    need("evaluate")
     from gastropath.data.index import find_tiles
     from gastropath.data.learned import learned_tiles
     from gastropath.data.split.split import read_split, split_of_run

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from gastropath import __version__
-from gastropath.cli import audit, compare, demo, evaluation, explain, fetch, predict, publish, slide, split, training
+from gastropath.cli import (
+    audit,
+    compare,
+    demo,
+    doctor,
+    evaluation,
+    explain,
+    fetch,
+    predict,
+    publish,
+    slide,
+    split,
+    training,
+)
 from gastropath.errors import GastroPathError, UnknownSetting
 
 _INTERRUPTED = 130
@@ -36,6 +49,7 @@ app.command()(slide.slide)
 app.command()(training.export)
 app.command()(publish.app)
 app.command()(publish.space)
+app.command()(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:

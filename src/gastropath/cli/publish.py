@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Model, Overwrite, model_folder
-from gastropath.errors import MissingExtra
+from gastropath.extras import need
 
 
 def app(
@@ -27,8 +26,7 @@ def app(
     ] = None,
 ) -> None:
     """Serve the web page on this computer."""
-    if find_spec("streamlit") is None:
-        raise MissingExtra("gastropath app", "app", "streamlit")
+    need("app")
     from gastropath.app.server import serve
     from gastropath.bundle.files import open_bundle
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, Mpp, Overwrite, Scheduler, model_folder
-from gastropath.errors import CannotUseCluster, GastroPathError, MissingExtra
+from gastropath.errors import CannotUseCluster, GastroPathError
+from gastropath.extras import need
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -36,9 +36,8 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are passed over.
     """
-    for module in ("openslide", "scipy", *(("h5py",) if features else ())):
-        if find_spec(module) is None:
-            raise MissingExtra("gastropath slide", "slides", module)
+    for row in ("slide", *(["slide --features"] if features else []), *(["slide --scheduler"] if scheduler else [])):
+        need(row)
     from gastropath.cluster import pool
     from gastropath.inference.classifier import Classifier
     from gastropath.slides.job import SlideJob, SlideSettings

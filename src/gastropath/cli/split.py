@@ -10,6 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, Seed, chosen
+from gastropath.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.split.split import Split
@@ -45,6 +46,7 @@ def split(
     overwrite: Overwrite = False,
 ) -> None:
     """Divide tiles into train (70 %), val (15 %) and test (15 %), each class in the same proportion."""
+    need("split")
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
     from gastropath.data.split.division import make_split

@@ -13,6 +13,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, cache_folder, chosen
 from gastropath.cli.split import told
+from gastropath.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
@@ -51,7 +52,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier, export it as a bundle, evaluate the bundle and seal it with the result."""
-    need_tensorflow("train")
+    if scheduler:
+        need("train --scheduler")
+    need_tensorflow("train --folds" if folds else "train")
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.cluster import pool
     from gastropath.data.audit.audit import audit_tiles
@@ -261,13 +264,7 @@ def _name(data: list[Path]) -> str:
 
 def need_tensorflow(command: str) -> None:
     """Say how to install what training needs, before anything is read."""
-    from importlib.util import find_spec
-
-    from gastropath.errors import MissingExtra
-
-    for module in ("tensorflow", "keras", "sklearn", "matplotlib", "jinja2"):
-        if find_spec(module) is None:
-            raise MissingExtra(f"gastropath {command}", "train", module)
+    need(command)
     from gastropath.nativelog import without_native_log
 
     with without_native_log():

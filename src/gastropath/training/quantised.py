@@ -12,6 +12,7 @@ from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, Bundle, write_bundle
 from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
+from gastropath.inference.selftest import with_self_test
 from gastropath.training.calibration import choose_references
 from gastropath.training.export import quantised_graph
 from gastropath.training.features import FeatureStore, FrozenNetwork
@@ -60,6 +61,7 @@ def write_quantised(
     trained = quantised(model, split, recipe, store, progress=progress)
     limitations = (*draft.limitations, NO_VNNI)
     card, check = trained.calibrated(draft.model_copy(update={"precision": "int8", "limitations": limitations}), recipe)
+    card = with_self_test(card, trained.graph)
     return write_bundle(folder, card, {GRAPH: trained.graph, **({DOMAIN: check.to_bytes()} if check else {})})
 
 

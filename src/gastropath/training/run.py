@@ -30,6 +30,7 @@ from gastropath.data.split.split import Split, check_trainable, read_split, spli
 from gastropath.environment import versions
 from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles, UnknownSetting
 from gastropath.inference.classifier import Classifier
+from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import new_folder, write_json
 from gastropath.tissue import tissue_classes
 from gastropath.training.cnn import train_cnn
@@ -324,7 +325,8 @@ def export_run(run: Path, out: Path, precision: Precision) -> Bundle:
     files: dict[str, Path | bytes] = {GRAPH: graph, KERAS_MODEL: source}
     if bundle.card.domain:
         files[DOMAIN] = bundle.domain
-    return write_bundle(out, bundle.card.model_copy(update={"precision": precision}), files)
+    card = with_self_test(bundle.card.model_copy(update={"precision": precision}), graph)
+    return write_bundle(out, card, files)
 
 
 def export_quantised(

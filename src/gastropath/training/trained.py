@@ -13,6 +13,7 @@ from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, write_bu
 from gastropath.cluster import Progress, silent
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.domain import DomainCheck, distances
+from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import replacing
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate, choose_references
 from gastropath.training.export import Precision, export_graph
@@ -119,6 +120,7 @@ class Trained:
         """
         card, check = self.calibrated(draft.model_copy(update={"precision": precision}), recipe)
         graph = self.graph if precision == "float32" else export_graph(self.model, precision)
+        card = with_self_test(card, graph)
         files: dict[str, Path | bytes] = {GRAPH: graph, **({DOMAIN: check.to_bytes()} if check else {})}
         if keras_file is None:
             return write_bundle(folder, card, files)

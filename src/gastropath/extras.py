@@ -1,0 +1,65 @@
+"""What each command needs beyond the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from gastropath.errors import MissingExtra
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Modules that a command imports beyond the core, and the extras that bring them, written as pip takes them."""
+
+    extras: str
+    modules: tuple[str, ...]
+
+
+_NOTHING = Needs("", ())
+_TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "matplotlib", "jinja2"))
+
+NEEDS: Mapping[str, Needs] = {
+    "demo": _TRAINING,
+    "fetch": _NOTHING,
+    "audit": Needs("evaluate", ("jinja2", "sklearn", "threadpoolctl")),
+    "split": Needs("evaluate", ("threadpoolctl",)),
+    "train": _TRAINING,
+    "train --folds": Needs("train", (*_TRAINING.modules, "cleanlab")),
+    "train --scheduler": Needs("train,cluster", (*_TRAINING.modules, "dask", "distributed")),
+    "evaluate": Needs("evaluate", ("sklearn", "matplotlib", "jinja2")),
+    "compare": Needs("evaluate", ("matplotlib", "jinja2")),
+    "predict": _NOTHING,
+    "explain": _NOTHING,
+    "slide": Needs("slides", ("openslide", "scipy")),
+    "slide --features": Needs("slides", ("openslide", "scipy", "h5py")),
+    "slide --scheduler": Needs("slides,cluster", ("openslide", "scipy", "dask", "distributed")),
+    "export": _TRAINING,
+    "app": Needs("app", ("streamlit", "scipy")),
+    "space": _NOTHING,
+    "doctor": _NOTHING,
+}
+"""Every command, and each option that needs more than its command."""
+
+
+def missing(command: str) -> tuple[str, ...]:
+    """Return the modules of a row of :data:`NEEDS` that are not installed; none is imported."""
+    return tuple(module for module in NEEDS[command].modules if find_spec(module) is None)
+
+
+def need(command: str) -> None:
+    """Check that everything a command needs is installed, before anything is read.
+
+    Parameters
+    ----------
+    command
+        A row of :data:`NEEDS`.
+
+    Raises
+    ------
+    MissingExtra
+        Names the first module that is missing, and how to install it.
+    """
+    for module in missing(command):
+        raise MissingExtra(f"gastropath {command}", NEEDS[command].extras, module)
