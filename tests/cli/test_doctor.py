@@ -20,7 +20,12 @@ from gastropath.bundle.files import starter
 from gastropath.cli.main import app
 from gastropath.extras import NEEDS, missing
 
-OPTIONS = {"slide --features": ("--features",), "train --folds": ("--folds", "3")}
+OPTIONS = {
+    "slide --features": ("--features",),
+    "slide --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
+    "train --folds": ("--folds", "3"),
+    "train --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
+}
 """What is given for a row that names an option."""
 
 CHECKED = [(row, module) for row in NEEDS if " " not in row or row in OPTIONS for module in NEEDS[row].modules]

@@ -36,8 +36,9 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are passed over.
     """
-    for row in ("slide", *(["slide --features"] if features else []), *(["slide --scheduler"] if scheduler else [])):
-        need(row)
+    if scheduler:
+        need("slide --scheduler")
+    need("slide --features" if features else "slide")
     from gastropath.cluster import pool
     from gastropath.inference.classifier import Classifier
     from gastropath.slides.job import SlideJob, SlideSettings
