@@ -33,6 +33,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def app_command(model: Path, port: int) -> list[str]:
+    """Return the command that serves the page."""
+    return [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", str(port)]
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that answers."""
@@ -45,9 +50,30 @@ class Server:
         """Return its output so far."""
         return self.log.read_text(errors="replace")
 
+    def held_bytes(self) -> int:
+        """Return the bytes of uploads that Streamlit says it holds."""
+        with urllib.request.urlopen(f"{self.url}_stcore/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(int(line.split()[-1]) for line in lines if "UploadedFileManager" in line)
+
+    def wait_until_nothing_is_held(self) -> None:
+        """Wait until all uploads are forgotten; the figure itself may be five seconds old."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while held := self.held_bytes():
+            assert time.monotonic() < deadline, f"{held:,} bytes are still held"
+            time.sleep(0.2)
+
+    def peak_mb(self) -> float:
+        """Return the most memory the process ever took (Linux only)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+
 
 @contextmanager
-def served(arguments: Sequence[str], port: int, log: Path, **options) -> Iterator[Server]:
+def served(
+    arguments: Sequence[str], port: int, log: Path, *, health: str = "_stcore/health", **options
+) -> Iterator[Server]:
     """Run a server while the block lasts; what it said is added to the error if the block fails."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -55,7 +81,7 @@ def served(arguments: Sequence[str], port: int, log: Path, **options) -> Iterato
         )
         server = Server(f"http://localhost:{port}/", process, log)
         try:
-            _wait_until_healthy(server)
+            _wait_until_healthy(server, health)
             yield server
         except BaseException as error:
             error.add_note(f"the server said:\n{server.said()}")
@@ -64,11 +90,11 @@ def served(arguments: Sequence[str], port: int, log: Path, **options) -> Iterato
             _stop(process)
 
 
-def _wait_until_healthy(server: Server) -> None:
+def _wait_until_healthy(server: Server, path: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            with urllib.request.urlopen(f"{server.url}_stcore/health", timeout=5):
+            with urllib.request.urlopen(f"{server.url}{path}", timeout=5):
                 return
         except OSError:
             if server.process.poll() is not None:

@@ -1,21 +1,19 @@
 """Headers of the server's answers, and that a browser heeds them without breaking the page."""
 
 import re
-import sys
 import urllib.error
 import urllib.request
 from email.message import Message
 
 import pytest
-from page_driver import free_port, read, served, upload
+from page_driver import app_command, free_port, read, served, upload
 from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
 def server(coloured_run, tmp_path_factory):
     port = free_port()
-    arguments = [sys.executable, "-m", "gastropath", "app", "--model", str(coloured_run), "--port", str(port)]
-    with served(arguments, port, tmp_path_factory.mktemp("server") / "log") as server:
+    with served(app_command(coloured_run, port), port, tmp_path_factory.mktemp("server") / "log") as server:
         yield server
 
 
@@ -61,7 +59,7 @@ def test_the_page_breaks_no_rule_of_its_own_and_asks_no_other_server(server, vis
 @pytest.mark.browser
 def test_a_script_that_got_into_the_page_would_neither_run_nor_send_anything(server, visit):
     page = visit(server.url)
-    expect(page.locator("input[type=file]")).to_be_attached()
+    expect(page.locator("input[type=file]").first).to_be_attached()
     page.evaluate(
         """() => {
             const script = document.createElement("script");

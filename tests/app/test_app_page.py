@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_driver import Server, free_port, read, served, upload
+from page_driver import Server, app_command, free_port, read, served, upload
 from PIL import Image
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.browser
 def server(coloured_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port()
     log = tmp_path_factory.mktemp("server") / "log"
-    arguments = [sys.executable, "-m", "gastropath", "app", "--model", str(coloured_run), "--port", str(port)]
-    with served(arguments, port, log) as server:
+    with served(app_command(coloured_run, port), port, log) as server:
         yield server
 
 

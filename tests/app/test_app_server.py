@@ -5,19 +5,14 @@ import subprocess
 import sys
 import tomllib
 from importlib import resources
-from pathlib import Path
 
 import pytest
-from page_driver import free_port, served
+from page_driver import app_command, free_port, served
 from streamlit import net_util
 from streamlit.web.server.server_util import is_url_from_allowed_origins
 
 from gastropath.app.server import SETTINGS, parts
 from gastropath.errors import BadBundle
-
-
-def app(model: Path, port: int) -> list[str]:
-    return [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", str(port)]
 
 
 def test_the_server_reports_nothing_to_anybody_and_limits_uploads():
@@ -52,7 +47,7 @@ def test_a_damaged_model_is_refused_before_anything_is_served(coloured_run, tmp_
     (tmp_path / "model" / "model.tflite").write_bytes(b"damaged")
     with pytest.raises(BadBundle, match="hash differs"):
         parts(tmp_path / "model")
-    done = subprocess.run(app(tmp_path / "model", free_port()), capture_output=True, text=True)
+    done = subprocess.run(app_command(tmp_path / "model", free_port()), capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "http" not in done.stderr
@@ -63,7 +58,7 @@ def test_a_port_in_use_is_said_and_ends_the_command(coloured_run):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        arguments = [*app(coloured_run, port), "--address", "127.0.0.1"]
+        arguments = [*app_command(coloured_run, port), "--address", "127.0.0.1"]
         done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode != 0
     assert f"Port {port} is not available" in done.stdout + done.stderr
@@ -73,7 +68,7 @@ def test_a_port_in_use_is_said_and_ends_the_command(coloured_run):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
 def test_ending_the_command_ends_the_server_without_a_traceback(coloured_run, tmp_path, number, status):
     port = free_port()
-    with served(app(coloured_run, port), port, tmp_path / "log") as server:
+    with served(app_command(coloured_run, port), port, tmp_path / "log") as server:
         server.process.send_signal(number)
         assert server.process.wait(60) == status
         assert "Traceback" not in server.said()
