@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gastropath.bundle.card import Card
 from gastropath.slides.job import SlideJob
+from gastropath.slides.slide import DRAWN
 from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb
 
 _OPACITY = 0.45
@@ -18,6 +19,7 @@ _HIGH_PX = 900
 
 _NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _PICTURE_PX = 2000
+_MODEL_NOTE, _SLIDE_NOTE = "model of synthetic tiles", "synthetic slide"
 
 
 def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
@@ -48,7 +50,9 @@ def draw_overlay(job: SlideJob, totals: Totals) -> np.ndarray:
             mask.rectangle(boxes[i], fill=round(255 * _OPACITY))
     base.paste(veil, (0, 0), cover)
     um_per_pixel = float(scale[0]) * job.slide.spacing.x
-    return np.asarray(_framed(base, job.classifier.card, totals, um_per_pixel))
+    notes = [_MODEL_NOTE] if job.classifier.card.training_data.synthetic else []
+    notes += [_SLIDE_NOTE] if job.slide.kind == DRAWN else []
+    return np.asarray(_framed(base, job.classifier.card, totals, um_per_pixel, notes))
 
 
 def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:
@@ -56,15 +60,17 @@ def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:
     return {code: tuple(rgb(color)) for code, color in named.items()}  # pyright: ignore[reportReturnType]  # three numbers
 
 
-def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float) -> Image.Image:
-    """Put a legend and a scale bar to the right of the map."""
+def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float, notes: Sequence[str]) -> Image.Image:
+    """Put a legend, a scale bar and notes to the right of the map."""
     unit = max(1.0, picture.height / _HIGH_PX)
     width, line, margin, letter, box = (
         round(size * unit) for size in (_LEGEND_PX, _LINE_PX, _MARGIN_PX, _LETTER_PX, _BOX_PX)
     )
     lines: Sequence[tuple[str, str]] = [(entry.code, f"{entry.code}  {entry.name}") for entry in card.classes]
     lines = [*lines, (NOT_SURE, NOT_SURE)]
-    page = Image.new("RGB", (picture.width + width, max(picture.height, 2 * margin + line * (len(lines) + 3))), "white")
+    page = Image.new(
+        "RGB", (picture.width + width, max(picture.height, 2 * margin + line * (len(lines) + len(notes) + 4))), "white"
+    )
     page.paste(picture, (0, 0))
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(letter)
     colours, answered = _colours(card), sum(totals.area_px.values())
@@ -79,4 +85,8 @@ def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: floa
     y += line
     pen.rectangle([left, y, left + length / um_per_pixel, y + box / 3], fill="#1c2330")
     pen.text((left, y + box / 2), f"{length / 1000:g} mm", fill="#1c2330", font=font)
+    y += line
+    for note in notes:
+        y += line
+        pen.text((left, y), note, fill="#1c2330", font=font)
     return page

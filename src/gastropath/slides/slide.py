@@ -20,6 +20,9 @@ MAX_PLAIN_PIXELS = 178_000_000
 _CREDIBLE_MPP = (0.05, 20.0)
 """Micrometres per pixel that a resolution tag is believed: 72 or 300 dots an inch are an editor's habit, no scale."""
 
+DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
+"""Kind of a slide that `gastropath demo` has drawn, and what its image description says."""
+
 _UM_PER_UNIT = {"centimeter": 10_000.0, "centimetre": 10_000.0, "cm": 10_000.0, "inch": 25_400.0}
 
 
@@ -124,7 +127,8 @@ class _Pyramid:
     def __init__(self, path: Path, handle, mpp: float | None) -> None:
         self.path = path
         self.size_px: tuple[int, int] = handle.dimensions
-        self.kind = handle.properties.get("openslide.vendor", "OpenSlide")
+        drawn = _DRAWN_MARK in handle.properties.get("tiff.ImageDescription", "")
+        self.kind = DRAWN if drawn else handle.properties.get("openslide.vendor", "OpenSlide")
         self.spacing = _spacing(path, handle.properties, mpp)
         self._sizes = handle.level_dimensions
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
