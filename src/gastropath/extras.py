@@ -21,7 +21,7 @@ _NOTHING = Needs("", ())
 _TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "matplotlib", "jinja2"))
 
 NEEDS: Mapping[str, Needs] = {
-    "demo": _TRAINING,
+    "demo": Needs("train,slides", (*_TRAINING.modules, "openslide", "scipy", "tifffile")),
     "fetch": _NOTHING,
     "audit": Needs("evaluate", ("jinja2", "sklearn", "threadpoolctl")),
     "split": Needs("evaluate", ("threadpoolctl",)),

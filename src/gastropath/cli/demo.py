@@ -25,9 +25,11 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw synthetic tiles, then audit, train, evaluate, predict and build a Space."""
+    """Draw synthetic tiles and a synthetic slide, then audit, train, evaluate, predict, map and build a Space."""
     from gastropath.cli.training import need_tensorflow
+    from gastropath.data.synthetic.slide import PICTURE, write_slide
     from gastropath.data.synthetic.tiles import write_tiles
+    from gastropath.data.synthetic.truth import agreement
     from gastropath.outputs import new_folder
 
     need_tensorflow("demo")
@@ -36,6 +38,7 @@ def demo(
     with console.progress() as progress:
         write_tiles(out / "tiles", tiles_per_class=TILES_PER_CLASS, seed=seed, progress=progress)
         write_tiles(out / "new-tiles", tiles_per_class=NEW_TILES_PER_CLASS, seed=seed + 1, shifted=True)
+        slide = write_slide(out / "drawn-slide", seed=seed, progress=progress)
     tiles, run = str(out / "tiles"), str(out / "run")
     _step("audit", tiles, "--out", str(out / "audit"))
     settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "seed": seed}
@@ -43,15 +46,24 @@ def demo(
     _step("train", tiles, "--recipe", "baseline", "--out", run, *changes)
     _step("evaluate", "--model", run, "--data", str(out / "new-tiles"), "--out", str(out / "new-stains"))
     _step("predict", str(out / "new-tiles" / "TUM"), "--model", run, "--out", str(out / "predictions.csv"))
+    _step("slide", str(slide), "--model", run, "--out", str(out / "slides"))
+    answers, truth = out / "slides" / slide.stem, slide.with_name(PICTURE)
+    agreed = agreement(answers / "tiles.csv", truth)
+    share = f" ({agreed.right / agreed.accepted:.0%})" if agreed.accepted else ""
+    console.say(
+        f"On the drawn slide {agreed.right} of {agreed.accepted} accepted tiles{share} have the class that most of "
+        f"their tissue has in the truth; of {agreed.abstained} more the model says that it is not sure."
+    )
     _step("space", "--model", run, "--out", str(out / "space"))
     minutes = (time.monotonic() - began) / 60
     console.say("")
-    console.say(f"The demo took {minutes:.1f} minutes. All of it is synthetic: computer-drawn tiles, no tissue. Open:")
+    console.say(f"The demo took {minutes:.1f} minutes. All of it is synthetic: computer-drawn, no tissue. Open:")
     for file, what in (
         ("audit/audit.html", "the tiles, as the audit shows them"),
         ("run/report.html", "what the trained model is worth on tiles of the stains it knows"),
         ("new-stains/report.html", "and on tiles of stains and scales it has never seen"),
         ("predictions.csv", "its answers for single images"),
+        (f"slides/{slide.stem}/overlay.png", f"the tissue map of a drawn slide; the truth beside it: {truth}"),
         ("space/README.md", "the folder to push to Hugging Face Spaces"),
     ):
         console.say(f"  {out / file}  {what}")

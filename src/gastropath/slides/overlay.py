@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gastropath.bundle.card import Card
 from gastropath.slides.block import Answered
+from gastropath.slides.slide import DRAWN
 from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb
 
 _OPACITY = 0.45
@@ -20,6 +21,7 @@ _NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _PICTURE_PX = 2000
 _ROOM_FOR_LETTERS_PX = 44
 """Width of a tile on the map from which its code is written on it."""
+_MODEL_NOTE, _SLIDE_NOTE = "model of synthetic tiles", "synthetic slide"
 
 
 def draw_overlay(answered: Answered, totals: Totals) -> np.ndarray:
@@ -33,7 +35,9 @@ def draw_overlay(answered: Answered, totals: Totals) -> np.ndarray:
         What was counted, for the legend.
     """
     base, um_per_pixel = draw_map(answered, _PICTURE_PX)
-    return np.asarray(_framed(Image.fromarray(base), answered.card, totals, um_per_pixel))
+    notes = [_MODEL_NOTE] if answered.card.training_data.synthetic else []
+    notes += [_SLIDE_NOTE] if answered.slide.kind == DRAWN else []
+    return np.asarray(_framed(Image.fromarray(base), answered.card, totals, um_per_pixel, notes))
 
 
 def draw_map(answered: Answered, most_px: int) -> tuple[np.ndarray, float]:
@@ -72,15 +76,17 @@ def _colours(card: Card) -> Mapping[str, tuple[int, int, int]]:
     return {code: tuple(rgb(color)) for code, color in named.items()}  # pyright: ignore[reportReturnType]  # three numbers
 
 
-def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float) -> Image.Image:
-    """Put a legend and a scale bar to the right of the map."""
+def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: float, notes: Sequence[str]) -> Image.Image:
+    """Put a legend, a scale bar and notes to the right of the map."""
     unit = max(1.0, picture.height / _HIGH_PX)
     width, line, margin, letter, box = (
         round(size * unit) for size in (_LEGEND_PX, _LINE_PX, _MARGIN_PX, _LETTER_PX, _BOX_PX)
     )
     lines: Sequence[tuple[str, str]] = [(entry.code, f"{entry.code}  {entry.name}") for entry in card.classes]
     lines = [*lines, (NOT_SURE, NOT_SURE)]
-    page = Image.new("RGB", (picture.width + width, max(picture.height, 2 * margin + line * (len(lines) + 3))), "white")
+    page = Image.new(
+        "RGB", (picture.width + width, max(picture.height, 2 * margin + line * (len(lines) + len(notes) + 4))), "white"
+    )
     page.paste(picture, (0, 0))
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(letter)
     colours, answered = _colours(card), sum(totals.area_px.values())
@@ -95,4 +101,8 @@ def _framed(picture: Image.Image, card: Card, totals: Totals, um_per_pixel: floa
     y += line
     pen.rectangle([left, y, left + length / um_per_pixel, y + box / 3], fill="#1c2330")
     pen.text((left, y + box / 2), f"{length / 1000:g} mm", fill="#1c2330", font=font)
+    y += line
+    for note in notes:
+        y += line
+        pen.text((left, y), note, fill="#1c2330", font=font)
     return page

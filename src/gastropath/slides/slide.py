@@ -13,6 +13,9 @@ from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide
 from gastropath.slides.picture import check_brightfield, fitted, open_picture
 from gastropath.slides.spacing import Spacing, find_spacing
 
+DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
+"""Kind of a slide that `gastropath demo` has drawn, and what its image description says."""
+
 
 class Slide(Protocol):
     """What every kind of slide offers; may be shared by threads.
@@ -118,7 +121,8 @@ class _Pyramid:
     def __init__(self, path: Path, handle, mpp: float | None) -> None:
         self.path = path
         self.size_px: tuple[int, int] = handle.dimensions
-        self.kind = handle.properties.get("openslide.vendor", "OpenSlide")
+        drawn = _DRAWN_MARK in handle.properties.get("tiff.ImageDescription", "")
+        self.kind = DRAWN if drawn else handle.properties.get("openslide.vendor", "OpenSlide")
         self.spacing = find_spacing(handle.properties, mpp)
         self._sizes = handle.level_dimensions
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)

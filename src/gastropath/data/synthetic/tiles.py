@@ -6,15 +6,15 @@ must say so; `synthetic_marker` tells whether a folder holds them.
 """
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from gastropath.cluster import Progress, each_in_processes, silent
+from gastropath.data.synthetic.appearance import Appearance, draw_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.errors import OutputExists
@@ -25,95 +25,6 @@ VERSION = 1
 MARKER = "SYNTHETIC.json"
 MPP = 0.5
 TILE_PX = 224
-
-
-@dataclass(frozen=True)
-class Appearance:
-    """How a laboratory and a scanner render tissue.
-
-    Attributes
-    ----------
-    haematoxylin, eosin : tuple of 3 float
-        Optical density per unit of concentration in R, G, B; they add up to 1.5.
-    haematoxylin_strength, eosin_strength : float
-        Factors on the concentrations.
-    glass : tuple of 3 float
-        Colour of empty glass in R, G, B, 0 to 1.
-    scale : float
-        Magnification against the nominal 0.5 micrometres per pixel; 1.2 shows everything 1.2 times as large.
-    blur_px : float
-        Standard deviation of the optical blur in pixels.
-    noise : float
-        Standard deviation of the sensor noise in grey levels of 255.
-    """
-
-    haematoxylin: tuple[float, float, float]
-    eosin: tuple[float, float, float]
-    haematoxylin_strength: float
-    eosin_strength: float
-    glass: tuple[float, float, float]
-    scale: float
-    blur_px: float
-    noise: float
-
-
-# Each axis runs from 0 to 1. The training domain draws from the middle of it, the shifted one from its two ends.
-# Colour changes more between laboratories than darkness does: a histogram is misled where structure still holds.
-_HUE_TRAINED, _HUE_SHIFTED = (0.18, 0.82), ((0.0, 0.08), (0.92, 1.0))
-_TRAINED, _SHIFTED = (0.10, 0.90), ((0.0, 0.07), (0.93, 1.0))
-# Optical densities at the two ends of each stain's axis: blue to violet, orange-red to magenta.
-_HAEMATOXYLIN = np.array([(0.84, 0.52, 0.16), (0.44, 0.80, 0.42)])
-_EOSIN = np.array([(0.03, 0.70, 0.76), (0.27, 0.95, 0.13)])
-_STRENGTH = (0.67, 1.5)
-_SCALE = (0.84, 1.19)
-_GLASS = (0.84, 1.0)  # brightness
-_CAST = 0.09  # the light's red over and blue under that, or the reverse
-
-
-def _hue(rng: np.random.Generator, shifted: bool) -> float:
-    return float(rng.uniform(*(_HUE_SHIFTED[int(rng.integers(2))] if shifted else _HUE_TRAINED)))
-
-
-def _position(rng: np.random.Generator, shifted: bool) -> float:
-    return float(rng.uniform(*(_SHIFTED[int(rng.integers(2))] if shifted else _TRAINED)))
-
-
-def _between(ends: tuple[float, float], position: float) -> float:
-    """Point on a logarithmic axis."""
-    return float(ends[0] * (ends[1] / ends[0]) ** position)
-
-
-def _stain(rng: np.random.Generator, ends: NDArray[np.float64], position: float) -> tuple[float, float, float]:
-    # A fixed sum of densities changes the hue of a stain without changing how dark it is.
-    vector = ends[0] * (1 - position) + ends[1] * position + rng.uniform(-0.008, 0.008, 3)
-    red, green, blue = 1.5 * np.clip(vector, 0.01, None) / vector.sum()
-    return float(red), float(green), float(blue)
-
-
-def draw_appearance(rng: np.random.Generator, *, shifted: bool) -> Appearance:
-    """Draw one laboratory's and scanner's look.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of randomness.
-    shifted : bool
-        False draws from the training domain; True draws stain hues, stain strengths, glass and scale from ranges
-        that do not overlap the training domain's.
-    """
-    brightness = _between(_GLASS, _position(rng, shifted))
-    cast = _CAST * (2 * _hue(rng, shifted) - 1)  # warm above 0, cool below
-    red, green, blue = np.minimum(brightness * np.array([1 + cast, 1 + rng.uniform(-0.02, 0.02), 1 - cast]), 1)
-    return Appearance(
-        haematoxylin=_stain(rng, _HAEMATOXYLIN, _hue(rng, shifted)),
-        eosin=_stain(rng, _EOSIN, _hue(rng, shifted)),
-        haematoxylin_strength=_between(_STRENGTH, _position(rng, shifted)),
-        eosin_strength=_between(_STRENGTH, _position(rng, shifted)),
-        glass=(float(red), float(green), float(blue)),
-        scale=_between(_SCALE, _position(rng, shifted)),
-        blur_px=float(rng.uniform(0.3, 0.9)),
-        noise=float(rng.uniform(1.0, 4.0)),
-    )
 
 
 def draw_tile(
@@ -146,17 +57,7 @@ def draw_tile(
         raise ValueError(f"No texture for class {code!r}. Expected one of {', '.join(DRAWINGS)}.")
     canvas = Canvas(rng, tile_px, MPP / appearance.scale)
     DRAWINGS[code](canvas)
-    haematoxylin = np.float32(appearance.haematoxylin_strength) * np.maximum(canvas.haematoxylin, 0)
-    eosin = np.float32(appearance.eosin_strength) * np.maximum(canvas.eosin, 0)
-    pixels = np.empty((tile_px, tile_px, 3), np.float32)
-    for channel in range(3):
-        # Beer-Lambert: each stain's optical density adds up, light falls off exponentially.
-        density = haematoxylin * np.float32(appearance.haematoxylin[channel])
-        density += eosin * np.float32(appearance.eosin[channel])
-        pixels[..., channel] = np.float32(255 * appearance.glass[channel]) * np.exp(-density)
-    image = Image.fromarray(np.rint(pixels).astype(np.uint8)).filter(ImageFilter.GaussianBlur(appearance.blur_px))
-    noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(appearance.noise)
-    return np.clip(np.rint(np.asarray(image) + noise), 0, 255).astype(np.uint8)
+    return stained(canvas.haematoxylin, canvas.eosin, appearance, rng)
 
 
 def _tile_rng(seed: int, code: str, number: int, shifted: bool) -> np.random.Generator:
