@@ -1,0 +1,241 @@
+"""Thirty visitors at a time, for a minute, each with a page of its own in Chromium: are they all answered rightly?
+
+    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--json FILE]
+
+Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, all at once; the time starts when all
+see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares class
+and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it opens the
+page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the cores with
+the server, so the times are longer than visitors from elsewhere would see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+ANSWER, NAME, CHOICE = ".gp-answer", ".gp-name", "input[type=file]"
+UPLOADS_A_PAGE = 10
+PATIENCE_MS = 120_000
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture, and what the page must say about it."""
+
+    content: bytes
+    label: str
+    confidence: str
+
+
+@dataclass
+class Diary:
+    """What all visitors met with."""
+
+    seconds: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    """Serve the page to many visitors, and print what they met with."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", type=Path, help="run folder; by default a model of synthetic tiles")
+    parser.add_argument("--tiles", type=Path, help="folder of tiles that the model may see; by default synthetic ones")
+    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--pause", type=float, default=3, help="mean seconds between an answer and the next upload")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        files = arguments.tiles or synthetic_tiles(folder / "tiles")
+        model = arguments.model or trained(files, folder / "run")
+        tiles = known(model, files)
+        print(f"{len(tiles)} tiles of {len({tile.label for tile in tiles})} classes", flush=True)
+        command = [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", "PORT"]
+        with serving(command, folder / "log") as (url, server):
+            diary = Diary()
+            memory = asyncio.run(watched(url, server, tiles, arguments, diary))
+            busy_s = cpu_s(server.pid)
+            said = (folder / "log").read_text(errors="replace")
+    times = sorted(diary.seconds)
+    median, late = statistics.median(times), times[int(0.95 * (len(times) - 1))]
+    if arguments.json:
+        found = {
+            "answers": len(times),
+            "wrong": diary.wrong,
+            "errors": diary.errors,
+            "tracebacks": said.count("Traceback"),
+            "seconds": {"median": median, "95 %": late, "slowest": times[-1]},
+            "memory_mb": memory,
+        }
+        arguments.json.write_text(json.dumps(found))
+    for problem in (diary.wrong + diary.errors)[:10]:
+        print(problem)
+    megabytes = ", ".join(f"{when} {taken:.0f}" for when, taken in memory.items())
+    print(
+        f"{arguments.visitors} visitors for {arguments.seconds:.0f} s: {len(times)} answers, {len(diary.wrong)} wrong, "
+        f"{len(diary.errors)} errors; from the choice of a tile to its answer {median:.2f} s (median), {late:.2f} s "
+        f"(95 %), {times[-1]:.2f} s (slowest); the server worked {1000 * busy_s / len(times):.0f} ms an answer; "
+        f"its memory {megabytes} MB"
+    )
+
+
+def synthetic_tiles(folder: Path) -> Path:
+    """Draw tiles of eight kinds."""
+    from gastropath.data.synthetic.tiles import write_tiles
+
+    return write_tiles(folder, tiles_per_class=24, seed=0)
+
+
+def trained(tiles: Path, run: Path) -> Path:
+    """Train a model by the default recipe."""
+    print("training a model", flush=True)
+    command = [sys.executable, "-m", "gastropath", "train", str(tiles), "--out", str(run)]
+    subprocess.run(command, check=True, capture_output=True)
+    return run
+
+
+def known(model: Path, folder: Path) -> list[Tile]:
+    """Ask the classifier beforehand; tiles about which it is not sure are left out."""
+    from gastropath.app.answer import percent, title
+    from gastropath.inference.classifier import Classifier
+
+    classifier = Classifier.load(model)
+    files = sorted(folder.glob("*/*.png"))
+    answers = classifier.predict_files(files)
+    titles = {entry.code: title(entry) for entry in classifier.card.classes}
+    return [
+        Tile(file.read_bytes(), titles[label], percent(confidence))
+        for file, label, confidence, doubt in zip(
+            files, answers.labels, answers.confidence.tolist(), answers.doubts, strict=True
+        )
+        if not doubt
+    ]
+
+
+@contextmanager
+def serving(command: list[str], log: Path, **options) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Run a server on a free port, put for PORT in its command; gives its URL and process once it listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with log.open("wb") as output:
+        command = [word.replace("PORT", str(port)) for word in command]
+        server = subprocess.Popen(command, stdout=output, stderr=output, **options)
+    try:
+        while not listens(port):
+            assert server.poll() is None, log.read_text(errors="replace")
+            time.sleep(0.01)
+        yield f"http://localhost:{port}/", server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def listens(port: int) -> bool:
+    """Tell whether anybody listens on a port of this computer."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def watched(
+    url: str, server: subprocess.Popen, tiles: list[Tile], arguments: argparse.Namespace, diary: Diary
+) -> dict[str, float]:
+    """Let the visitors in, and return the server's memory at the start, at the end and at most."""
+    memory = {"at first": memory_mb(server.pid, "VmRSS")}
+    async with async_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=options)
+        all_there = asyncio.Barrier(arguments.visitors)
+        visits = (
+            visit(browser, url, tiles, number, all_there, arguments, diary) for number in range(arguments.visitors)
+        )
+        await asyncio.gather(*visits)
+        memory["at the end"] = memory_mb(server.pid, "VmRSS")
+        await browser.close()
+    return {**memory, "at most": memory_mb(server.pid, "VmHWM")}
+
+
+async def visit(
+    browser: Browser,
+    url: str,
+    tiles: list[Tile],
+    number: int,
+    all_there: asyncio.Barrier,
+    arguments: argparse.Namespace,
+    diary: Diary,
+) -> None:
+    """Be one visitor until the time is over."""
+    dice = random.Random(number)
+    context = await browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    page.on("pageerror", lambda error: diary.errors.append(f"visitor {number}: {error}"))
+    try:
+        await enter(page, url)
+        await all_there.wait()
+        end = time.monotonic() + arguments.seconds
+        uploads = 0
+        while time.monotonic() < end:
+            if uploads and uploads % UPLOADS_A_PAGE == 0:
+                await enter(page, url)
+            uploads += 1
+            await ask(page, f"visitor-{number}-{uploads}.png", dice.choice(tiles), diary)
+            await asyncio.sleep(dice.expovariate(1 / arguments.pause) if arguments.pause else 0)
+    except Exception as error:  # counted, and the others go on
+        diary.errors.append(f"visitor {number}: {' '.join(str(error).split())[:300]}")
+        await all_there.abort()
+    await context.close()
+
+
+async def enter(page: Page, url: str) -> None:
+    """Open the page and wait until a file can be chosen."""
+    await page.goto(url)
+    await page.locator(CHOICE).wait_for(state="attached")
+
+
+async def ask(page: Page, name: str, tile: Tile, diary: Diary) -> None:
+    """Upload a tile, and compare the answer beside its name with what is known of it."""
+    began = time.monotonic()
+    await page.locator(CHOICE).set_input_files([{"name": name, "mimeType": "image/png", "buffer": tile.content}])
+    answer = page.locator(ANSWER).filter(has=page.locator(NAME).get_by_text(name, exact=True))
+    text = await answer.inner_text()
+    diary.seconds.append(time.monotonic() - began)
+    if tile.label not in text or tile.confidence not in text or text.index(tile.label) > text.index(name):
+        diary.wrong.append(f"{name}: expected {tile.label} at {tile.confidence}, read {' '.join(text.split())[:200]}")
+
+
+def memory_mb(process: int, kind: str) -> float:
+    """Return the memory of a process (Linux only): ``VmRSS`` now, ``VmHWM`` at most, ``Pss`` its share of it."""
+    file = Path(f"/proc/{process}/{'smaps_rollup' if kind == 'Pss' else 'status'}")
+    (line,) = (line for line in file.read_text().splitlines() if line.startswith(f"{kind}:"))
+    return int(line.split()[1]) / 1024
+
+
+def cpu_s(process: int) -> float:
+    """Return the processor time that a process has used (Linux only)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()
