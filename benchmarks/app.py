@@ -169,7 +169,7 @@ def answered(browser: Browser, url: str, picture: Path) -> Answer:
     page = context.new_page()
     page.add_init_script("performance.setResourceTimingBufferSize(5000)")
     page.goto(url)
-    choice = page.locator("input[type=file]")
+    choice = page.locator("input[type=file]").first
     choice.wait_for(state="attached")
     began = time.monotonic()
     choice.set_input_files(picture)
