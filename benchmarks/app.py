@@ -39,7 +39,7 @@ def load():
 
 
 st.title("Tissue classifier")
-upload = st.file_uploader("Tile", type=["png", "jpg", "tif"])
+upload = st.file_uploader("Tile", type=["png", "jpg", "tif"], key="tiles")
 if upload:
     tile = Image.open(upload).convert("RGB").resize((224, 224))
     probabilities = load().predict(np.asarray(tile)[None], verbose=0)[0]
@@ -169,7 +169,7 @@ def answered(browser: Browser, url: str, picture: Path) -> Answer:
     page = context.new_page()
     page.add_init_script("performance.setResourceTimingBufferSize(5000)")
     page.goto(url)
-    choice = page.locator("input[type=file]").first
+    choice = page.locator(".st-key-tiles input[type=file]")
     choice.wait_for(state="attached")
     began = time.monotonic()
     choice.set_input_files(picture)

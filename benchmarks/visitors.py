@@ -30,7 +30,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-ANSWER, NAME, CHOICE = ".gp-answer", ".gp-name", "input[type=file]"
+ANSWER, NAME, CHOICE = ".gp-answer", ".gp-name", ".st-key-tiles input[type=file]"
 UPLOADS_A_PAGE = 10
 PATIENCE_MS = 120_000
 
@@ -210,13 +210,13 @@ async def visit(
 async def enter(page: Page, url: str) -> None:
     """Open the page and wait until a file can be chosen."""
     await page.goto(url)
-    await page.locator(CHOICE).first.wait_for(state="attached")
+    await page.locator(CHOICE).wait_for(state="attached")
 
 
 async def ask(page: Page, name: str, tile: Tile, diary: Diary) -> None:
     """Upload a tile, and compare the answer beside its name with what is known of it."""
     began = time.monotonic()
-    await page.locator(CHOICE).first.set_input_files([{"name": name, "mimeType": "image/png", "buffer": tile.content}])
+    await page.locator(CHOICE).set_input_files([{"name": name, "mimeType": "image/png", "buffer": tile.content}])
     answer = page.locator(ANSWER).filter(has=page.locator(NAME).get_by_text(name, exact=True))
     text = await answer.inner_text()
     diary.seconds.append(time.monotonic() - began)

@@ -222,7 +222,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 def upload(page: Page | Frame, *files: Path) -> None:
     """Choose files in the uploader of tiles."""
-    page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
+    page.locator(".st-key-tiles input[type=file]").set_input_files([str(file) for file in files])
 
 
 def read(page: Page | Frame, name: str) -> list[str]:

@@ -128,7 +128,7 @@ def test_names_that_are_scripts_or_paths_are_only_names(server, next_visitor, vi
         (tmp_path / name).write_bytes(uploads["LYM"].read_bytes())
     page = visit(server.url)
     payload = {"mimeType": "image/png", "buffer": uploads["LYM"].read_bytes()}
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator(".st-key-tiles input[type=file]").set_input_files(
         [
             {"name": name, **payload}
             for name in (*names, "../../etc/passwd.png", "/etc/passwd.png", "a\r\nSet-Cookie: b.png")

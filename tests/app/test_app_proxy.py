@@ -35,7 +35,7 @@ def test_an_upload_through_the_proxy_gets_the_right_label(address, visit, upload
     page.get_by_label(f"Remove {uploads['TUM'].name}").click()
     expect(page.locator(".gp-name")).to_have_count(2)
     page.reload()
-    expect(page.locator("input[type=file]").first).to_be_attached()
+    expect(page.locator(".st-key-tiles input[type=file]")).to_be_attached()
 
 
 def test_the_proxy_shows_nothing_outside_the_path(address):

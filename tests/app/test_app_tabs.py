@@ -58,7 +58,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
 
 def open_region(page: Page, file: Path) -> None:
     page.get_by_role("tab", name="Map a region").click()
-    page.locator("input[type=file]").nth(1).set_input_files(str(file))
+    page.locator(".st-key-region input[type=file]").set_input_files(str(file))
 
 
 def give_mpp(page: Page, value: str) -> None:
@@ -124,7 +124,7 @@ def test_a_region_that_is_no_picture_is_said_and_the_next_one_mapped(server, vis
     page = visit(server.url)
     open_region(page, text)
     expect(page.get_by_test_id("stAlert").filter(has_text="The file is")).to_be_visible()
-    page.locator("input[type=file]").nth(1).set_input_files(str(region[0]))
+    page.locator(".st-key-region input[type=file]").set_input_files(str(region[0]))
     give_mpp(page, str(MPP))
     expect(page.get_by_role("button", name="tiles.csv")).to_be_visible()
 
@@ -208,7 +208,7 @@ def test_every_tab_fits_a_phone(starter_server, visit, region, tab):
     page = visit(starter_server.url, width=390)
     page.get_by_role("tab", name=tab).click()
     if tab == "Map a region":
-        page.locator("input[type=file]").nth(1).set_input_files(str(region[0]))
+        page.locator(".st-key-region input[type=file]").set_input_files(str(region[0]))
         give_mpp(page, str(MPP))
         expect(page.get_by_role("button", name="tiles.csv")).to_be_visible()
     elif tab == "About this model":

@@ -40,7 +40,7 @@ sys.addaudithook(_note)
 PLAIN = """
 import streamlit as st
 
-file = st.file_uploader("Any file")
+file = st.file_uploader("Any file", key="tiles")
 if file:
     st.html(f"<p id='size'>{len(file.getvalue())}</p>")
 """
@@ -89,7 +89,7 @@ def test_the_watch_would_have_seen_it(large, visit, watch, tmp_path):
     command = [sys.executable, "-m", "streamlit", "run", str(tmp_path / "plain.py"), *options]
     with served(command, port, tmp_path / "log", env=environment) as server:
         page = visit(server.url)
-        expect(page.locator("input[type=file]").first).to_be_attached()
+        expect(page.locator(".st-key-tiles input[type=file]")).to_be_attached()
         before = notes.read_text()
         upload(page, large)
         expect(page.locator("#size")).to_have_text(str(large.stat().st_size))
@@ -112,7 +112,7 @@ def test_no_name_and_no_content_of_an_upload_is_logged(coloured_run, large, uplo
         for file in files:
             read(page, file.name)
         page.reload()
-        expect(page.locator("input[type=file]").first).to_be_attached()
+        expect(page.locator(".st-key-tiles input[type=file]")).to_be_attached()
     said = server.said()
     assert "private" not in said
     assert "upload_file" not in said
