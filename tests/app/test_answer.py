@@ -53,7 +53,7 @@ def stub(entries: list[CardClass], probabilities: list[float], doubt: str = "") 
         codes, np.array([probabilities], np.float32), ("",), (doubt,), np.zeros(1, bool), np.full(1, np.nan)
     )
 
-    def look(sources, max_pixels):
+    def look(sources, max_pixels, decoders):
         found, seen = [], {}
         for i, source in enumerate(sources):
             try:
@@ -160,10 +160,10 @@ def test_a_fault_nobody_foresaw_is_told_to_the_log_and_not_to_the_visitor_and_sp
     classifier = stub(ENTRIES, [0.2, 0.7, 0.1])
     look = classifier.look
 
-    def fail(sources, max_pixels):
+    def fail(sources, max_pixels, decoders):
         if b"odd" in sources:
             raise RecursionError("a secret of the server")
-        return look(sources, max_pixels=max_pixels)
+        return look(sources, max_pixels=max_pixels, decoders=decoders)
 
     classifier.look = fail  # pyright: ignore[reportAttributeAccessIssue]
     good, odd = answers(classifier, [Upload("good.png", TILE), Upload("odd.tif", b"odd")])

@@ -28,7 +28,7 @@ MAX_BARS = 12
 """Classes shown in a chart; what is left of a longer list is summed up in one line."""
 
 AT_ONCE = 8
-"""Files that are decoded and answered together."""
+"""Files that are answered together; they are decoded one after the other."""
 
 _HEAT_PX = 56
 _HEAT_OPACITY = 0.8
@@ -79,7 +79,7 @@ def _answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
     reasons = {i: reason for i, upload in enumerate(uploads) if (reason := not_taken(upload.data))}
     taken = [upload.data for i, upload in enumerate(uploads) if i not in reasons]
     try:
-        found, seen = classifier.look(taken, max_pixels=MAX_PIXELS)
+        found, seen = classifier.look(taken, max_pixels=MAX_PIXELS, decoders=1)
     except Exception:
         # Decoders fail in ways nobody foresaw, and the files come from strangers. The log has the details.
         _log.exception("uploads could not be classified")

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 MAX_FILE_MB = 25
 """Larger files are refused by the page before they are sent, and by Streamlit before they are read."""
 
-MAX_VISITOR_BYTES = 64_000_000
+MAX_VISITOR_BYTES = 48_000_000
 """Held of one visitor's files at a time; what comes on top is not taken."""
 
-MAX_ALL_BYTES = 256_000_000
+MAX_ALL_BYTES = 128_000_000
 """Held of all visitors' files at a time."""
 
 MAX_VISITOR_FILES = 1_000

@@ -215,13 +215,16 @@ class Classifier:
         *,
         mpp: float | Sequence[float | None] | None = None,
         max_pixels: int = MAX_PIXELS,
+        decoders: int | None = None,
     ) -> tuple[Predictions, dict[int, Seen]]:
         """Classify a few image files (or their bytes), and keep what was seen.
 
         Parameters
         ----------
         sources, mpp, max_pixels
-            See :meth:`predict_files`; all are in memory at once.
+            See :meth:`predict_files`; all are in memory at once, in the model's size.
+        decoders
+            Files decoded at a time; by default one more than there are cores.
 
         Returns
         -------
@@ -230,7 +233,7 @@ class Classifier:
         seen : dict
             What the model saw of each file that could be read, by the file's number.
         """
-        tiles = list(self._load(sources, mpp, max_pixels))
+        tiles = list(self._load(sources, mpp, max_pixels, decoders))
         answers, outputs = self._answer(tiles, views=1)
         read = [(i, tile, tile.pixels) for i, tile in enumerate(tiles) if tile.pixels is not None]
         maps = outputs["cam"] if outputs else ()
@@ -277,10 +280,15 @@ class Classifier:
         return mpp / self.card.input.mpp
 
     def _load(
-        self, sources: Sequence[Path | bytes], mpp: float | Sequence[float | None] | None, max_pixels: int
+        self,
+        sources: Sequence[Path | bytes],
+        mpp: float | Sequence[float | None] | None,
+        max_pixels: int,
+        decoders: int | None = None,
     ) -> Iterator[_Tile]:
         every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
-        return each(lambda item: self._loaded(*item, max_pixels), zip(sources, every, strict=True))
+        pairs = zip(sources, every, strict=True)
+        return each(lambda item: self._loaded(*item, max_pixels), pairs, workers=decoders)
 
     def _loaded(self, source: Path | bytes, mpp: float | None, max_pixels: int) -> _Tile:
         try:
