@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=20_000)
     parser.add_argument("--wsinfer", type=Path, metavar="PYTHON", help="interpreter with WSInfer and torch")
     arguments = parser.parse_args()
+    if arguments.wsinfer and not arguments.wsinfer.is_file():
+        parser.error(f"--wsinfer: there is no {arguments.wsinfer}; wsinfer_environment.sh makes that environment")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         print(f"{cores()} cores, load {os.getloadavg()[0]:.1f} at the start")
