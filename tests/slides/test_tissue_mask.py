@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from gastropath.errors import CannotReadTable
 from gastropath.slides.grid import TileGrid
+from gastropath.slides.ink import find_ink
 from gastropath.slides.slide import open_slide
 from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
 
 SIDE, MPP = 1200, 4.0  # 4.8 mm
+BOX = Image.Resampling.BOX
 
 
 def drawn(tmp_path: Path, draw, glass: int = 243) -> Path:
@@ -57,9 +60,45 @@ def test_pale_fat_is_tissue_throughout(tmp_path):
     assert share(mask.tissue, (0, 0, 200, 1200)) == 0
 
 
-def test_a_blank_slide_has_no_tissue(tmp_path):
-    mask = masked(drawn(tmp_path, lambda pen, _: None))
-    assert mask.tissue.mean() == 0
+def test_glass_at_the_edge_of_a_picture_of_tissue_is_no_hole_in_it(tmp_path):
+    def crop(pen, image):
+        pen.rectangle((0, 120, SIDE, SIDE), fill=(210, 150, 190))
+        pen.ellipse([500, 500, 560, 560], fill=(243, 243, 245))  # a gap inside, 240 µm wide
+        pen.rectangle([500, 0, 700, 120], fill=(210, 150, 190))  # leaves two strips of glass, each 0.24 mm²
+
+    mask = masked(drawn(tmp_path, crop))
+    assert share(mask.tissue, (40, 20, 440, 90)) == 0
+    assert share(mask.tissue, (760, 20, 1160, 90)) == 0
+    assert share(mask.tissue, (500, 500, 560, 560)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(
+    ("glass", "falls_off"), [((254, 254, 254), 0), ((226, 226, 228), 20), ((245, 240, 225), 25), ((240, 232, 238), 20)]
+)
+def test_a_blank_slide_has_no_tissue_whatever_its_light(tmp_path, rng, glass, falls_off, suffix):
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    light = np.array(glass) - falls_off * 2 * (x**2 + y**2)[..., None] + rng.normal(0, 2, (SIDE, SIDE, 1))
+    path = tmp_path / f"blank{suffix}"
+    Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(path, quality=60)
+    assert masked(path).tissue.mean() == 0
+
+
+def test_a_slide_without_glass_is_tissue_throughout(tmp_path):
+    for colour in ((205, 140, 185), (232, 205, 222)):
+        mask = masked(drawn(tmp_path, lambda pen, _, fill=colour: pen.rectangle([0, 0, SIDE, SIDE], fill=fill)))
+        assert mask.tissue.mean() == 1
+
+
+def test_edges_of_coverslips_bubbles_and_fibres_are_no_tissue(tmp_path):
+    def draw(pen, image):
+        pen.line([(200, 0), (215, SIDE)], fill=(190, 192, 195), width=6)
+        pen.line([(0, 1100), (SIDE, 1080)], fill=(150, 152, 154), width=8)
+        for x, y, radius in ((400, 300, 80), (900, 800, 200)):
+            pen.ellipse([x - radius, y - radius, x + radius, y + radius], outline=(130, 132, 134), width=8)
+        pen.line([(500, 600), (560, 640), (640, 610), (700, 700)], fill=(110, 105, 100), width=6)
+
+    assert masked(drawn(tmp_path, draw)).tissue.mean() == 0
 
 
 def test_pen_dust_and_border_are_no_tissue(tmp_path):
@@ -84,6 +123,85 @@ def test_pen_dust_and_border_are_no_tissue(tmp_path):
     assert (fractions[reasons == ""] >= 0.25).all()
     _, everything = mask.judge(grid, np.arange(len(grid)), everything=True)
     assert set(everything.tolist()) == {""}
+
+
+def test_blue_pen_is_found_on_glass_and_across_tissue(tmp_path):
+    def draw(pen, image):
+        pen.rectangle([400, 300, 800, 900], fill=(205, 140, 185))
+        inked(image, [(100, 500), (1100, 560)], (40, 60, 170))
+
+    mask = masked(drawn(tmp_path, draw))
+    assert share(mask.pen, (110, 515, 1090, 545)) > 0.95
+    assert share(mask.tissue, (420, 320, 780, 470)) == 1
+
+
+def inked(image: Image.Image, points: list[tuple[int, int]], colour: tuple[int, int, int]) -> None:
+    """Draw a stroke of ink, which lets through of the light beneath what it lets through of white."""
+    stroke = Image.new("L", image.size, 0)
+    ImageDraw.Draw(stroke).line(points, fill=255, width=60, joint="curve")
+    through = ImageChops.multiply(image, Image.new("RGB", image.size, colour))
+    image.paste(through, mask=stroke.filter(ImageFilter.GaussianBlur(2)))
+
+
+@pytest.mark.parametrize("colour", [(205, 30, 45), (245, 120, 30)])
+def test_red_and_orange_strokes_on_glass_are_pen_and_tissue_beneath_is_kept(tmp_path, colour):
+    def draw(pen, image):
+        pen.rectangle([400, 400, 800, 1000], fill=(205, 140, 185))
+        inked(image, [(100, 200), (1100, 240)], colour)
+        inked(image, [(100, 700), (1100, 700)], colour)
+
+    mask = masked(drawn(tmp_path, draw))
+    assert share(mask.pen, (110, 205, 1090, 235)) > 0.8
+    assert share(mask.pen, (110, 690, 300, 710)) > 0.95
+    assert share(mask.pen, (900, 690, 1090, 710)) > 0.95
+    assert share(mask.tissue, (420, 420, 780, 980)) == 1
+    assert share(mask.tissue, (0, 0, 1200, 380)) == 0
+
+
+@pytest.mark.parametrize("blood", [(200, 60, 70), (155, 39, 39)])
+def test_blood_is_kept_in_tissue_along_its_edge_and_by_itself(tmp_path, blood):
+    def draw(pen, image):
+        pen.rectangle([100, 100, 600, 600], fill=(205, 140, 185))
+        pen.ellipse([200, 200, 450, 420], fill=blood)  # a haemorrhage
+        pen.line([(250, 480), (590, 500)], fill=blood, width=24)  # a full vessel
+        pen.rectangle([600, 100, 630, 600], fill=blood)  # a film along the edge
+        pen.ellipse([800, 200, 1100, 480], fill=blood)  # a clot
+        pen.line([(200, 900), (700, 930), (1100, 860)], fill=blood, width=30)  # a strand of clot
+
+    mask = masked(drawn(tmp_path, draw))
+    assert mask.pen.mean() == 0
+    for box in ((110, 110, 620, 590), (850, 250, 1050, 430), (300, 910, 600, 920)):
+        assert share(mask.tissue, box) == 1
+
+
+@pytest.mark.real
+def test_no_real_tissue_is_taken_for_ink_even_as_a_strand_on_glass(real_tiles):
+    from scipy import ndimage
+
+    um, length, width = 8.0, 130, 24
+    with real_tiles.open() as table:
+        rows = [row for row in csv.DictReader(table) if row["label"] != "BACK"]  # their colours are no slide's
+    canvas = np.full((-(-len(rows) // 16) * 70, 16 * 200, 3), 244, np.float32)
+    strands = np.zeros(canvas.shape[:2], bool)
+    for i, row in enumerate(rows):
+        field_um = {"kather2016": 74}.get(row["set"], 112)
+        side = round(field_um / um)
+        tile = np.asarray(Image.open(real_tiles.parent / row["path"]).convert("RGB").resize((side, side), BOX))
+        both = np.concatenate([tile, tile[:, ::-1]], axis=1)
+        repeated = np.tile(np.concatenate([both, both[::-1]]), (2, 10, 1))[:width, :length]
+        y, x = i // 16 * 70 + 20, i % 16 * 200 + 30
+        canvas[y : y + width, x : x + length] = repeated
+        strands[y : y + width, x : x + length] = True
+    assert not find_ink(canvas, ~strands, um, ndimage).any()
+
+
+@pytest.mark.real
+def test_green_ink_at_the_margin_of_a_real_specimen_is_found_and_nothing_else(real_slide):
+    mask = find_tissue(open_slide(real_slide))
+    rows, columns = np.nonzero(mask.pen)
+    assert 0 < len(rows) < 0.003 * mask.pen.size
+    assert max(np.ptp(rows) * mask.scale[1], np.ptp(columns) * mask.scale[0]) < 200
+    assert 0.4 < mask.tissue.mean() < 0.5
 
 
 def test_soft_veils_of_uneven_light_are_no_tissue(tmp_path):

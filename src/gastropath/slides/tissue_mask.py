@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from gastropath.errors import CannotReadTable, MissingExtra
 from gastropath.slides.grid import TileGrid
+from gastropath.slides.ink import find_ink
 from gastropath.slides.slide import Slide
 
 UM_PER_PIXEL = 8.0
@@ -23,10 +24,11 @@ MIN_TISSUE = 0.25
 GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark border", "outside the region"
 
 _MOST_PX = 4096
-_FAINT, _CLEAR = 7, 20  # grey levels below glass, or of colour more than glass has
-_CLOSED_UM, _HOLE_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.02, 0.02
-_BLACK, _COLOURLESS = 70, 30
-_INK, _INK_COLOUR = 6, 30
+_FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # of stain, or of any colour, more than glass has
+_GLASS_STAIN, _GLASS_TINT = 8, 20  # most that glass has
+_WALL_UM, _DARKER = 1000.0, 7  # what is narrower than this, and so much darker than what lies beside it
+_CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
+_BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,11 @@ class TissueMask:
 def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     """Find tissue on a slide.
 
-    Glass is what is as bright as the brightest large part of the slide. Tissue is darker or more coloured; thin walls
-    of fat cells are joined and what they enclose is filled. Ink absorbs red more than green, which no stain of H&E
-    does; a border is dark and without colour. Specks smaller than 0.02 mm² are dust.
+    Both stains of H&E absorb green most, so tissue is where green lacks beside red and blue, compared with the
+    brightest part of the slide; darkness alone says nothing, for vignettes, coverslips and bubbles are dark too. Where
+    there is stain, narrow things darker than what lies beside them belong to it: pale walls of fat cells. They are
+    joined, and what they enclose is filled. A border is dark and without colour, specks smaller than 0.02 mm² are dust,
+    and marker pen is found by :func:`gastropath.slides.ink.find_ink`.
 
     Parameters
     ----------
@@ -133,24 +137,31 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     colours = np.stack(
         [ndimage.uniform_filter(thumbnail[..., i].astype(np.float32), 3, mode="nearest") for i in range(3)], axis=-1
     )
-    highest, lowest, mean = colours.max(axis=2), colours.min(axis=2), colours.mean(axis=2)
-    colour = highest - lowest
-    bright = mean > 190
-    glass, tint = (
-        (np.percentile(mean[bright], 90), np.median(colour[bright & (mean >= np.percentile(mean[bright], 60))]))
-        if bright.mean() > 0.01
-        else (235.0, 3.0)
-    )
+    highest, mean = colours.max(axis=2), colours.mean(axis=2)
+    colour = highest - colours.min(axis=2)
+    stain = (colours[..., 0] + colours[..., 2]) / 2 - colours[..., 1]
+    of_glass, tint = _of_glass(mean, stain, colour)
     dark = (highest < _BLACK) & (colour < _COLOURLESS)
     dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
-    pen = (colours[..., 1] > colours[..., 0] + _INK) & (colour > _INK_COLOUR)
-    pen = np.asarray(ndimage.binary_dilation(ndimage.binary_opening(pen), iterations=2), bool)
-    stained = ~(np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen)
-    faint = ((mean < glass - _FAINT) | (colour > tint + _FAINT)) & stained
-    clear = ((mean < glass - _CLEAR) | (colour > tint + _CLEAR)) & stained
-    tissue = _joined(faint, clear, um, ndimage)
+    coloured = (stain > of_glass + _FAINT) | (colour > tint + _OTHER_HUE)
+    pen = find_ink(colours, ~coloured & ~dark, um, ndimage)
+    faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > _DARKER)
+    covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
+    tissue = _joined(faint & ~covered, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
     region = _region(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
     return TissueMask(thumbnail, scale, tissue & ~pen & ~dark, pen, dark, region)
+
+
+def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
+    """Return stain and colour of the brightest part of a slide, as far as glass can have them."""
+    bright = mean > _BRIGHT
+    if bright.mean() < 0.01:
+        return 0.0, 3.0
+    brightest = bright & (mean >= np.percentile(mean[bright], 60))
+    return (
+        float(np.clip(np.median(stain[brightest]), -_GLASS_STAIN, _GLASS_STAIN)),
+        float(min(np.median(colour[brightest]), _GLASS_TINT)),
+    )
 
 
 def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndarray:
@@ -163,7 +174,9 @@ def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndar
     holes, n = ndimage.label(~closed)
     if n:
         sizes = np.bincount(holes.ravel()) * pixel_mm2
+        edges = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
         small = sizes < _HOLE_MM2
+        small[edges[sizes[edges] >= _CELL_MM2]] = False  # open to what lies beyond the picture, and no cut fat cell
         small[0] = False
         closed |= small[holes]
     parts, n = ndimage.label(closed, np.ones((3, 3)))
