@@ -101,6 +101,23 @@ def damaged(squares: Squares, path: Path, chunk: int) -> Path:
     return path
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_overview_is_the_same_from_one_thread_and_from_several(tmp_path: Path, monkeypatch, whole):
+    squares = Squares(1500, 2300, 110)
+    path = squares.write(tmp_path / "a.tiff", 0.5) if whole else damaged(squares, tmp_path / "a.tiff", 20)
+    monkeypatch.setattr("gastropath.slides.slide._BAND_PIXELS", 1500 * 37)  # 63 bands
+    pictures = []
+    for bands in (1, 8, 8):
+        monkeypatch.setattr("gastropath.slides.slide._MOST_BANDS", bands)
+        monkeypatch.setattr("gastropath.slides.slide.cores", lambda: 8)
+        pictures.append(open_slide(path).thumbnail(700))
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    np.testing.assert_array_equal(pictures[0], pictures[2])
+    white = (pictures[0] == 255).all(axis=(1, 2))
+    assert white.any() is np.bool_(not whole)
+    assert white.mean() < 0.2
+
+
 def test_a_finished_slide_is_not_opened_again(squares, by_colour, tmp_path: Path, monkeypatch):
     path = squares.write(tmp_path / "a.tiff", 0.5)
     document = finish(SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True)))

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from gastropath.cluster import cores, each
 from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide, CannotReadSpacing, MissingExtra
 from gastropath.slides.picture import check_brightfield, fitted, open_picture
 from gastropath.slides.spacing import Spacing, find_spacing
@@ -126,21 +127,21 @@ class _Pyramid:
         self.spacing = find_spacing(handle.properties, mpp)
         self._sizes = handle.level_dimensions
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
-        self._handle = handle
-        self._reopening = threading.Lock()
+        self._downsamples = handle.level_downsamples
+        self._of_thread = threading.local()
+        self._of_thread.handle = handle
         self._overview: np.ndarray | None = None
 
     def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
         """See :class:`Slide`."""
         import openslide
 
-        handle = self._handle
         try:
             # OpenSlide takes a place at level 0, and divides it by its own number, one for both axes, to find it here.
-            own = handle.level_downsamples[level]
-            image = handle.read_region((round(x_px * own), round(y_px * own)), level, (width, height))
+            own = self._downsamples[level]
+            image = self._handle().read_region((round(x_px * own), round(y_px * own)), level, (width, height))
         except (openslide.OpenSlideError, OSError, ValueError) as error:
-            self._reopen(handle)  # a handle that has met damage answers nothing any more
+            self._of_thread.handle = None
             raise CannotReadRegion(f"cannot be read: {' '.join(str(error).split())}") from None
         return _on_white(np.asarray(image))
 
@@ -157,27 +158,33 @@ class _Pyramid:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = Image.new("RGB", small, "white")
         band = max(1, round(_BAND_PIXELS / width))
-        for top in range(0, height, band):
+
+        def shrunken(top: int) -> tuple[int, Image.Image] | None:
             low, high = round(top * scale), round(min(top + band, height) * scale)
             if high == low:
-                continue
+                return None
             try:
                 pixels = self.region(level, 0, top, width, min(band, height - top))
             except CannotReadRegion:
-                continue
-            picture.paste(Image.fromarray(pixels).resize((small[0], high - low), Image.Resampling.BOX), (0, low))
+                return None
+            return low, Image.fromarray(pixels).resize((small[0], high - low), Image.Resampling.BOX)
+
+        for strip in each(shrunken, range(0, height, band), workers=min(cores(), _MOST_BANDS)):
+            if strip:
+                picture.paste(strip[1], (0, strip[0]))
         return np.asarray(picture)
 
-    def _reopen(self, broken) -> None:
+    def _handle(self):
+        """Return this thread's handle: one that has met damage answers nothing any more, to nobody who shares it."""
         import openslide
 
-        with self._reopening:
-            if self._handle is broken:
-                self._handle = openslide.OpenSlide(str(self.path))
+        if getattr(self._of_thread, "handle", None) is None:
+            self._of_thread.handle = openslide.OpenSlide(str(self.path))
+        return self._of_thread.handle
 
 
-_BAND_PIXELS = 16_000_000
-"""Pixels read at a time for a thumbnail, so that memory does not grow with the slide."""
+_BAND_PIXELS, _MOST_BANDS = 16_000_000, 2
+"""Pixels of a band read for a thumbnail, and bands read at a time, so that memory does not grow with the slide."""
 
 _OVERVIEW_PX = 2048
 """Longer side of the thumbnail that smaller ones are made of."""
