@@ -1,7 +1,4 @@
-"""GastroPath's page with the model beside this file: ``streamlit run app.py`` or ``python app.py``.
-
-The image starts the same page by ``gastropath app``.
-"""
+"""The page with the model beside this file, for ``streamlit run app.py``; the image runs ``gastropath app``."""
 
 from pathlib import Path
 
@@ -10,6 +7,3 @@ import streamlit as st
 from gastropath.app.server import parts
 
 app = st.App(**parts(Path(__file__).with_name("model")))
-
-if __name__ == "__main__":
-    app.run()
