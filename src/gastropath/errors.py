@@ -72,6 +72,10 @@ class CannotDownload(GastroPathError):
     """The data set cannot be had from its server, or what came is not what was published."""
 
 
+class CannotListen(GastroPathError):
+    """The web page cannot be served where it was asked to be."""
+
+
 class BadArchive(GastroPathError):
     """A zip archive is damaged, is none, or holds what must not be unpacked."""
 

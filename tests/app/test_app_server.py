@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 import signal
 import socket
@@ -11,8 +12,8 @@ from page_driver import app_command, free_port, served
 from streamlit import net_util
 from streamlit.web.server.server_util import is_url_from_allowed_origins
 
-from gastropath.app.server import SETTINGS, parts
-from gastropath.errors import BadBundle
+from gastropath.app.server import SETTINGS, listen, parts
+from gastropath.errors import BadBundle, CannotListen
 
 
 def test_the_server_reports_nothing_to_anybody_and_limits_uploads():
@@ -60,8 +61,34 @@ def test_a_port_in_use_is_said_and_ends_the_command(coloured_run):
         port = taken.getsockname()[1]
         arguments = [*app_command(coloured_run, port), "--address", "127.0.0.1"]
         done = subprocess.run(arguments, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert f"Port {port} is not available" in done.stdout + done.stderr
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: cannot listen on port {port} of 127.0.0.1")
+    assert "choose another --port" in done.stderr
+
+
+def test_an_address_of_another_computer_is_said():
+    with pytest.raises(CannotListen, match=r"203\.0\.113\.1"):
+        listen("203.0.113.1", 8501)
+
+
+def test_small_messages_are_sent_at_once():
+    """Otherwise each waits 40 ms for the browser to confirm the one before."""
+
+    async def accepted() -> bool:
+        found = asyncio.get_running_loop().create_future()
+
+        def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            found.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        listening = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(note, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.close()
+            return await found
+
+    assert asyncio.run(accepted())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

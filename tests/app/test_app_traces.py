@@ -122,7 +122,7 @@ def test_uploads_are_forgotten_when_they_are_removed_and_when_the_visitor_leaves
     code = (
         "import sys; from pathlib import Path; from gastropath.app import limits, server; "
         "limits.ABSENT_SECONDS = 1; limits._SWEEP_SECONDS = 0.1; "
-        "server.serve(Path(sys.argv[1]), port=int(sys.argv[2]), address='localhost')"
+        "server.serve(Path(sys.argv[1]), server.listen('localhost', int(sys.argv[2])))"
     )
     port = free_port()
     with served([sys.executable, "-c", code, str(coloured_run), str(port)], port, tmp_path / "log") as server:

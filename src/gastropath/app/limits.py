@@ -7,6 +7,7 @@ above 1 MB to the disk, and what a visitor uploaded stays until somebody else le
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import threading
 from collections import Counter
@@ -133,10 +134,12 @@ async def forget_absent() -> None:
         await asyncio.sleep(_SWEEP_SECONDS)
         absent = [session for session in _files() if not runtime.is_active_session(session)]
         since = {session: since.get(session, clock.time()) for session in absent}
-        for session, left in since.items():
-            if clock.time() - left >= ABSENT_SECONDS:
-                runtime.close_session(session)
-                runtime.uploaded_file_mgr.remove_session_files(session)
+        gone = [session for session, left in since.items() if clock.time() - left >= ABSENT_SECONDS]
+        for session in gone:
+            runtime.close_session(session)
+            runtime.uploaded_file_mgr.remove_session_files(session)
+        if gone:
+            gc.collect()  # sessions hold their pictures in circles of objects
 
 
 def _files() -> dict[str, list[int]]:

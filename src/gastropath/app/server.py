@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -10,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+import uvicorn
 from starlette.middleware import Middleware
 from streamlit import net_util
+from streamlit.web.bootstrap import load_config_options
 
 from gastropath.app.examples import DRAWN
 from gastropath.app.headers import SafeHeaders
 from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
+from gastropath.errors import CannotListen
 
 MODEL, EXAMPLES = "model", "examples"
 """Names under which the script finds both folders among Streamlit's secrets, which no browser gets to see."""
@@ -27,11 +32,14 @@ SETTINGS: dict[str, Any] = {
     "client.toolbarMode": "minimal",
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
+    "runner.postScriptGC": False,  # 35 ms after every click; memory is freed without it
     "server.fileWatcherType": "none",
     "server.headless": True,
     "server.maxMessageSize": 20,  # MB from a browser over the WebSocket; files take another way
     "server.maxUploadSize": MAX_FILE_MB,
 }
+
+_BACKLOG = 512  # connections that wait to be accepted
 
 
 def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
@@ -62,15 +70,41 @@ def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
     }
 
 
-def serve(model: Path, *, port: int, address: str, base_path: str | None = None, examples: Path | None = None) -> None:
+def listen(address: str, port: int) -> socket.socket:
+    """Take a port of this computer.
+
+    Raises
+    ------
+    CannotListen
+        If the address is not this computer's, or the port is taken.
+    """
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # The protocol is named because asyncio keeps small messages back, for 40 ms each, where it is not.
+    listening = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform != "win32":  # where it would let two servers share a port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind((address, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise CannotListen(
+            f"cannot listen on port {port} of {address} ({error.strerror or error}); choose another --port or --address"
+        ) from None
+    return listening
+
+
+def serve(model: Path, listening: socket.socket, *, base_path: str | None = None, examples: Path | None = None) -> None:
     """Serve the page for a model until the process is interrupted or told to end.
 
     Parameters
     ----------
     model
         Folder of a bundle, or of a run.
-    port, address
-        Where to listen.
+    listening
+        Where to listen; see :func:`listen`.
     base_path
         Path under which a reverse proxy shows the page, where the proxy passes that path on.
     examples
@@ -81,10 +115,23 @@ def serve(model: Path, *, port: int, address: str, base_path: str | None = None,
     BadBundle
         If the model cannot be opened.
     """
+    address, port, *_ = listening.getsockname()
     settings = {**SETTINGS, "server.port": port, "server.address": address}
     if base_path is not None:
         settings["server.baseUrlPath"] = base_path
-    st.App(**parts(model, examples)).run(config=settings)
+    app = st.App(**parts(model, examples))
+    load_config_options(settings)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=SETTINGS["server.maxMessageSize"] * 2**20,
+        ws_per_message_deflate=False,  # pictures are compressed already
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _ask_nobody_for_the_address() -> None:

@@ -1,7 +1,4 @@
-"""GastroPath's page with the model beside this file: ``streamlit run app.py`` or ``python app.py``.
-
-The image starts the same page by ``gastropath app``.
-"""
+"""The page with the model beside this file, for ``streamlit run app.py``; the image runs ``gastropath app``."""
 
 from pathlib import Path
 
@@ -11,6 +8,3 @@ from gastropath.app.server import parts
 
 here = Path(__file__).parent
 app = st.App(**parts(here / "model", here / "examples"))
-
-if __name__ == "__main__":
-    app.run()
