@@ -77,6 +77,24 @@ def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return np.asarray(image)
 
 
+def decode_picture(source: Path | bytes, *, max_pixels: int) -> Image.Image:
+    """Decode one image as :func:`decode` does, but leave its pixels to Pillow, so that there is no second copy.
+
+    Parameters
+    ----------
+    source
+        A file, or the bytes of one.
+    max_pixels
+        Width times height allowed, checked before decoding. May be more than Pillow's own limit.
+
+    Raises
+    ------
+    CannotReadImage
+        With the reason in words.
+    """
+    return _open(source, max_pixels)[0]
+
+
 def resize(pixels: np.ndarray, tile_px: int) -> np.ndarray:
     """Resample an RGB image to a square tile (bicubic, with antialiasing when it shrinks).
 
@@ -158,7 +176,7 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:
 def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
     data = _read(source)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with header(data, max_pixels) as image:
             _check_header(image, max_pixels)
             mode = image.mode
             return _to_rgb(image), mode
@@ -176,6 +194,21 @@ def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
         if "truncated" in str(error).lower():
             raise CannotReadImage("is truncated: the file ends before the picture does") from None
         raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def header(data: bytes, max_pixels: int) -> Image.Image:
+    """Open an image without decoding it, past Pillow's own limit of pixels where more are allowed.
+
+    Raises whatever Pillow raises; the size is not checked against ``max_pixels`` yet.
+    """
+    if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or max_pixels):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    Image.init()
+    for name in FORMATS:
+        factory, accepts = Image.OPEN[name]
+        if accepts is None or accepts(data[:16]) is True:
+            return factory(io.BytesIO(data), "")  # pyright: ignore[reportReturnType]  # every factory here gives an image
+    raise UnidentifiedImageError
 
 
 def _read(source: Path | bytes) -> bytes:
@@ -227,15 +260,15 @@ def _check_header(image: Image.Image, max_pixels: int) -> None:
 def _to_rgb(image: Image.Image) -> Image.Image:
     white_is_zero = image.format == "TIFF" and image.getexif().get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode == "RGB" and "transparency" not in upright.info:
-        return upright
-    if upright.mode in _GREY_16_BIT or upright.mode == "I":  # "I": how Pillow before 11.3 opens a 16-bit grey PNG
-        values = np.asarray(upright).astype(np.uint32) >> 8  # as Pillow does it for 16-bit colour
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in _GREY_16_BIT or image.mode == "I":  # "I": how Pillow before 11.3 opens a 16-bit grey PNG
+        values = np.asarray(image).astype(np.uint32) >> 8  # as Pillow does it for 16-bit colour
         values = 255 - values if white_is_zero else values  # which Pillow heeds for 8 bits only
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
-    if upright.has_transparency_data:
-        opaque = upright.convert("RGBA")
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, "white")
         return Image.alpha_composite(white, opaque).convert("RGB")
-    return upright.convert("RGB")
+    return image.convert("RGB")

@@ -166,3 +166,16 @@ def test_a_scanner_s_slide_is_read(real_slide):
     assert slide.spacing.x == pytest.approx(0.499)
     assert slide.spacing.source == "slide header"
     assert len(TileGrid.over(slide, 224, 0.5)) == 10 * 14
+
+
+@pytest.mark.slow
+def test_a_picture_of_200_megapixels_is_read_and_a_larger_one_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    for name, height in (("large.png", 14_100), ("larger.png", 14_200)):
+        Image.new("RGB", (14_100, height), (230, 180, 210)).save(tmp_path / name, compress_level=1)
+    slide = open_slide(tmp_path / "large.png", 0.5)
+    assert slide.size_px == (14_100, 14_100)
+    assert (slide.region(0, 14_000, 14_000, 200, 200)[:100, :100] == (230, 180, 210)).all()
+    assert slide.thumbnail(100).shape == (100, 100, 3)
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("pixels were decoded"))
+    with pytest.raises(CannotReadSlide, match=r"14,100 x 14,200 pixels, more than the 200,000,000 allowed"):
+        open_slide(tmp_path / "larger.png", 0.5)

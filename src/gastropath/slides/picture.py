@@ -9,35 +9,35 @@ import numpy as np
 from PIL import Image
 
 from gastropath.errors import CannotReadImage, CannotReadSlide
-from gastropath.images import FORMATS, decode
+from gastropath.images import decode_picture, header
 from gastropath.slides.spacing import Spacing, find_spacing
 
-MAX_PICTURE_PIXELS = 178_000_000
-"""Pixels of a picture, which is decoded whole: as many as Pillow opens."""
+MAX_PICTURE_PIXELS = 200_000_000
+"""Pixels of a picture, which is decoded whole and takes four bytes a pixel."""
 
 
 class Picture:
     """A picture as a slide of one level; see :class:`gastropath.slides.slide.Slide`."""
 
-    def __init__(self, path: Path, pixels: np.ndarray, spacing: Spacing) -> None:
+    def __init__(self, path: Path, image: Image.Image, spacing: Spacing) -> None:
         self.path, self.spacing, self.kind = path, spacing, "plain image"
-        self.size_px = (pixels.shape[1], pixels.shape[0])
+        self.size_px = image.size
         self.downsamples = ((1.0, 1.0),)
-        self._pixels = pixels
+        self._image = image
 
     def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
         """See :class:`gastropath.slides.slide.Slide`."""
         found = np.full((height, width, 3), 255, np.uint8)
-        rows = slice(max(0, y_px), min(self.size_px[1], y_px + height))
-        columns = slice(max(0, x_px), min(self.size_px[0], x_px + width))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            part = self._pixels[rows, columns]
-            found[rows.start - y_px : rows.stop - y_px, columns.start - x_px : columns.stop - x_px] = part
+        top, bottom = max(0, y_px), min(self.size_px[1], y_px + height)
+        left, right = max(0, x_px), min(self.size_px[0], x_px + width)
+        if top < bottom and left < right:
+            part = np.asarray(self._image.crop((left, top, right, bottom)))
+            found[top - y_px : bottom - y_px, left - x_px : right - x_px] = part
         return found
 
     def thumbnail(self, most_px: int) -> np.ndarray:
         """See :class:`gastropath.slides.slide.Slide`."""
-        return fitted(self._pixels, most_px)
+        return fitted(self._image, most_px)
 
 
 def open_picture(
@@ -66,9 +66,9 @@ def open_picture(
         If its micrometres per pixel are not known.
     """
     check_channels(source)
-    pixels = decode(source, max_pixels=max_pixels)
-    check_brightfield(np.asarray(Image.fromarray(pixels).resize((128, 128), Image.Resampling.BOX)))
-    return Picture(Path(name), pixels, picture_spacing(source, mpp))
+    image = decode_picture(source, max_pixels=max_pixels)
+    check_brightfield(np.asarray(image.resize((128, 128), Image.Resampling.BOX)))
+    return Picture(Path(name), image, picture_spacing(source, mpp))
 
 
 def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
@@ -82,7 +82,7 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
         If they are not known.
     """
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+        with header(source if isinstance(source, bytes) else source.read_bytes(), MAX_PICTURE_PIXELS) as image:
             if image.format == "TIFF":
                 tags = image.getexif()
                 unit = {2: "inch", 3: "centimeter"}.get(tags.get(296, 2), "")
@@ -94,9 +94,8 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
     return find_spacing({"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": unit}, mpp)
 
 
-def fitted(pixels: np.ndarray, most_px: int) -> np.ndarray:
+def fitted(image: Image.Image, most_px: int) -> np.ndarray:
     """Shrink a picture until its longer side is at most ``most_px``."""
-    image = Image.fromarray(pixels)
     scale = min(1.0, most_px / max(image.size))
     small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return np.asarray(image.resize(small, Image.Resampling.BOX))

@@ -149,7 +149,7 @@ class _Pyramid:
         """See :class:`Slide`. A slide without a pyramid is only read once."""
         if self._overview is None or max(self._overview.shape) < min(most_px, max(self.size_px)):
             self._overview = self._shrunken(max(most_px, _OVERVIEW_PX))
-        return fitted(self._overview, most_px)
+        return fitted(Image.fromarray(self._overview), most_px)
 
     def _shrunken(self, most_px: int) -> np.ndarray:
         level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= most_px), 0)
