@@ -31,6 +31,9 @@ MAX_BYTES = 200_000_000
 MIN_SIDE_PX = 16
 """Images narrower or lower than this hold no tissue to judge."""
 
+_QUICK = 2
+"""How hard a PNG is compressed: a tenth larger than usual, in a third of the time."""
+
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _WHITE_IS_ZERO = 0
 _PHOTOMETRIC = 262  # TIFF tag: what the number 0 stands for
@@ -162,7 +165,7 @@ def inspect(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[np.n
 def encode_png(pixels: np.ndarray) -> bytes:
     """Encode ``uint8`` RGB or RGBA pixels as PNG bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=False)
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=_QUICK)
     return buffer.getvalue()
 
 

@@ -25,14 +25,13 @@ class Picture:
         self.downsamples = ((1.0, 1.0),)
         self._image = image
 
-    def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
+    def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
         """See :class:`gastropath.slides.slide.Slide`."""
-        found = np.full((height, width, 3), 255, np.uint8)
+        found = Image.new("RGB", (width, height), "white")
         top, bottom = max(0, y_px), min(self.size_px[1], y_px + height)
         left, right = max(0, x_px), min(self.size_px[0], x_px + width)
         if top < bottom and left < right:
-            part = np.asarray(self._image.crop((left, top, right, bottom)))
-            found[top - y_px : bottom - y_px, left - x_px : right - x_px] = part
+            found.paste(self._image.crop((left, top, right, bottom)), (left - x_px, top - y_px))
         return found
 
     def thumbnail(self, most_px: int) -> np.ndarray:

@@ -64,7 +64,7 @@ def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
     first = [math.floor(low) - _MARGIN_PX for low in corners.min(axis=0)]
     last = [math.ceil(high) + _MARGIN_PX for high in (corners.max(axis=0) + tile)]
     size = [end - start for start, end in zip(first, last, strict=True)]
-    block = Image.fromarray(slide.region(grid.level, *first, *size))
+    block = slide.region(grid.level, *first, *size)
     side = (grid.tile_px, grid.tile_px)
     pixels = np.empty((len(numbers), *side, 3), np.uint8)
     for place, corner in enumerate(corners):
