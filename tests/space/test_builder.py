@@ -14,8 +14,12 @@ import pytest
 
 from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, open_bundle, sha256, write_bundle
+from gastropath.data.examples import choose_examples
+from gastropath.data.index import find_tiles
+from gastropath.data.split.split import split_of_run
 from gastropath.errors import CannotWrite, OutputExists
 from gastropath.space.builder import build_space
+from gastropath.tissue import TISSUE_CLASSES
 
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[^\s;]+( ;[^\\]*)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
 WHEEL = re.compile(r"\./gastropath-[^\s/]+-py3-none-any\.whl \\\n    --hash=sha256:[0-9a-f]{64}")
@@ -81,7 +85,21 @@ def test_the_folder_holds_exactly_what_was_promised(space):
         ),
         *(".streamlit/config.toml", ".gitattributes", ".dockerignore"),
         *("model/card.json", "model/README.md", f"model/{GRAPH}", f"model/{DOMAIN}"),
+        *("examples/examples.json", *(f"examples/drawn_{tissue.code}.jpg" for tissue in TISSUE_CLASSES)),
     }
+
+
+def test_example_tiles_of_the_user_take_the_place_of_the_drawn_ones(finished_run, synthetic_tiles, tmp_path):
+    index = find_tiles([synthetic_tiles])
+    split = split_of_run(finished_run, index)
+    assert split is not None
+    codes = open_bundle(finished_run).card.codes
+    build_space(finished_run, tmp_path / "space", examples=choose_examples(index, split, codes).write)
+    table = json.loads((tmp_path / "space" / "examples" / "examples.json").read_text())
+    assert table["source"].startswith("Validation tiles")
+    assert "Synthetic" in table["source"]
+    assert [tile["label"] for tile in table["tiles"]] == list(codes)
+    assert not (tmp_path / "space" / "examples" / "drawn_TUM.jpg").exists()
 
 
 def test_the_readme_has_the_hubs_header(space):
@@ -174,7 +192,7 @@ def test_the_image_runs_as_user_1000_and_serves_the_port_of_the_header(space):
     (line,) = instructions(space, "ENV")
     assert f"PORT={port}" in line.split()
     (command,) = instructions(space, "CMD")
-    assert "gastropath app --model model --address 0.0.0.0 --port $PORT" in command
+    assert "gastropath app --model model --examples examples --address 0.0.0.0 --port $PORT" in command
     assert instructions(space, "EXPOSE") == [port]
 
 

@@ -35,7 +35,7 @@ def slide(drawn) -> Slide:
 
 @pytest.fixture(scope="module")
 def pixels(slide) -> np.ndarray:
-    return slide.region(0, 0, 0, *slide.size_px)
+    return np.asarray(slide.region(0, 0, 0, *slide.size_px))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_every_level_shows_the_same_picture(slide, pixels):
     for level, downsample in enumerate((4, 16), start=1):
         width, height = (side // downsample for side in slide.size_px)
         shrunken = pixels.reshape(height, downsample, width, downsample, 3).mean(axis=(1, 3))
-        found = slide.region(level, 0, 0, width, height)
+        found = np.asarray(slide.region(level, 0, 0, width, height))
         right, shifted = (np.abs(found - np.roll(shrunken, step, axis=1)).mean() for step in (0, 1))
         assert right < 5
         assert right < 0.4 * shifted
