@@ -32,7 +32,7 @@ MIN_SIDE_PX = 16
 """Images narrower or lower than this hold no tissue to judge."""
 
 _QUICK = 2
-"""How hard a PNG is compressed: a tenth larger than usual, in a third of the time."""
+"""How hard a PNG is compressed: somewhat larger than usual, and much sooner."""
 
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _WHITE_IS_ZERO = 0
