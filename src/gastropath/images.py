@@ -10,6 +10,7 @@ import io
 import stat
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -179,7 +180,7 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:
 def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
     data = _read(source)
     try:
-        with header(data, max_pixels) as image:
+        with header(io.BytesIO(data), max_pixels) as image:
             _check_header(image, max_pixels)
             mode = image.mode
             return _to_rgb(image), mode
@@ -199,18 +200,20 @@ def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
         raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
-def header(data: bytes, max_pixels: int) -> Image.Image:
+def header(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Open an image without decoding it, past Pillow's own limit of pixels where more are allowed.
 
     Raises whatever Pillow raises; the size is not checked against ``max_pixels`` yet.
     """
     if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or max_pixels):
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(file, formats=FORMATS)
     Image.init()
+    start = file.read(16)
+    file.seek(0)
     for name in FORMATS:
         factory, accepts = Image.OPEN[name]
-        if accepts is None or accepts(data[:16]) is True:
-            return factory(io.BytesIO(data), "")  # pyright: ignore[reportReturnType]  # every factory here gives an image
+        if accepts is None or accepts(start) is True:
+            return factory(file, "")  # pyright: ignore[reportReturnType]  # every factory here gives an image
     raise UnidentifiedImageError
 
 

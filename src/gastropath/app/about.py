@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,8 @@ import streamlit as st
 from gastropath.app.answer import title
 from gastropath.app.charts import confusion, reliability, table
 from gastropath.bundle.card import Card
+from gastropath.bundle.figures import figure_text
 from gastropath.bundle.readme import model_card_body
-from gastropath.measures import Estimate
 
 Metrics = Mapping[str, Any]
 
@@ -74,10 +73,10 @@ def _worth(card: Card, metrics: Metrics) -> None:
         table(
             ["figure", "value (95 % interval)"],
             [
-                ["accuracy", _text(metrics["accuracy"])],
-                ["macro-F1", _text(metrics["macro_f1"])],
-                ["share of tiles it answers", _text(abstention["coverage"])],
-                ["right among these", _text(abstention["selective_accuracy"])],
+                ["accuracy", figure_text(metrics["accuracy"])],
+                ["macro-F1", figure_text(metrics["macro_f1"])],
+                ["share of tiles it answers", figure_text(abstention["coverage"])],
+                ["right among these", figure_text(abstention["selective_accuracy"])],
             ],
         )
     )
@@ -87,7 +86,7 @@ def _worth(card: Card, metrics: Metrics) -> None:
         table(
             ["class", "tiles", "precision", "recall", "F1", "AUROC"],
             [
-                [titles[code], f"{row['support']:,}", *(_text(row[kind]) for kind in kinds)]
+                [titles[code], f"{row['support']:,}", *(figure_text(row[kind]) for kind in kinds)]
                 for code, row in metrics["per_class"].items()
             ],
             "Per class",
@@ -105,12 +104,6 @@ def _worth(card: Card, metrics: Metrics) -> None:
         st.html(confusion(metrics["classes"], metrics["confusion_matrix"]))
     for warning in metrics["warnings"]:
         st.warning(_plain(warning), icon="⚠️")
-
-
-def _text(figure: Metrics | None) -> str:
-    if figure is None or figure["value"] is None:
-        return "–"
-    return str(Estimate(*(math.nan if figure[key] is None else figure[key] for key in ("value", "low", "high"))))
 
 
 def _plain(text: str) -> str:

@@ -59,16 +59,15 @@ def show_tiles(classifier: Classifier, examples: Sequence[Example]) -> None:
         return
     _fade()
     new = [key for key in uploads if key not in shown]
-    cards = _places(len(uploads))
-    for key, place in zip(uploads, cards, strict=True):
-        if key in shown:
-            place.html(shown[key].html)
+    cards = dict(zip(uploads, _places(len(uploads)), strict=True))
+    for key, answer in shown.items():
+        cards[key].html(answer.html)
     # Streamlit runs the page anew for every click; answers are computed once, and shown as they come.
     for first in range(0, len(new), AT_ONCE):
         some = new[first : first + AT_ONCE]
         for key, found in zip(some, answers(classifier, [uploads[key]() for key in some]), strict=True):
             shown[key] = found
-            cards[list(uploads).index(key)].html(found.html)
+            cards[key].html(found.html)
     _together(classifier, [shown[key] for key in uploads])
 
 

@@ -49,7 +49,7 @@ def _accuracy(metrics: Metrics) -> list[str]:
     lines += ["", "| class | tiles | precision | recall | F1 | AUROC |", "|---|---|---|---|---|---|"]
     lines += [
         f"| {cell(code)} | {row['support']:,} | "
-        f"{' | '.join(_text(row[kind]) for kind in ('precision', 'recall', 'f1', 'auroc'))} |"
+        f"{' | '.join(figure_text(row[kind]) for kind in ('precision', 'recall', 'f1', 'auroc'))} |"
         for code, row in metrics["per_class"].items()
     ]
     if sources := metrics.get("by_source"):
@@ -65,12 +65,12 @@ def _confidence(metrics: Metrics) -> list[str]:
     given = metrics["calibration"]["after"] or metrics["calibration"]["before"]
     abstention = metrics["abstention"]
     lines = [
-        f"- Expected calibration error {_text(given['ece'])}; chance alone gives a perfectly calibrated model "
-        f"{_text(given['ece_by_chance'])} on so many tiles. Negative log-likelihood {_text(given['nll'])}, Brier score "
-        f"{_text(given['brier'])}.",
-        f"- It answers {_text(abstention['coverage'])} of the tiles, and is right on "
-        f"{_text(abstention['selective_accuracy'])} of these. Area under the risk-coverage curve "
-        f"{_text(abstention['aurc'])}.",
+        f"- Expected calibration error {figure_text(given['ece'])}; chance alone gives a perfectly calibrated model "
+        f"{figure_text(given['ece_by_chance'])} on so many tiles. Negative log-likelihood {figure_text(given['nll'])}, "
+        f"Brier score {figure_text(given['brier'])}.",
+        f"- It answers {figure_text(abstention['coverage'])} of the tiles, and is right on "
+        f"{figure_text(abstention['selective_accuracy'])} of these. Area under the risk-coverage curve "
+        f"{figure_text(abstention['aurc'])}.",
         "",
         "| class | tiles | answered | right of these |",
         "|---|---|---|---|",
@@ -90,20 +90,22 @@ def _outsiders(outsiders: Metrics) -> list[str]:
         "|---|---|---|---|",
     ]
     return lines + [
-        f"| {cell(name)} | {row['n']:,} | {_text(row['auroc'])} | {_text(row['false_accept'])} |"
+        f"| {cell(name)} | {row['n']:,} | {figure_text(row['auroc'])} | {figure_text(row['false_accept'])} |"
         for name, row in outsiders.items()
     ]
 
 
 def _robustness(robustness: Metrics) -> list[str]:
     lines = [
-        f"{robustness['n']:,} judged tiles, changed by computer; accuracy as they are {_text(robustness['accuracy'])}.",
+        f"{robustness['n']:,} judged tiles, changed by computer; accuracy as they are "
+        f"{figure_text(robustness['accuracy'])}.",
         "",
         "| change | accuracy | difference, in pairs |",
         "|---|---|---|",
     ]
     return lines + [
-        f"| {cell(row['name'])} | {_text(row['accuracy'])} | {_text(row['change'])} |" for row in robustness["changed"]
+        f"| {cell(row['name'])} | {figure_text(row['accuracy'])} | {figure_text(row['change'])} |"
+        for row in robustness["changed"]
     ]
 
 
@@ -117,7 +119,7 @@ def _explanations(explained: Metrics) -> list[str]:
         ),
     ]
     lines = [f"Checked on {explained['n']:,} judged tiles.", "", "| check | value | passed |", "|---|---|---|"]
-    lines += [f"| {name} | {_text(value)} | {'yes' if passed else 'NO'} |" for name, value, passed in checks]
+    lines += [f"| {name} | {figure_text(value)} | {'yes' if passed else 'NO'} |" for name, value, passed in checks]
     if not all(passed for *_, passed in checks):
         lines += ["", "**Do not believe the activation maps of this model.**"]
     return lines
@@ -132,7 +134,8 @@ def _cells(figure: Metrics) -> str:
     return f"{figure['value']:.3f} | {figure['low']:.3f}–{figure['high']:.3f}"
 
 
-def _text(figure: Metrics | None) -> str:
+def figure_text(figure: Metrics | None) -> str:
+    """Write a figure of ``metrics.json`` with its interval; a dash where there is none."""
     if figure is None or figure["value"] is None:
         return "–"
     return str(Estimate(*(math.nan if figure[key] is None else figure[key] for key in ("value", "low", "high"))))

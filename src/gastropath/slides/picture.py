@@ -81,7 +81,8 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
         If they are not known.
     """
     try:
-        with header(source if isinstance(source, bytes) else source.read_bytes(), MAX_PICTURE_PIXELS) as image:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        with file, header(file, MAX_PICTURE_PIXELS) as image:
             if image.format == "TIFF":
                 tags = image.getexif()
                 unit = {2: "inch", 3: "centimeter"}.get(tags.get(296, 2), "")
