@@ -94,7 +94,7 @@ def test_polygons_drawn_over_the_slide_by_other_software_have_its_colours(mapped
 def test_the_overlay_is_neither_shifted_nor_mirrored(mapped):
     squares, _, job, _ = mapped
     overlay = np.asarray(Image.open(job.out / "overlay.png")).astype(int)
-    thumbnail = job.slide.thumbnail(2000)
+    thumbnail = job.slide.overview(2000).pixels
     scale = squares.width / thumbnail.shape[1]
     checked = 0
     for feature in features_of(job):

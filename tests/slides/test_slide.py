@@ -105,17 +105,16 @@ def damaged(squares: Squares, path: Path, chunk: int) -> Path:
 def test_an_overview_is_the_same_from_one_thread_and_from_several(tmp_path: Path, monkeypatch, whole):
     squares = Squares(1500, 2300, 110)
     path = squares.write(tmp_path / "a.tiff", 0.5) if whole else damaged(squares, tmp_path / "a.tiff", 20)
-    monkeypatch.setattr("gastropath.slides.slide._BAND_PIXELS", 1500 * 37)  # 63 bands
+    monkeypatch.setattr("gastropath.slides.overview._PART_PX", 256)
     pictures = []
-    for bands in (1, 8, 8):
-        monkeypatch.setattr("gastropath.slides.slide._MOST_BANDS", bands)
-        monkeypatch.setattr("gastropath.slides.slide.cores", lambda: 8)
-        pictures.append(open_slide(path).thumbnail(700))
+    for cores in (1, 8, 8):
+        monkeypatch.setattr("gastropath.slides.overview.cores", lambda cores=cores: cores)
+        pictures.append(open_slide(path).overview(700).pixels)
     np.testing.assert_array_equal(pictures[0], pictures[1])
     np.testing.assert_array_equal(pictures[0], pictures[2])
-    white = (pictures[0] == 255).all(axis=(1, 2))
+    white = (pictures[0] == 255).all(axis=2)
     assert white.any() is np.bool_(not whole)
-    assert white.mean() < 0.2
+    assert white.mean() < 0.02
 
 
 def test_a_finished_slide_is_not_opened_again(squares, by_colour, tmp_path: Path, monkeypatch):
@@ -159,6 +158,28 @@ def test_damage_costs_only_the_tiles_it_touches(squares, by_colour, tmp_path: Pa
     assert 0 < refused < len(rows) / 3
 
 
+def test_damage_that_the_overview_meets_is_refused_too_and_not_called_glass(by_colour, tmp_path: Path):
+    squares = Squares(3000, 2600, 110)
+    path = damaged(squares, tmp_path / "damaged.tiff", 5 * 12 + 4)  # x 1024-1279, y 1280-1535; no smaller level
+    overview = open_slide(path).overview(1500)
+    assert overview.lost[641:767, 513:639].all()
+    assert overview.lost.mean() == pytest.approx(256 * 256 / (3000 * 2600), rel=0.05)
+    assert (overview.pixels[overview.lost] == 255).all()
+    job = SlideJob(path, tmp_path / "out", by_colour, SlideSettings())
+    tiles = finish(job)["tiles"]
+    assert not tiles["left_out"]
+    with (job.out / "tiles.csv").open() as file:
+        refused = [row for row in csv.DictReader(file) if row["decision"] == "refused"]
+    assert sum(tiles["refused"].values()) == len(refused)
+    assert tiles["classified"] == len(job.grid) - len(refused)
+    for row in refused:
+        assert 1024 - 8 - 64 < int(row["x_px"]) < 1280 + 8  # the filter looks 8 px beside the tile
+        assert 1280 - 8 - 64 < int(row["y_px"]) < 1536 + 8  # the filter looks 8 px beside the tile
+    assert len(refused) >= 16
+    shown = np.asarray(Image.open(job.out / "tissue.png"))
+    assert (shown == (204, 121, 167)).all(axis=2).any()
+
+
 @pytest.mark.real
 def test_a_scanner_s_slide_is_read(real_slide):
     slide = open_slide(real_slide)
@@ -175,7 +196,7 @@ def test_a_picture_of_200_megapixels_is_read_and_a_larger_one_refused_before_it_
     slide = open_slide(tmp_path / "large.png", 0.5)
     assert slide.size_px == (14_100, 14_100)
     assert (np.asarray(slide.region(0, 14_000, 14_000, 200, 200))[:100, :100] == (230, 180, 210)).all()
-    assert slide.thumbnail(100).shape == (100, 100, 3)
+    assert slide.overview(100).pixels.shape == (100, 100, 3)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("pixels were decoded"))
     with pytest.raises(CannotReadSlide, match=r"14,100 x 14,200 pixels, more than the 200,000,000 allowed"):
         open_slide(tmp_path / "larger.png", 0.5)

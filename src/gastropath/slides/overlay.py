@@ -25,7 +25,7 @@ _MODEL_NOTE, _SLIDE_NOTE = "model of synthetic tiles", "synthetic slide"
 
 
 def draw_overlay(answered: Answered, totals: Totals) -> np.ndarray:
-    """Draw the map over the thumbnail: ``uint8`` RGB, with a legend to its right and a scale bar below that.
+    """Draw the map over the slide: ``uint8`` RGB, with a legend to its right and a scale bar below that.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def draw_overlay(answered: Answered, totals: Totals) -> np.ndarray:
 
 def draw_map(answered: Answered, most_px: int) -> tuple[np.ndarray, float]:
     """Draw the map alone: ``uint8`` RGB, at most ``most_px`` long; also return the micrometres of one of its pixels."""
-    base = Image.fromarray(answered.slide.thumbnail(most_px))
+    base = Image.fromarray(answered.slide.overview(most_px).pixels)
     scale = np.array(answered.slide.size_px) / base.size
     colours = _colours(answered.card)
     letters: list[tuple[float, float, str]] = []

@@ -10,6 +10,7 @@ from PIL import Image
 
 from gastropath.errors import CannotReadImage, CannotReadSlide
 from gastropath.images import decode_picture, header
+from gastropath.slides.overview import Overview
 from gastropath.slides.spacing import Spacing, find_spacing
 
 MAX_PICTURE_PIXELS = 200_000_000
@@ -34,9 +35,9 @@ class Picture:
             found.paste(self._image.crop((left, top, right, bottom)), (left - x_px, top - y_px))
         return found
 
-    def thumbnail(self, most_px: int) -> np.ndarray:
+    def overview(self, most_px: int) -> Overview:
         """See :class:`gastropath.slides.slide.Slide`."""
-        return fitted(self._image, most_px)
+        return Overview.of(self._image, most_px)
 
 
 def open_picture(
@@ -92,13 +93,6 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
     except Exception as error:  # Pillow reports damage as almost any type
         raise CannotReadImage(f"is no picture, or damaged: {' '.join(str(error).split())}") from None
     return find_spacing({"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": unit}, mpp)
-
-
-def fitted(image: Image.Image, most_px: int) -> np.ndarray:
-    """Shrink a picture until its longer side is at most ``most_px``."""
-    scale = min(1.0, most_px / max(image.size))
-    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return np.asarray(image.resize(small, Image.Resampling.BOX))
 
 
 def check_channels(source: Path | bytes) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
-from gastropath.cluster import cores, each
 from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide, CannotReadSpacing, MissingExtra
-from gastropath.slides.picture import check_brightfield, fitted, open_picture
+from gastropath.slides.overview import Overview, read_overview
+from gastropath.slides.picture import check_brightfield, open_picture
 from gastropath.slides.spacing import Spacing, find_spacing
 
 DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
@@ -65,8 +66,8 @@ class Slide(Protocol):
         """
         ...
 
-    def thumbnail(self, most_px: int) -> np.ndarray:
-        """Return the whole slide as ``uint8`` RGB, at most ``most_px`` pixels long; white where it is damaged."""
+    def overview(self, most_px: int) -> Overview:
+        """Return the whole slide, at most ``most_px`` pixels long."""
         ...
 
 
@@ -108,7 +109,7 @@ def open_slide(path: Path, mpp: float | None = None, *, look: bool = True) -> Sl
             return open_picture(path, path.name, mpp)
         slide = _Pyramid(path, handle, mpp)
         if look:
-            check_brightfield(slide.thumbnail(512))
+            check_brightfield(slide.overview(512).pixels)
         return slide
     except CannotReadImage as error:
         raise CannotReadSlide(f"{path}: {error}; it is no slide that OpenSlide knows either") from None
@@ -128,9 +129,10 @@ class _Pyramid:
         self._sizes = handle.level_dimensions
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
         self._downsamples = handle.level_downsamples
+        self._chunks = tuple(_chunk(handle.properties, level) for level in range(len(self._sizes)))
         self._of_thread = threading.local()
         self._of_thread.handle = handle
-        self._overview: np.ndarray | None = None
+        self._overview: Overview | None = None
 
     def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
         """See :class:`Slide`."""
@@ -145,34 +147,13 @@ class _Pyramid:
             raise CannotReadRegion(f"cannot be read: {' '.join(str(error).split())}") from None
         return _on_white(image)
 
-    def thumbnail(self, most_px: int) -> np.ndarray:
+    def overview(self, most_px: int) -> Overview:
         """See :class:`Slide`. A slide without a pyramid is only read once."""
-        if self._overview is None or max(self._overview.shape) < min(most_px, max(self.size_px)):
-            self._overview = self._shrunken(max(most_px, _OVERVIEW_PX))
-        return fitted(Image.fromarray(self._overview), most_px)
-
-    def _shrunken(self, most_px: int) -> np.ndarray:
-        level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= most_px), 0)
-        width, height = self._sizes[level]
-        scale = min(1.0, most_px / max(width, height))
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = Image.new("RGB", small, "white")
-        band = max(1, round(_BAND_PIXELS / width))
-
-        def shrunken(top: int) -> tuple[int, Image.Image] | None:
-            low, high = round(top * scale), round(min(top + band, height) * scale)
-            if high == low:
-                return None
-            try:
-                strip = self.region(level, 0, top, width, min(band, height - top))
-            except CannotReadRegion:
-                return None
-            return low, strip.resize((small[0], high - low), Image.Resampling.BOX)
-
-        for strip in each(shrunken, range(0, height, band), workers=min(cores(), _MOST_BANDS)):
-            if strip:
-                picture.paste(strip[1], (0, strip[0]))
-        return np.asarray(picture)
+        if self._overview is None or max(self._overview.lost.shape) < min(most_px, max(self.size_px)):
+            large = max(most_px, _OVERVIEW_PX)
+            level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= large), 0)
+            self._overview = read_overview(partial(self.region, level), self._sizes[level], self._chunks[level], large)
+        return self._overview.fitted(most_px)
 
     def _handle(self):
         """Return this thread's handle: one that has met damage answers nothing any more, to nobody who shares it."""
@@ -183,11 +164,19 @@ class _Pyramid:
         return self._of_thread.handle
 
 
-_BAND_PIXELS, _MOST_BANDS = 16_000_000, 2
-"""Pixels of a band read for a thumbnail, and bands read at a time, so that memory does not grow with the slide."""
-
 _OVERVIEW_PX = 2048
-"""Longer side of the thumbnail that smaller ones are made of."""
+"""Longer side of the overview that smaller ones are made of."""
+
+_CHUNK_PX = 256
+"""Side of a chunk where a format does not tell."""
+
+
+def _chunk(properties: Mapping[str, str], level: int) -> tuple[int, int]:
+    """Return width and height of what a level is compressed in."""
+    width, height = (
+        int(properties.get(f"openslide.level[{level}].tile-{side}", _CHUNK_PX)) for side in ("width", "height")
+    )
+    return width, height
 
 
 def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from gastropath.errors import CannotReadTable, MissingExtra
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
+from gastropath.slides.overview import Overview
 from gastropath.slides.slide import Slide
 
 UM_PER_PIXEL = 8.0
@@ -33,21 +34,21 @@ _BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
 @dataclass(frozen=True)
 class TissueMask:
-    """What covers a slide, on its thumbnail.
+    """What covers a slide, on its overview.
 
     Attributes
     ----------
-    thumbnail
-        ``uint8`` RGB, shape (h, w, 3).
+    overview
+        The slide, shape (h, w).
     scale
-        Pixels of level 0 to one of the thumbnail, across and down.
+        Pixels of level 0 to one of the overview, across and down.
     tissue, pen, dark
         ``bool``, shape (h, w).
     region
         Where tiles are wanted: ``bool``, shape (h, w).
     """
 
-    thumbnail: np.ndarray
+    overview: Overview
     scale: tuple[float, float]
     tissue: np.ndarray
     pen: np.ndarray
@@ -55,7 +56,7 @@ class TissueMask:
     region: np.ndarray
 
     def judge(self, grid: TileGrid, numbers: np.ndarray, *, everything: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Tell which tiles to classify.
+        """Tell which tiles to classify. What the overview lost may be tissue: its tiles are tried, and then refused.
 
         Parameters
         ----------
@@ -72,11 +73,11 @@ class TissueMask:
             Why a tile is left out, as text; empty where it is not.
         """
         rectangles = grid.rectangles(numbers)
-        tissue, pen, dark, region = (
-            self._shares(cover, rectangles) for cover in (self.tissue, self.pen, self.dark, self.region)
-        )
+        covers = (self.tissue, self.pen, self.dark, self.region, self.overview.lost)
+        tissue, pen, dark, region, lost = (self._shares(cover, rectangles) for cover in covers)
         lacking = np.select([pen > 0.5, dark > 0.5], [PEN, DARK], GLASS)
-        reasons = np.where(region < 0.5, OUTSIDE, np.where((tissue < MIN_TISSUE) & (not everything), lacking, ""))
+        left_out = (tissue + lost < MIN_TISSUE) & (not everything)
+        reasons = np.where(region < 0.5, OUTSIDE, np.where(left_out, lacking, ""))
         return tissue, reasons
 
     def _shares(self, cover: np.ndarray, rectangles: np.ndarray) -> np.ndarray:
@@ -91,13 +92,14 @@ class TissueMask:
         return covered / ((x1 - x0) * (y1 - y0))
 
     def picture(self) -> np.ndarray:
-        """Lay the mask over the thumbnail: what is no tissue is veiled, tissue outlined, pen and border coloured."""
-        shown = self.thumbnail.astype(np.float32)
+        """Lay the mask over the slide: tissue outlined, what is none veiled, and pen, border and damage coloured."""
+        shown = self.overview.pixels.astype(np.float32)
         shown[~self.tissue] = shown[~self.tissue] * 0.45 + 255 * 0.55
         edge = self.tissue & ~_eroded(self.tissue)
         shown[edge] = (0, 114, 178)
         shown[self.pen] = shown[self.pen] * 0.4 + np.array((213, 94, 0)) * 0.6
         shown[self.dark] = shown[self.dark] * 0.4 + np.array((240, 228, 66)) * 0.6
+        shown[self.overview.lost] = (204, 121, 167)
         shown[~self.region] = shown[~self.region] * 0.5
         return shown.astype(np.uint8)
 
@@ -131,16 +133,17 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
         raise MissingExtra("finding tissue", "slides", "scipy") from None
     width, height = slide.size_px
     wanted = max(width * slide.spacing.x, height * slide.spacing.y) / UM_PER_PIXEL
-    thumbnail = slide.thumbnail(int(min(_MOST_PX, max(64, wanted))))
-    scale = (width / thumbnail.shape[1], height / thumbnail.shape[0])
+    overview = slide.overview(int(min(_MOST_PX, max(64, wanted))))
+    pixels, whole = overview.pixels, ~overview.lost
+    scale = (width / pixels.shape[1], height / pixels.shape[0])
     um = (scale[0] * slide.spacing.x + scale[1] * slide.spacing.y) / 2
     colours = np.stack(
-        [ndimage.uniform_filter(thumbnail[..., i].astype(np.float32), 3, mode="nearest") for i in range(3)], axis=-1
+        [ndimage.uniform_filter(pixels[..., i].astype(np.float32), 3, mode="nearest") for i in range(3)], axis=-1
     )
     highest, mean = colours.max(axis=2), colours.mean(axis=2)
     colour = highest - colours.min(axis=2)
     stain = (colours[..., 0] + colours[..., 2]) / 2 - colours[..., 1]
-    of_glass, tint = _of_glass(mean, stain, colour)
+    of_glass, tint = _of_glass(mean[whole], stain[whole], colour[whole])
     dark = (highest < _BLACK) & (colour < _COLOURLESS)
     dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
     coloured = (stain > of_glass + _FAINT) | (colour > tint + _OTHER_HUE)
@@ -149,13 +152,13 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
     tissue = _joined(faint & ~covered, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
     region = _region(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
-    return TissueMask(thumbnail, scale, tissue & ~pen & ~dark, pen, dark, region)
+    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, region)
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
-    """Return stain and colour of the brightest part of a slide, as far as glass can have them."""
+    """Return stain and colour of the brightest of a slide's pixels, shape (n,), as far as glass can have them."""
     bright = mean > _BRIGHT
-    if bright.mean() < 0.01:
+    if bright.sum() <= 0.01 * bright.size:
         return 0.0, 3.0
     brightest = bright & (mean >= np.percentile(mean[bright], 60))
     return (
