@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
+from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from gastropath.errors import CannotUseCluster, MissingExtra
@@ -61,18 +63,32 @@ def each(
         Threads; by default one more than there are cores, so that waiting for the disk costs nothing.
     """
     count = workers or cores() + 1
-    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(count) as pool:
-        try:
-            for item in inputs:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= 4 * count:
-                    yield waiting.popleft().result()
-            while waiting:
+        yield from _in_order(lambda item: pool.submit(function, item), inputs, repeat(4 * count), _cancel)
+
+
+def _in_order(
+    submit: Callable[[Input], Any],
+    inputs: Iterable[Input],
+    room: Iterable[int],
+    cancel: Callable[[Sequence[Any]], object],
+) -> Iterator[Any]:
+    """Yield results in the order of the inputs; for each input ``room`` tells how many may be under way."""
+    waiting: deque[Any] = deque()
+    try:
+        for item, most in zip(inputs, room, strict=False):
+            waiting.append(submit(item))
+            if len(waiting) >= most:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        cancel(list(waiting))
+
+
+def _cancel(futures: Sequence[Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 def each_in_processes(function: Callable[[Input], Result], inputs: Sequence[Input]) -> Iterator[Result]:
@@ -177,17 +193,9 @@ class _Dask:
         from distributed.comm.core import CommClosedError
 
         task = _Task(function, version("gastropath"))
-        waiting: deque[Any] = deque()
-        most = 0
+        submit, cancel = partial(self._client.submit, task, pure=False), partial(self._client.cancel, force=True)
         try:
-            for count, item in enumerate(inputs):
-                if count % 64 == 0:  # workers come and go
-                    most = _IN_FLIGHT * max(8, sum(self._client.nthreads().values()))
-                waiting.append(self._client.submit(task, item, pure=False))
-                if len(waiting) >= most:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from _in_order(submit, inputs, self._room(), cancel)
         except KilledWorker as error:
             raise CannotUseCluster(
                 f"{self._address}: the same piece of work ended several workers ({error}); they may lack memory. "
@@ -204,8 +212,11 @@ class _Dask:
             raise CannotUseCluster(
                 f"{self._address}: a worker cannot do the work ({told}); it needs the same installation as this one"
             ) from None
-        finally:
-            self._client.cancel(list(waiting), force=True)
+
+    def _room(self) -> Iterator[int]:
+        """Yield how many inputs may be under way, and look now and then whether workers came or went."""
+        while True:
+            yield from repeat(_IN_FLIGHT * max(8, sum(self._client.nthreads().values())), 64)
 
 
 @dataclass(frozen=True)
