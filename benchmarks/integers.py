@@ -30,10 +30,10 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.inference.classifier import Classifier
 from gastropath.training.cross_validation import cross_validate
+from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore
 from gastropath.training.quantised import quantised
 from gastropath.training.recipe import TransferRecipe, read_recipe
-from gastropath.training.run import draft_card
 from gastropath.training.tiles import sources
 from gastropath.training.transfer import train_transfer
 

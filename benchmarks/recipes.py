@@ -42,10 +42,11 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.classifier import Classifier
+from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head import Folds, choose_strength, fit_head, grouped_folds
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
-from gastropath.training.run import draft_card, train_model
+from gastropath.training.run import train_model
 from gastropath.training.tiles import TileSource, sources
 from gastropath.training.transfer import networks
 

@@ -50,6 +50,17 @@ def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path, *, smaller: 
             link = _write_level(file, link, chunks, -(-side_px // level), mpp * level, reduced=level > 1)
 
 
+def draw_picture(path: Path, side_px: int, scratch: Path) -> None:
+    """Write a square picture of the same tissue as a plain JPEG, which tells no micrometres per pixel."""
+    write_tiles(scratch, tiles_per_class=6, seed=0)
+    tissue = [_tissue(file) for file in sorted(scratch.glob("*/*.png"))]
+    page, rng = Image.new("RGB", (side_px, side_px)), np.random.default_rng(0)
+    for top in range(0, side_px, CHUNK_PX):
+        for left in range(0, side_px, CHUNK_PX):
+            page.paste(tissue[rng.integers(len(tissue))], (left, top))
+    page.save(path, quality=QUALITY)
+
+
 def _chunks(tissue: list[Image.Image], order: np.ndarray, level: int) -> Iterator[bytes]:
     """Yield the JPEG tiles of a level, row by row; one of a smaller level shows many of the first."""
     shown = [picture.reduce(level) for picture in tissue]

@@ -26,9 +26,9 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.training.cross_validation import cross_validate
+from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import CnnRecipe, read_recipe
-from gastropath.training.run import draft_card
 from gastropath.training.transfer import train_transfer
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")

@@ -5,8 +5,8 @@ from pathlib import Path
 from gastropath.bundle.readme import model_card_body
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
+from gastropath.training.draft import draft_card
 from gastropath.training.recipe import read_recipe
-from gastropath.training.run import draft_card
 
 
 def test_a_citation_beside_the_tiles_or_above_them_is_on_the_card_and_in_its_text(noise_tiles, tmp_path: Path):

@@ -112,7 +112,7 @@ from gastropath.data.split.split import Split
 from gastropath.training.finetune import train_finetuned
 from gastropath.training.fit import strategy
 from gastropath.training.recipe import read_recipe
-from gastropath.training.run import draft_card
+from gastropath.training.draft import draft_card
 
 tiles, run, cache = map(Path, sys.argv[1:4])
 index = find_tiles([tiles], ("LYM", "MUS", "TUM"))

@@ -11,10 +11,11 @@ import numpy as np
 
 from gastropath.bundle.card import Card
 from gastropath.bundle.files import open_bundle, starter
-from gastropath.cluster import Progress, each, silent
-from gastropath.errors import BadBundle, CannotReadImage
-from gastropath.images import MAX_PIXELS, decode, fit
+from gastropath.cluster import Progress, silent
+from gastropath.errors import BadBundle
+from gastropath.images import MAX_PIXELS
 from gastropath.inference.domain import DomainCheck
+from gastropath.inference.fitted import Fitted, fitted, fitted_files
 from gastropath.inference.graph import Graph, Outputs
 from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
 from gastropath.inference.views import VIEWS, dihedral
@@ -22,16 +23,6 @@ from gastropath.measures import softmax
 
 BATCH = 32
 """Tiles worked on together. Answers do not depend on it; memory does."""
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """A picture of the model's size, or why there is none; its own size; whether its field of view was guessed."""
-
-    pixels: np.ndarray | None
-    refusal: str = ""
-    stretched: bool = False
-    size_px: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -187,8 +178,7 @@ class Classifier:
                     f"expected uint8 RGB pictures of shape (h, w, 3), found {image.dtype} {image.shape}; "
                     "scale values to 0-255 and convert to uint8"
                 )
-        zoom = self._zoom(mpp)
-        chunks = _chunks((self._fitted(image, zoom) for image in images), BATCH)
+        chunks = _chunks((fitted(image, self.card.input, mpp) for image in images), BATCH)
         return joined([self._answer(chunk, views)[0] for chunk in chunks], self.classes)
 
     def answer(self, tiles: np.ndarray) -> tuple[Predictions, np.ndarray]:
@@ -205,7 +195,7 @@ class Classifier:
         features : numpy.ndarray
             ``float32``, shape (n, f).
         """
-        answers, outputs = self._answer([_Tile(pixels) for pixels in tiles], views=1)
+        answers, outputs = self._answer([Fitted(pixels) for pixels in tiles], views=1)
         assert outputs is not None, "tiles in memory are never refused"
         return answers, outputs["features"]
 
@@ -233,7 +223,7 @@ class Classifier:
         seen : dict
             What the model saw of each file that could be read, by the file's number.
         """
-        tiles = list(self._load(sources, mpp, max_pixels, decoders))
+        tiles = list(fitted_files(sources, self.card.input, mpp, max_pixels=max_pixels, decoders=decoders))
         answers, outputs = self._answer(tiles, views=1)
         read = [(i, tile, tile.pixels) for i, tile in enumerate(tiles) if tile.pixels is not None]
         maps = outputs["cam"] if outputs else ()
@@ -266,42 +256,14 @@ class Classifier:
         """
         done: list[Predictions] = []
         count = 0
-        for chunk in _chunks(self._load(sources, mpp, max_pixels), BATCH):
+        tiles = fitted_files(sources, self.card.input, mpp, max_pixels=max_pixels)
+        for chunk in _chunks(tiles, BATCH):
             done.append(self._answer(chunk, views)[0])
             count += len(chunk)
             progress("classifying", count, len(sources))
         return joined(done, self.classes)
 
-    def _zoom(self, mpp: float | None) -> float | None:
-        if mpp is None:
-            return None
-        if not 0.01 <= mpp <= 100:
-            raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
-        return mpp / self.card.input.mpp
-
-    def _load(
-        self,
-        sources: Sequence[Path | bytes],
-        mpp: float | Sequence[float | None] | None,
-        max_pixels: int,
-        decoders: int | None = None,
-    ) -> Iterator[_Tile]:
-        every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
-        pairs = zip(sources, every, strict=True)
-        return each(lambda item: self._loaded(*item, max_pixels), pairs, workers=decoders)
-
-    def _loaded(self, source: Path | bytes, mpp: float | None, max_pixels: int) -> _Tile:
-        try:
-            return self._fitted(decode(source, max_pixels=max_pixels), self._zoom(mpp))
-        except CannotReadImage as error:
-            return _Tile(None, str(error))
-
-    def _fitted(self, pixels: np.ndarray, zoom: float | None) -> _Tile:
-        height, width = pixels.shape[:2]
-        guessed = zoom is None and (width, height) != (self.tile_px, self.tile_px)
-        return _Tile(fit(pixels, self.tile_px, zoom), stretched=guessed, size_px=(width, height))
-
-    def _answer(self, tiles: Sequence[_Tile], views: int) -> tuple[Predictions, Outputs | None]:
+    def _answer(self, tiles: Sequence[Fitted], views: int) -> tuple[Predictions, Outputs | None]:
         """Classify tiles (one without pixels is refused); also return the upright outputs of the others, if any."""
         if not 1 <= views <= VIEWS:
             raise ValueError(f"views is {views}; expected 1 to {VIEWS}")

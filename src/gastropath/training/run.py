@@ -9,32 +9,20 @@ from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import (
-    PUBLISHED_LABELS,
-    REVIEWED_LABELS,
-    Calibration,
-    Card,
-    CardClass,
-    CardInput,
-    LabelReview,
-    Property,
-    TrainingData,
-)
+from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.cluster import Progress, silent
-from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.data.learned import LEARNED, write_learned
 from gastropath.data.review import Review, read_review
 from gastropath.data.split.split import Split, check_trainable, read_split, split_of_run
-from gastropath.environment import versions
 from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles, UnknownSetting
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import new_folder, write_json
-from gastropath.tissue import tissue_classes
 from gastropath.training.cnn import train_cnn
 from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
+from gastropath.training.draft import draft_card, uncalibrated, with_review
 from gastropath.training.export import Precision, export_graph
 from gastropath.training.features import FeatureStore
 from gastropath.training.finetune import train_finetuned
@@ -206,7 +194,7 @@ def train(
     reviewed = _reviewed(split, review)
     draft = draft_card(reviewed, recipe, name=name, created=created)
     if review:
-        draft = _with_review(draft, review, split)
+        draft = with_review(draft, review, split)
     trained = train_model(reviewed, recipe, draft, run, store, progress=progress)
     return trained.write(draft, recipe, model_folder, keras_file=run / KERAS_MODEL)
 
@@ -244,41 +232,6 @@ def cross_validated(
     return cross_validate(split, train_fold, with_validation=_watches(recipe), progress=progress)
 
 
-def draft_card(split: Split, recipe: Recipe, *, name: str, created: str) -> Card:
-    """Return the card of a model that is not yet trained."""
-    return Card(
-        name=f"GastroPath {recipe.method} on {name}",
-        created=created,
-        classes=tuple(CardClass(code=t.code, name=t.name, color=t.color) for t in tissue_classes(split.index.classes)),
-        input=CardInput(tile_px=recipe.tile_px, mpp=recipe.mpp),
-        precision="float32",
-        recipe=recipe.model_dump(mode="json"),
-        training_data=TrainingData(
-            name=name,
-            n_tiles=len(split.rows("train")),
-            licence="CC0-1.0" if split.index.synthetic else "as stated by the source of the tiles",
-            sha256=split.index.sha256(),
-            synthetic=split.index.synthetic,
-            citation=citation_of(split.index.root),
-            appearance={
-                name: Property(mean=mean, sd=sd)
-                for name, (mean, sd) in appearance(split.part("train")).properties.items()
-            },
-        ),
-        files={},
-        versions=versions(),
-    )
-
-
-def citation_of(root: Path) -> str:
-    """Return what ``CITATION.txt`` in a folder of tiles says, or in one of the two above it; empty where none does."""
-    for folder in (root, *root.resolve().parents[:2]):
-        file = folder / "CITATION.txt"
-        if file.is_file():
-            return file.read_text("utf-8", "replace")[:4000]
-    return ""
-
-
 def review_of_run(run: Path, index: TileIndex) -> Review | None:
     """Return the review of labels that a run applies; ``None`` where there is none."""
     table = run / REVIEW
@@ -287,15 +240,6 @@ def review_of_run(run: Path, index: TileIndex) -> Review | None:
 
 def _reviewed(split: Split, review: Review | None) -> Split:
     return review.applied(split) if review else split
-
-
-def _with_review(card: Card, review: Review, split: Split) -> Card:
-    dropped, relabelled = review.counts(split)
-    applied = LabelReview(dropped=dropped, relabelled=relabelled, sha256=review.sha256())
-    # The fingerprint stays that of the tiles as they were published.
-    data = card.training_data.model_copy(update={"review": applied, "sha256": split.index.sha256()})
-    limits = tuple(REVIEWED_LABELS if limit == PUBLISHED_LABELS else limit for limit in card.limitations)
-    return card.model_copy(update={"training_data": data, "limitations": limits})
 
 
 def finish_run(run: Path) -> None:
@@ -352,11 +296,6 @@ def export_quantised(
     bundle, model, _ = _finished(run)
     split = _reviewed(split, review_of_run(run, split.index))
     return write_quantised(model, split, recipe, uncalibrated(bundle.card), store, out, progress=progress)
-
-
-def uncalibrated(card: Card) -> Card:
-    """Return a card without what was fitted on held-out tiles."""
-    return card.model_copy(update={"calibration": Calibration(), "abstention": None, "domain": None, "metrics": None})
 
 
 def _finished(run: Path) -> tuple[Bundle, keras.Model, Path]:
