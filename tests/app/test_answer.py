@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gastropath.app.answer import MAX_BARS, MAX_PIXELS, Upload, answers, percent, title
+from gastropath.app.tiles import shown_columns
 from gastropath.bundle.card import CardClass
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode
@@ -203,6 +204,23 @@ def test_the_heat_map_lies_on_the_place_that_speaks_for_the_class():
 @pytest.mark.parametrize("share", [0, 1e-9, 0.0004, 0.9996, 1])
 def test_no_probability_is_rounded_to_certainty(share):
     assert percent(share) == ("> 99.9%" if share > 0.5 else "< 0.1%")
+
+
+def test_the_table_says_of_each_tile_what_its_card_says():
+    entries = [CardClass(code=code, name=code, color="#123456") for code in ("A", "B")]
+    given = Predictions(
+        ("A", "B"),
+        np.array([[0.999999, 0.000001], [0.45, 0.55], [0.8, 0.2], [np.nan, np.nan]], np.float32),
+        ("", "", "", "is a text"),
+        ("", LOW_CONFIDENCE, UNLIKE, ""),
+        np.zeros(4, bool),
+        np.zeros(4),
+    )
+    shown = shown_columns(SimpleNamespace(classes=entries), list("wxyz"), given)  # pyright: ignore[reportArgumentType]  # all that is read of a card
+    assert shown["Tissue"] == ["A", "", "", ""]
+    assert shown["Confidence"] == [0.9999, 0.55, None, None]
+    assert shown["Decision"] == ["named", "not sure", "not sure", "refused"]
+    assert shown["Reason"] == ["", LOW_CONFIDENCE, UNLIKE, "is a text"]
 
 
 def test_every_bar_has_its_name_and_its_figure_so_that_colour_carries_nothing_alone():

@@ -138,7 +138,7 @@ def test_only_the_head_is_shuffled_where_only_the_head_is_meant(tiles):
     np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
+@pytest.mark.parametrize("precision", ["float16", pytest.param("int8", marks=pytest.mark.slow)])
 def test_graphs_of_other_precisions_are_shuffled_too(precision, transfer_run, synthetic_tiles, tmp_path):
     from gastropath.data.index import find_tiles
     from gastropath.training.features import FeatureStore

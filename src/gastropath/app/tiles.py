@@ -14,7 +14,7 @@ from gastropath.app.answer import AT_ONCE, MAX_PIXELS, Answer, Upload, answers, 
 from gastropath.app.examples import Example
 from gastropath.bundle.card import Card
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions, joined
+from gastropath.inference.predictions import UNLIKE, Predictions, joined
 from gastropath.tables import write_rows
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ MAX_FILES = 60
 TYPES = ("png", "jpg", "jpeg", "tif", "tiff", "webp")
 
 _COLUMNS = 3
+_NEVER_CERTAIN = 0.9999
 _EXAMPLE_PX = 96
 
 
@@ -57,6 +58,7 @@ def show_tiles(classifier: Classifier, examples: Sequence[Example]) -> None:
     st.session_state["answers"] = shown = {key: known[key] for key in uploads if key in known}
     if not uploads:
         return
+    above = st.container()
     _fade()
     new = [key for key in uploads if key not in shown]
     cards = dict(zip(uploads, _places(len(uploads)), strict=True))
@@ -68,7 +70,8 @@ def show_tiles(classifier: Classifier, examples: Sequence[Example]) -> None:
         for key, found in zip(some, answers(classifier, [uploads[key]() for key in some]), strict=True):
             shown[key] = found
             cards[key].html(found.html)
-    _together(classifier, [shown[key] for key in uploads])
+    with above if len(uploads) > _COLUMNS else st.container():  # above cards that fill more than a screen
+        _together(classifier, [shown[key] for key in uploads])
 
 
 def _uploaded(file: UploadedFile) -> Upload:
@@ -122,7 +125,7 @@ def _together(classifier: Classifier, all_of_them: Sequence[Answer]) -> None:
     if len(all_of_them) > 1:
         st.subheader("All results", anchor=False)
         st.dataframe(
-            _table(classifier.card, names, predictions),
+            shown_columns(classifier.card, names, predictions),
             hide_index=True,
             column_config={"Confidence": st.column_config.NumberColumn(format="percent")},
             alt="File, tissue, code, confidence, decision and reason of every tile",
@@ -140,8 +143,8 @@ def _together(classifier: Classifier, all_of_them: Sequence[Answer]) -> None:
         )
 
 
-def _table(card: Card, names: Sequence[str], predictions: Predictions) -> dict[str, list]:
-    """Return the columns of the table on the page; tissue is only where the model stands by it."""
+def shown_columns(card: Card, names: Sequence[str], predictions: Predictions) -> dict[str, list]:
+    """Return the columns of the table on the page; tissue is only where the model stands by it, as on the cards."""
     titles = {entry.code: title(entry) for entry in card.classes}
     decisions = predictions.decisions
     named = [
@@ -151,8 +154,8 @@ def _table(card: Card, names: Sequence[str], predictions: Predictions) -> dict[s
         "File": list(names),
         "Tissue": named,
         "Confidence": [
-            round(float(c), 4) if d == "accepted" else None
-            for c, d in zip(predictions.confidence, decisions, strict=True)
+            min(round(float(c), 4), _NEVER_CERTAIN) if d != "refused" and UNLIKE not in doubt else None
+            for c, d, doubt in zip(predictions.confidence, decisions, predictions.doubts, strict=True)
         ],
         "Decision": [{"accepted": "named", "abstained": "not sure"}.get(d, d) for d in decisions],
         "Reason": predictions.reasons,

@@ -19,8 +19,8 @@ _HIGH_PX = 900
 
 _NICE_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _PICTURE_PX = 2000
-_ROOM_FOR_LETTERS_PX = 44
-"""Width of a tile on the map from which its code is written on it."""
+_ROOM_FOR_LETTERS_PX, _LETTER_SHARE = 44, 0.22
+"""Width of a tile on the map from which its code is written on it, and height of a letter to that width."""
 _MODEL_NOTE, _SLIDE_NOTE = "model of synthetic tiles", "synthetic slide"
 
 
@@ -46,6 +46,7 @@ def draw_map(answered: Answered, most_px: int) -> tuple[np.ndarray, float]:
     scale = np.array(answered.slide.size_px) / base.size
     colours = _colours(answered.card)
     letters: list[tuple[float, float, str]] = []
+    tile_px = float(min(np.minimum(answered.grid.stride, answered.grid.tile) / scale))
     veil, cover = Image.new("RGB", base.size), Image.new("L", base.size)
     paint, mask = ImageDraw.Draw(veil), ImageDraw.Draw(cover)
     for block in answered.blocks():
@@ -61,10 +62,10 @@ def draw_map(answered: Answered, most_px: int) -> tuple[np.ndarray, float]:
             paint.rectangle(boxes[i], fill=colours[named])
             mask.rectangle(boxes[i], fill=round(255 * _OPACITY))
             x0, y0, x1, y1 = boxes[i]
-            if x1 - x0 >= _ROOM_FOR_LETTERS_PX:
+            if tile_px >= _ROOM_FOR_LETTERS_PX and min(x1 - x0, y1 - y0) >= tile_px / 2:
                 letters.append(((x0 + x1) / 2, (y0 + y1) / 2, "?" if named == NOT_SURE else named))
     base.paste(veil, (0, 0), cover)
-    pen, font = ImageDraw.Draw(base), ImageFont.load_default(_LETTER_PX)
+    pen, font = ImageDraw.Draw(base), ImageFont.load_default(max(_LETTER_PX, _LETTER_SHARE * tile_px))
     for x, y, code in letters:  # colour is never the only mark where there is room for another
         pen.text((x, y), code, fill="#1c2330", font=font, anchor="mm", stroke_width=2, stroke_fill="#ffffff")
     um_per_pixel = float(scale[0]) * answered.slide.spacing.x
