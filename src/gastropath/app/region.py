@@ -134,7 +134,7 @@ def _mapped(
     write_rows(rows, tile_columns(region.card), tile_rows(region))
     files = {
         "overlay.png": encode_png(draw_overlay(region, totals)),
-        "tissue.png": encode_png(region.mask.picture()),
+        "tissue.png": encode_png(region.mask.picture(region.slide)),
         "tiles.csv": rows.getvalue().encode(),
         "tiles.geojson": "".join(geojson(region)).encode(),
         "summary.json": json.dumps(document, indent=2, allow_nan=False).encode(),

@@ -48,7 +48,7 @@ def _write(job: SlideJob, *, overwrite: bool) -> dict[str, Any]:
         write_table(folder / "tiles.csv", tile_columns(answered.card), tile_rows(answered))
         write_pieces(folder / "tiles.geojson", geojson(answered))
         write_bytes(folder / "overlay.png", encode_png(draw_overlay(answered, totals)))
-        write_bytes(folder / "tissue.png", encode_png(answered.mask.picture()))
+        write_bytes(folder / "tissue.png", encode_png(answered.mask.picture(answered.slide)))
         if job.settings.features:
             write_features(answered, folder / "features.h5")
         write_json(folder / "summary.json", document)

@@ -24,11 +24,12 @@ MIN_TISSUE = 0.25
 
 GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark border", "outside the region"
 
-_MOST_PX = 4096
+_MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # of stain, or of any colour, more than glass has
 _GLASS_STAIN, _GLASS_TINT = 8, 20  # most that glass has
 _WALL_UM, _DARKER = 1000.0, 7  # what is narrower than this, and so much darker than what lies beside it
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
+_EDGE_PX = 2
 _BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
 
@@ -91,16 +92,20 @@ class TissueMask:
         covered = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
         return covered / ((x1 - x0) * (y1 - y0))
 
-    def picture(self) -> np.ndarray:
-        """Lay the mask over the slide: tissue outlined, what is none veiled, and pen, border and damage coloured."""
-        shown = self.overview.pixels.astype(np.float32)
-        shown[~self.tissue] = shown[~self.tissue] * 0.45 + 255 * 0.55
-        edge = self.tissue & ~_eroded(self.tissue)
+    def picture(self, slide: Slide) -> np.ndarray:
+        """Lay the mask over its slide: tissue outlined, what is none veiled, and pen, border and damage coloured."""
+        overview = slide.overview(max(_SHOWN_PX, *self.tissue.shape))
+        tissue, pen, dark, region = (
+            _resized(cover, overview.lost.shape) for cover in (self.tissue, self.pen, self.dark, self.region)
+        )
+        shown = overview.pixels.astype(np.float32)
+        shown[~tissue] = shown[~tissue] * 0.45 + 255 * 0.55
+        edge = tissue & ~_eroded(tissue)
         shown[edge] = (0, 114, 178)
-        shown[self.pen] = shown[self.pen] * 0.4 + np.array((213, 94, 0)) * 0.6
-        shown[self.dark] = shown[self.dark] * 0.4 + np.array((240, 228, 66)) * 0.6
-        shown[self.overview.lost] = (204, 121, 167)
-        shown[~self.region] = shown[~self.region] * 0.5
+        shown[pen] = shown[pen] * 0.4 + np.array((213, 94, 0)) * 0.6
+        shown[dark] = shown[dark] * 0.4 + np.array((240, 228, 66)) * 0.6
+        shown[overview.lost] = (204, 121, 167)
+        shown[~region] = shown[~region] * 0.5
         return shown.astype(np.uint8)
 
 
@@ -234,6 +239,13 @@ def _polygons(roi: Path) -> list[list[list[list[float]]]]:
     return found
 
 
+def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return np.asarray(Image.fromarray(mask).resize((shape[1], shape[0]), Image.Resampling.NEAREST))
+
+
 def _eroded(mask: np.ndarray) -> np.ndarray:
-    padded = np.pad(mask, 1)
-    return padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    """Take away what is within :data:`_EDGE_PX` of what is none."""
+    for _ in range(_EDGE_PX):
+        padded = np.pad(mask, 1)
+        mask = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask
