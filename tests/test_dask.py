@@ -160,7 +160,7 @@ def test_a_worker_that_does_not_see_the_slide_says_so(cluster, tmp_path):
 
 def test_no_scheduler_is_told_with_what_is_expected(tmp_path, monkeypatch):
     monkeypatch.setattr("gastropath.cluster._CONNECT_SECONDS", 1)
-    for address in ("tcp://127.0.0.1:9", "nonsense"):
+    for address in ("tcp://127.0.0.1:9", "nonsense", "localhost"):
         with pytest.raises(CannotUseCluster, match=r"expected an address like tcp://"), pool(address):
             pass
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -25,6 +27,7 @@ _IN_FLIGHT = 4
 """Inputs that are sent to a cluster before the first answer is waited for, per thread of its workers."""
 
 _CONNECT_SECONDS = 20
+_ADDRESS = "an address like tcp://node7:8786, which `dask scheduler` prints"
 
 _given_cores = 0
 """Set in a worker of a cluster, whose node runs others beside it."""
@@ -166,12 +169,14 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
         from distributed import Client
     except ImportError:
         raise MissingExtra("--scheduler", "cluster", "distributed") from None
+    if not re.fullmatch(r"([a-z]+://)?.+:\d+", scheduler):
+        raise CannotUseCluster(f"{scheduler}: expected {_ADDRESS}")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told in our own words
     try:
         client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise CannotUseCluster(
-            f"{scheduler}: no Dask scheduler answers here ({' '.join(str(error).split())[:200]}); expected an address "
-            "like tcp://node7:8786, which `dask scheduler` prints"
+            f"{scheduler}: no Dask scheduler answers here ({' '.join(str(error).split())[:200]}); expected {_ADDRESS}"
         ) from None
     with client:
         yield _Dask(client, scheduler)
@@ -196,14 +201,14 @@ class _Dask:
         submit, cancel = partial(self._client.submit, task, pure=False), partial(self._client.cancel, force=True)
         try:
             yield from _in_order(submit, inputs, self._room(), cancel)
-        except KilledWorker as error:
+        except KilledWorker:
             raise CannotUseCluster(
-                f"{self._address}: the same piece of work ended several workers ({error}); they may lack memory. "
+                f"{self._address}: the same piece of work ended several workers; they may lack memory. "
                 "The same command goes on"
             ) from None
-        except (CommClosedError, CancelledError) as error:
+        except (CommClosedError, CancelledError):
             raise CannotUseCluster(
-                f"{self._address}: the scheduler is gone ({error}); start it anew: the same command goes on"
+                f"{self._address}: the scheduler is gone; start it anew: the same command goes on"
             ) from None
         except (ImportError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "deserialization" not in str(error):

@@ -167,7 +167,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Path:
         If it cannot be made or written to, or if replacing it would delete the folder the user is in.
     """
     with writing(path):
-        if _content(path):
+        if content(path):
             if not overwrite:
                 raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
             _refuse_own_ground(path)
@@ -201,8 +201,16 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
     CannotWrite
         If it cannot be written.
     """
+    check_replaceable(path, holds, overwrite=overwrite)
+    with replacing(path) as partial:
+        partial.mkdir()
+        yield partial
+
+
+def check_replaceable(path: Path, holds: Iterable[str], *, overwrite: bool = False) -> None:
+    """Check what :func:`replacing_folder` checks, for work that would be lost if it were refused only at its end."""
     with writing(path):
-        found = _content(path)
+        found = content(path)
         if found and not overwrite:
             raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
         patterns = tuple(holds)
@@ -210,12 +218,9 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
             raise OutputExists(f"{path}: holds {strays[0]!r}, which is no part of such a result; choose another --out")
         if path.is_dir():
             _refuse_own_ground(path)
-    with replacing(path) as partial:
-        partial.mkdir()
-        yield partial
 
 
-def _content(folder: Path) -> set[str]:
+def content(folder: Path) -> set[str]:
     """Return the names in a folder but those that a killed process left half-written; none where it is absent."""
     if not folder.is_dir():
         return set()

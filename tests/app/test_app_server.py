@@ -54,6 +54,14 @@ def test_a_damaged_model_is_refused_before_anything_is_served(coloured_run, tmp_
     assert "http" not in done.stderr
 
 
+def test_a_folder_that_holds_no_examples_is_refused_before_anything_is_served(coloured_run, tmp_path):
+    command = [*app_command(coloured_run, free_port()), "--examples", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'examples.json'}: cannot be read as a list of examples")
+    assert "http" not in done.stderr
+
+
 def test_a_port_in_use_is_said_and_ends_the_command(coloured_run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gastropath.errors import CannotReadSpacing
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.reading import read_tiles
 from gastropath.slides.result import finish
 from gastropath.slides.slide import open_slide
 
@@ -40,6 +42,31 @@ def mapped(request, tmp_path_factory):
     job = SlideJob(path, folder / "out", classifier, SlideSettings(everything=True))  # pyright: ignore[reportArgumentType]
     finish(job)
     return squares, path, job, classifier
+
+
+def test_what_a_tile_has_beyond_the_slide_is_the_mirror_image_of_the_rest(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 3), np.uint8).repeat(16, 0).repeat(16, 1)  # 48 x 32 px
+    path = tmp_path / "small.tiff"
+    tifffile.imwrite(path, pixels, tile=(64, 64), photometric="rgb",
+                     resolution=(20_000, 20_000), resolutionunit="CENTIMETER")  # fmt: skip
+    slide = open_slide(path)
+    grid = TileGrid.over(slide, 64, 0.5)
+    (tile,) = read_tiles(slide, grid, np.array([0])).pixels
+    np.testing.assert_array_equal(tile[:32, :48], pixels)
+    np.testing.assert_array_equal(tile[32:, :48], pixels[::-1])
+    np.testing.assert_array_equal(tile[:, 48:], tile[:, 47:31:-1])
+
+
+def test_blocks_stay_small_where_tiles_overlap_much_or_are_few_pixels(tmp_path):
+    path = tmp_path / "coarse.png"
+    Image.new("RGB", (3000, 2000), (200, 120, 180)).save(path)
+    slide = open_slide(path, 4.0)
+    for grid in (TileGrid.over(slide, 224, 0.5), TileGrid.over(slide, 224, 0.5, stride_um=4)):
+        sizes = [len(block) for block in grid.blocks()]
+        assert max(sizes) <= 256
+        assert sum(sizes) == len(grid)
+    with pytest.raises(CannotReadSpacing, match=r"2\.2 pixels wide"):
+        TileGrid.over(open_slide(path, 50.0), 224, 0.5)
 
 
 def rows_of(job: SlideJob) -> list[dict[str, str]]:

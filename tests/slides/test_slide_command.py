@@ -136,7 +136,7 @@ def test_an_unfinished_call_with_other_options_is_refused_and_overwrite_starts_a
     process.wait()
     other = gastropath("slide", slide, "--no-mask", "--stride-um", "200", cwd=tmp_path)
     assert other.returncode == 1
-    assert "stride_um" in other.stderr
+    assert "--stride-um not given, now 200" in other.stderr
     assert "--overwrite" in other.stderr
     assert gastropath("slide", slide, "--stride-um", "200", "--overwrite", cwd=tmp_path).returncode == 0
 
@@ -148,7 +148,7 @@ def test_a_finished_slide_is_passed_over_and_other_settings_are_refused(slide, d
     assert (done / "squares" / "summary.json").stat().st_mtime_ns == before
     other = gastropath("slide", slide, cwd=done.parent)
     assert other.returncode == 1
-    assert "other settings" in other.stderr
+    assert "was made otherwise (--no-mask given, now not given" in other.stderr
 
 
 def test_two_processes_do_not_work_on_one_slide(slide, tmp_path):
@@ -216,3 +216,71 @@ def test_a_real_slide_is_mapped(real_slide, tmp_path):
     assert document["tiles"]["in_grid"] == 140
     assert 40 < document["tiles"]["classified"] < 100
     assert document["tiles"]["left_out"]["glass"] > 40
+
+
+def small(folder: Path, name: str, seed: int, mpp: float | None = 0.5) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Squares(900, 600, 300, seed).write(folder / name, mpp)
+
+
+def table(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "slides.csv").open() as file:
+        return {row["slide"]: row for row in csv.DictReader(file)}
+
+
+def test_every_call_finds_the_same_folder_for_a_slide_whatever_else_it_maps(tmp_path):
+    one, two, other = (
+        small(tmp_path / "a", "1.tiff", 1),
+        small(tmp_path / "b", "1.tiff", 2),
+        small(tmp_path, "2.tiff", 3),
+    )
+    first = gastropath("slide", one, two, one, "--no-mask", "--out", "maps", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert {path: row["folder"] for path, row in table(tmp_path / "maps").items()} == {str(one): "1", str(two): "1-2"}
+    before = (tmp_path / "maps" / "1-2" / "summary.json").read_bytes()
+    for some in ([two], [other, two], [two, one]):
+        assert gastropath("slide", *some, "--no-mask", "--out", "maps", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "maps" / "1-2" / "summary.json").read_bytes() == before
+    rows = table(tmp_path / "maps")  # over all calls
+    assert {path: row["folder"] for path, row in rows.items()} == {str(one): "1", str(two): "1-2", str(other): "2"}
+    assert {row["status"] for row in rows.values()} == {"done"}
+    assert sorted(entry.name for entry in (tmp_path / "maps").iterdir()) == ["1", "1-2", "2", "slides.csv"]
+
+
+def test_a_slide_that_changed_in_its_place_is_refused_even_at_the_same_size_and_time(tmp_path):
+    path = tmp_path / "s" / "1.bmp"
+    path.parent.mkdir()
+    for seed in (1, 2):
+        Image.fromarray(Squares(900, 600, 300, seed).render(0, 0, 900, 600)).save(path)
+        os.utime(path, (1e9, 1e9))
+        called = gastropath("slide", path, "--mpp", 0.5, "--no-mask", "--out", "maps", cwd=tmp_path)
+        assert called.returncode == seed - 1, called.stderr
+    assert "the slide has changed since" in called.stderr
+    assert table(tmp_path / "maps")[str(path)]["status"] == "done"  # that result is still there
+
+
+def test_what_is_wrong_with_a_folder_is_said_before_the_work(tmp_path):
+    path = small(tmp_path, "1.tiff", 1)
+    (tmp_path / "maps" / "1").mkdir(parents=True)
+    (tmp_path / "maps" / "1" / "mine.txt").write_text("mine")
+    plain = gastropath("slide", path, "--no-mask", "--out", "maps", cwd=tmp_path)
+    over = gastropath("slide", path, "--no-mask", "--out", "maps", "--overwrite", cwd=tmp_path)
+    assert (plain.returncode, over.returncode) == (1, 1)
+    assert "is no result of a slide" in plain.stderr
+    assert "holds 'mine.txt'" in over.stderr
+    assert "reading" not in plain.stderr + over.stderr
+    assert [entry.name for entry in (tmp_path / "maps").iterdir()] == ["1"]
+    folder = gastropath("slide", tmp_path, "--out", "else", cwd=tmp_path)
+    assert "is a folder; name the slides in it" in folder.stderr
+
+
+def test_other_settings_are_named_as_the_options_they_are(slide, done, tmp_path):
+    called = gastropath("slide", slide, "--no-mask", "--stride-um", 56, "--out", done, cwd=tmp_path)
+    assert called.returncode == 1
+    assert "--stride-um not given, now 56; --features given, now not given" in called.stderr
+
+
+def test_a_resolution_at_which_nothing_can_be_seen_is_refused(tmp_path):
+    called = gastropath("slide", small(tmp_path, "1.tiff", 1), "--mpp", 50, cwd=tmp_path)
+    assert called.returncode == 1
+    assert "at 50 µm/px a tile of 112 µm would be 2.2 pixels wide" in called.stderr

@@ -34,7 +34,7 @@ def show_about(card: Card) -> None:
     st.markdown("\n".join(f"- {_plain(limit)}" for limit in card.limitations))
     st.subheader("How to cite", anchor=False)
     st.markdown(
-        _plain(card.training_data.citation or f"Cite the source of the training tiles: {card.training_data.name}.")
+        _plain(card.training_data.citation or f"No citation came with the training tiles, {card.training_data.name!r}.")
     )
     with st.expander("The whole model card"):
         st.markdown("\n".join(model_card_body(card)))
@@ -45,7 +45,7 @@ def _training(card: Card) -> None:
     st.subheader("What it learned from", anchor=False)
     split = card.metrics and card.metrics["split"]
     rows = [
-        ["tiles", f"{data.n_tiles:,}{' synthetic ones, drawn by a computer' if data.synthetic else ''}: {data.name}"],
+        ["tiles", f"{data.n_tiles:,} of {data.name!r}{', synthetic: drawn by a computer' if data.synthetic else ''}"],
         ["licence of the tiles", data.licence],
         ["classes", ", ".join(title(entry) for entry in card.classes)],
         ["input", f"{card.input.tile_px} × {card.input.tile_px} px at {card.input.mpp:g} µm/px"],
@@ -98,7 +98,9 @@ def _worth(card: Card, metrics: Metrics) -> None:
         given = metrics["calibration"]["after"] or metrics["calibration"]["before"]
         source, alt = reliability(given["bins"])
         st.image(source, width="stretch", alt=alt)
-        st.caption("On the dashed line, confidence is right as often as it says. Larger points stand for more tiles.")
+        sizes = [row["n"] for row in given["bins"] if row["n"]]
+        each = f"{min(sizes):,}" if min(sizes) == max(sizes) else f"{min(sizes):,} to {max(sizes):,}"
+        st.caption(f"On the dashed line, confidence is right as often as it says. A point stands for {each} tiles.")
     with right:
         st.subheader("What it mistakes for what", anchor=False)
         st.html(confusion(metrics["classes"], metrics["confusion_matrix"]))

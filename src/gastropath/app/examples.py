@@ -73,4 +73,7 @@ def read_examples(folder: Path, classes: Iterable[str]) -> list[Example]:
             if label in known
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotReadTable(f"{folder / TABLE}: cannot be read as a list of examples: {error!r}") from None
+        raise CannotReadTable(
+            f"{folder / TABLE}: cannot be read as a list of examples ({error!r}); expected the folder examples that "
+            "`gastropath space --examples DATA` writes"
+        ) from None

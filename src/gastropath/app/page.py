@@ -86,4 +86,7 @@ def _introduction(card: Card) -> None:
         if card.calibration.method == "none":
             st.markdown("Confidence is the model's own and not calibrated: 90% does not mean right nine times in ten.")
         else:
-            st.markdown("Confidence is calibrated: on tiles like those of its training, 90% means right 9 times in 10.")
+            st.markdown(
+                f"Confidence is calibrated on {card.calibration.n:,} tiles: on tiles like those, 90% should mean right "
+                f"nine times in ten. How far that held on others stands under *{_TABS[2]}*."
+            )

@@ -110,7 +110,7 @@ def _resolution(data: bytes) -> float | None:
         st.info(
             "How many micrometres is a pixel of this picture wide? Usual are 0.25 (40x), 0.5 (20x) and 1 (10x); the "
             "scanner's or the microscope's software tells.",
-            icon="📏",
+            icon="ℹ️",
         )
     return given
 
@@ -123,6 +123,8 @@ def _mapped(
     try:
         picture = open_picture(data, name, mpp, max_pixels=MAX_PIXELS)
         region = map_region(picture, classifier, everything=everything, progress=progress)
+    except CannotReadSpacing as error:
+        return f"The picture cannot be mapped: {error}"
     except (CannotReadImage, CannotReadSlide) as error:
         return f"The file {error}. Upload one picture as PNG, JPEG, TIFF or WebP."
     except Exception:

@@ -19,8 +19,8 @@ REVIEWED_LABELS = (
 )
 
 UNLIKE_IS_MEASURED = (
-    "What it calls unlike the training tiles is measured, not understood: noise, text, photographs and blank glass are "
-    "found, tissue of another kind often is not."
+    "What it calls unlike the training tiles is measured, not understood: other pictures, blank glass and tissue of "
+    "another kind may be named all the same."
 )
 LIMITATIONS = (
     "Other scanners, stains, magnifications and tissues can lower its accuracy without a sign.",

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gastropath.bundle.card import Card
+from gastropath.bundle.card import UNLIKE_IS_MEASURED, Card
 from gastropath.measures import Estimate
 
 Metrics = Mapping[str, Any]
+
+_OFTEN = 0.05
+"""Share of pictures of a kind from which a model is said to name them."""
 
 
 def figures(card: Card) -> list[tuple[str, list[str]]]:
@@ -25,6 +28,21 @@ def figures(card: Card) -> list[tuple[str, list[str]]]:
     if explanations := metrics["explanations"]:
         sections.append(("Activation maps", _explanations(explanations)))
     return sections
+
+
+def limits_as_measured(card: Card) -> tuple[str, ...]:
+    """Return the limits of a card with what was measured in place of what may be."""
+    outsiders = card.metrics and card.metrics["domain"]["outsiders"]
+    if not outsiders:
+        return card.limitations
+    shares = {name: row["false_accept"]["value"] for name, row in outsiders.items()}
+    named = [f"{name} ({share:.0%})" for name, share in shares.items() if share is not None and share >= _OFTEN]
+    told = f"named all the same were {', '.join(named)}" if named else f"of none tried was {_OFTEN:.0%} named"
+    measured = (
+        f"What it calls unlike the training tiles is measured, not understood. Of pictures that it should not name, "
+        f"{told}; tissue of another kind may be named too."
+    )
+    return tuple(measured if limit == UNLIKE_IS_MEASURED else limit for limit in card.limitations)
 
 
 def cell(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gastropath.bundle.card import FORMAT_VERSION, Card
+from gastropath.bundle.figures import limits_as_measured
 from gastropath.bundle.readme import model_card
 from gastropath.errors import BadBundle
 from gastropath.outputs import new_folder, replacing, write_text
@@ -129,6 +130,7 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) ->
 def seal(bundle: Bundle, metrics: Mapping[str, Any]) -> Bundle:
     """Write the result of the evaluation into the card of a draft bundle, and into its README."""
     card = Card.model_validate({**bundle.card.model_dump(), "metrics": dict(metrics)})
+    card = card.model_copy(update={"limitations": limits_as_measured(card)})
     _write_card(bundle.folder, card)
     return Bundle(bundle.folder, card)
 

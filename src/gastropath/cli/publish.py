@@ -27,15 +27,18 @@ def app(
 ) -> None:
     """Serve the web page on this computer."""
     need("app")
+    from gastropath.app.examples import read_examples
     from gastropath.app.server import listen, serve
     from gastropath.bundle.files import open_bundle
 
-    folder = open_bundle(model_folder(model)).folder
+    bundle = open_bundle(model_folder(model))
+    if examples:
+        read_examples(examples, bundle.card.codes)
     with listen(address, port) as listening, suppress(KeyboardInterrupt):  # the way to stop it, and no failure
         host = "localhost" if address in {"0.0.0.0", "::"} else address
         path = f"/{base_path.strip('/')}" if base_path else ""
         console.note(f"open http://{host}:{port}{path} in a browser; stop with Ctrl-C")
-        serve(folder, listening, base_path=base_path, examples=examples)
+        serve(bundle.folder, listening, base_path=base_path, examples=examples)
 
 
 def space(

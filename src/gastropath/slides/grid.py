@@ -8,10 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gastropath.errors import CannotReadSpacing
 from gastropath.slides.slide import Slide
 
 _MOST_BLOCK_PX = 2048
 """Side of what is read at a time, in pixels of the level: many tiles, and not too much memory."""
+
+_MOST_BLOCK_TILES = 16
+"""Tiles read at a time, across and down, where they are small or overlap."""
+
+_LEAST_TILE_PX = 16
+"""Side of a tile in pixels of the slide below which nothing is to be seen in it."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,20 @@ class TileGrid:
             Input of the model: side in pixels, micrometres per pixel.
         stride_um
             From one tile to the next; by default the tile's side, so that tiles touch.
+
+        Raises
+        ------
+        CannotReadSpacing
+            If a tile would be no more than a few pixels of the slide. The message is the reason alone.
         """
         spacing = (slide.spacing.x, slide.spacing.y)
         stride = stride_um or tile_px * mpp
+        least = tile_px * mpp / max(spacing)
+        if least < _LEAST_TILE_PX:
+            raise CannotReadSpacing(
+                f"at {max(spacing):g} µm/px a tile of {tile_px * mpp:g} µm would be {least:.1f} pixels wide; expected "
+                f"at least {_LEAST_TILE_PX}, and {tile_px} for all that the model can see. Is that value right?"
+            )
         fits = [
             level
             for level, downsample in enumerate(slide.downsamples)
@@ -123,7 +141,7 @@ class TileGrid:
         """Yield the numbers of neighbouring tiles that are read together, the whole grid block by block."""
         columns, rows = self.shape
         across, along = (
-            max(1, int((_MOST_BLOCK_PX - side / down) // (step / down)) + 1)
+            min(_MOST_BLOCK_TILES, max(1, int((_MOST_BLOCK_PX - side / down) // (step / down)) + 1))
             for side, step, down in zip(self.tile, self.stride, self.downsample, strict=True)
         )
         for top in range(0, rows, along):

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from gastropath.cluster import HERE, Pool, Progress, silent
-from gastropath.errors import CannotReadSlide, CannotResume, OutputExists
+from gastropath.errors import CannotReadSpacing, CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
-from gastropath.outputs import alone, write_bytes, write_json, writing
+from gastropath.outputs import alone, content, write_bytes, write_json, writing
 from gastropath.slides.block import Answered, Block, BlockReader, remote_reader, wanted
 from gastropath.slides.grid import TileGrid
+from gastropath.slides.identity import WORK, differences, identity
 from gastropath.slides.slide import Slide, open_slide
 from gastropath.slides.tissue_mask import TissueMask, find_tissue, read_roi
-
-_WORK = ".slide-"
-"""How the folder of an unfinished slide begins."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class SlideJob:
         """
         self.path, self.out, self.settings = path, out, settings
         self.classifier = classifier
-        self.work = out.with_name(f"{_WORK}{out.name}")
+        self.work = out.with_name(f"{WORK}{out.name}")
 
     @cached_property
     def slide(self) -> Slide:
@@ -75,7 +73,10 @@ class SlideJob:
     def grid(self) -> TileGrid:
         """The tiles."""
         model = self.classifier.card.input
-        return TileGrid.over(self.slide, model.tile_px, model.mpp, self.settings.stride_um)
+        try:
+            return TileGrid.over(self.slide, model.tile_px, model.mpp, self.settings.stride_um)
+        except CannotReadSpacing as error:
+            raise CannotReadSpacing(f"{self.path}: {error}") from None
 
     @cached_property
     def mask(self) -> TissueMask:
@@ -84,6 +85,7 @@ class SlideJob:
 
     def open(self) -> TissueMask:
         """Open the slide and find its tissue, so that whatever is wrong with it shows before anything is written."""
+        _ = self.grid
         return self.mask
 
     def run(self, pool: Pool = HERE, *, progress: Progress = silent) -> None:
@@ -132,17 +134,20 @@ class SlideJob:
         CannotReadSlide
             If there is no such slide.
         """
-        if not self.out.is_dir():
+        if not content(self.out):
             return None
         try:
             document = json.loads((self.out / "summary.json").read_text("utf-8"))
-            made = document["job"]
+            made = dict(document["job"])
         except (OSError, ValueError, KeyError, TypeError):
-            made = document = None
-        if made != self.fingerprint():
             raise OutputExists(
-                f"{self.out}: is there already, and was made of another slide, by another model or with other "
-                "settings; choose another --out, or add --overwrite to replace it"
+                f"{self.out}: is there already, and is no result of a slide; choose another --out"
+            ) from None
+        asked = self.fingerprint()
+        if made != asked:
+            raise OutputExists(
+                f"{self.out}: is there already, and was made otherwise ({differences(made, asked)}); choose another "
+                "--out, or add --overwrite to replace it"
             )
         return document
 
@@ -175,12 +180,10 @@ class SlideJob:
         asked = self.fingerprint()
         if record.is_file():
             begun = json.loads(record.read_text("utf-8"))
-            changed = [key for key in asked if begun.get(key) != asked[key]]
-            if changed:
-                told = ", ".join(f"{key} was {begun.get(key)!r}, now {asked[key]!r}" for key in changed)
+            if begun != asked:
                 raise CannotResume(
-                    f"{self.out}: an unfinished call used something else ({told}); give the same again, or --overwrite "
-                    "to start anew"
+                    f"{self.out}: an unfinished call used something else ({differences(begun, asked)}); give the same "
+                    "again, or --overwrite to start anew"
                 )
             return
         with writing(self.work):
@@ -195,16 +198,16 @@ class SlideJob:
         CannotReadSlide, CannotReadTable
             If the slide, or the file with its regions, is not there.
         """
-        try:
-            status = self.path.stat()
-        except OSError as error:
-            raise CannotReadSlide(f"{self.path}: {error.strerror or error}") from None
         roi = self.settings.roi
         return {
-            "slide": {"name": self.path.name, "bytes": status.st_size, "changed": status.st_mtime_ns},
+            "slide": self._identity,
             "model": self.classifier.card.files.get("model.tflite", ""),
             "settings": {**asdict(self.settings), "roi": read_roi(roi) if roi else None},
         }
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        return identity(self.path)
 
     def _file(self, number: int) -> Path:
         return self.work / f"{number:06}.npz"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,7 @@ def check_channels(source: Path | bytes) -> None:
         import tifffile
     except ImportError:
         return
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it cannot read is told in our own words
     try:
         with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as tiff:
             series = tiff.series[0]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.images import encode_png
-from gastropath.outputs import replacing_folder, write_bytes, write_json, write_pieces
+from gastropath.outputs import check_replaceable, replacing_folder, write_bytes, write_json, write_pieces
 from gastropath.slides.job import SlideJob
 from gastropath.slides.overlay import draw_overlay
 from gastropath.slides.tables import Totals, geojson, summary, tile_columns, tile_rows, write_features
-from gastropath.tables import write_table
+from gastropath.tables import read_table, write_table
 
 FILES = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
 """What a finished slide holds."""
@@ -27,6 +28,7 @@ def finish(job: SlideJob, pool: Pool = HERE, *, overwrite: bool = False, progres
     """
     if not overwrite and (document := job.finished()):
         return document
+    check_replaceable(job.out, FILES, overwrite=overwrite)
     job.open()
     with job.alone():
         if overwrite:
@@ -55,13 +57,27 @@ def _write(job: SlideJob, *, overwrite: bool) -> dict[str, Any]:
     return document
 
 
-def folder_names(paths: list[Path]) -> list[str]:
-    """Return a folder name for each slide: its stem, with a number where several slides have the same."""
-    names: list[str] = []
-    for path in paths:
-        stem, name, n = path.stem or path.name, path.stem or path.name, 1
-        while name in names:
-            n += 1
-            name = f"{stem}-{n}"
-        names.append(name)
-    return names
+def earlier_rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Read the columns and rows of ``slides.csv``; none where there is no such file yet.
+
+    Raises
+    ------
+    CannotReadTable
+        If there is a file of that name which is no such table.
+    """
+    return read_table(table, ("slide", "folder", "status")) if table.is_file() else ([], [])
+
+
+def add_to_table(table: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write ``slides.csv``: the rows of this call, and those of results that earlier calls left beside them."""
+    known, earlier = earlier_rows(table)
+    done = {row["folder"] for row in earlier if row["status"] == "done"}
+    # A result that is there stays in the table when another call on its slide is refused.
+    new = [row for row in rows if row["status"] == "done" or row["folder"] not in done]
+    replaced = {row[column] for row in new for column in ("folder", "slide")} - {""}
+    kept = [row for row in earlier if row["folder"] not in replaced and row["slide"] not in replaced]
+    write_table(table, [*columns, *(c for c in known if c not in columns)], [*kept, *map(_in_digits, new)])
+
+
+def _in_digits(row: Mapping[str, object]) -> dict[str, object]:
+    return {column: f"{value:.6f}" if isinstance(value, float) else value for column, value in row.items()}

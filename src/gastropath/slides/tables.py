@@ -228,8 +228,8 @@ def slides_row(path: Path, folder: str, document: Mapping[str, Any]) -> dict[str
         "classified": tiles["classified"],
         "abstained": tiles["abstained"],
         "refused": sum(tiles["refused"].values()),
-        **{f"area_mm2_{name}": f"{area:.6f}" for name, area in document["area_mm2"].items()},
-        "stroma_share": "" if share is None else f"{share:.6f}",
+        **{f"area_mm2_{name}": float(area) for name, area in document["area_mm2"].items()},
+        "stroma_share": share,
     }
 
 
