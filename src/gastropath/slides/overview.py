@@ -12,8 +12,8 @@ from PIL import Image
 from gastropath.cluster import cores, each
 from gastropath.errors import CannotReadRegion
 
-_PART_PX = 2048
-"""Side of the square that is read at a time."""
+_PART_CHUNKS, _PART_PX = 8, 2048
+"""Side of the square that is read at a time: at most so many chunks, and so many pixels."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
@@ -98,8 +98,8 @@ def _scaled(part: Box, scale: float) -> Box:
 
 def _part(across: int, down: int) -> tuple[int, int]:
     """Return width and height to read at a time of a level in chunks of these."""
-    width = max(1, _PART_PX // across) * across
-    height = max(1, _PART_PX**2 // width // down) * down
+    width = max(1, min(_PART_CHUNKS, _PART_PX // across)) * across
+    height = max(1, min(_PART_CHUNKS, _PART_PX**2 // width // down)) * down
     return (width, height) if width * height <= 4 * _PART_PX**2 else (_PART_PX, _PART_PX)
 
 

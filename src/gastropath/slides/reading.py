@@ -66,12 +66,14 @@ def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
     last = [math.ceil(high) + _MARGIN_PX for high in (corners.max(axis=0) + tile)]
     size = [end - start for start, end in zip(first, last, strict=True)]
     block = slide.region(grid.level, *first, *size)
+    # What is cut off here is beyond the slide; the filter must not mix it in.
     inside = [math.floor(px / down + 1e-6) - start for px, down, start in zip(grid.slide_px, scale, first, strict=True)]
-    block = block.crop((0, 0, min(inside[0], block.width), min(inside[1], block.height)))
+    if inside[0] < block.width or inside[1] < block.height:
+        block = block.crop((0, 0, min(inside[0], block.width), min(inside[1], block.height)))
     pixels = np.empty((len(numbers), grid.tile_px, grid.tile_px, 3), np.uint8)
     for place, corner in enumerate(corners):
-        low = corner - first
-        high = np.minimum(low + tile, block.size)
+        high = np.minimum(corner - first + tile, block.size)
+        low = np.minimum(corner - first, high - 1)  # a sliver of less than a pixel shows the last one
         shown = np.maximum(1, np.rint(grid.tile_px * (high - low) / tile).astype(int))
         piece = block.resize((shown[0], shown[1]), Image.Resampling.BICUBIC, box=(low[0], low[1], high[0], high[1]))
         beyond = [(0, grid.tile_px - shown[1]), (0, grid.tile_px - shown[0]), (0, 0)]

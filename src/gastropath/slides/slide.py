@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from gastropath.errors import CannotReadImage, CannotReadRegion, CannotReadSlide
 from gastropath.slides.overview import Overview, read_overview
 from gastropath.slides.picture import check_brightfield, open_picture
 from gastropath.slides.spacing import Spacing, find_spacing
+from gastropath.slides.tiled_jpeg import TiledJpeg
 
 DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
 """Kind of a slide that `gastropath demo` has drawn, and what its image description says."""
@@ -130,6 +132,7 @@ class _Pyramid:
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
         self._downsamples = handle.level_downsamples
         self._chunks = tuple(_chunk(handle.properties, level) for level in range(len(self._sizes)))
+        self._plain = handle.properties.get("openslide.vendor") in _ONE_PICTURE_A_LEVEL
         self._of_thread = threading.local()
         self._of_thread.handle = handle
         self._overview: Overview | None = None
@@ -152,7 +155,13 @@ class _Pyramid:
         if self._overview is None or max(self._overview.lost.shape) < min(most_px, max(self.size_px)):
             large = max(most_px, _OVERVIEW_PX)
             level = next((i for i in range(len(self._sizes) - 1, -1, -1) if max(self._sizes[i]) >= large), 0)
-            self._overview = read_overview(partial(self.region, level), self._sizes[level], self._chunks[level], large)
+            small = TiledJpeg.open(self.path, self.size_px, large) if level == 0 and self._plain else None
+            if small:
+                with closing(small):
+                    self._overview = read_overview(small.region, small.size, small.chunk, large)
+            else:
+                of_level = partial(self.region, level)
+                self._overview = read_overview(of_level, self._sizes[level], self._chunks[level], large)
         return self._overview.fitted(most_px)
 
     def _handle(self):
@@ -166,6 +175,9 @@ class _Pyramid:
 
 _OVERVIEW_PX = 2048
 """Longer side of the overview that smaller ones are made of."""
+
+_ONE_PICTURE_A_LEVEL = ("generic-tiff", "aperio")
+"""Formats whose first picture is all of level 0."""
 
 _CHUNK_PX = 256
 """Side of a chunk where a format does not tell."""

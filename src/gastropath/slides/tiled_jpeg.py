@@ -1,0 +1,113 @@
+"""A TIFF of JPEG chunks, read small: a JPEG gives an eighth of its size from the means of its blocks alone.
+
+For the overview of a slide without a pyramid, of which everything has to be looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from gastropath.errors import CannotReadRegion
+
+_JPEG, _YCBCR = 7, 6
+
+
+class TiledJpeg:
+    """The first picture of a tiled TIFF in JPEG, some times smaller; may be shared by threads.
+
+    Attributes
+    ----------
+    size, chunk
+        Width and height in pixels of the smaller picture, and of its chunks.
+    """
+
+    def __init__(self, file: BinaryIO, page: Any, smaller: int) -> None:
+        self._file, self._lock, self._smaller = file, threading.Lock(), smaller
+        self._offsets, self._counts = page.dataoffsets, page.databytecounts
+        self._tables: bytes = page.jpegtables[:-2] if page.jpegtables else b""
+        self._full = (page.tilewidth, page.tilelength)
+        self._across = -(-page.imagewidth // page.tilewidth)
+        self.chunk = (page.tilewidth // smaller, page.tilelength // smaller)
+        self.size = (round(page.imagewidth / smaller), round(page.imagelength / smaller))
+
+    @classmethod
+    def open(cls, path: Path, size: tuple[int, int], most_px: int) -> TiledJpeg | None:
+        """Open a file, as small as it can be without falling below ``most_px`` on its longer side.
+
+        Parameters
+        ----------
+        path
+            The file.
+        size
+            Width and height that its first picture must have.
+        most_px
+            Of the overview that is wanted.
+
+        Returns
+        -------
+        TiledJpeg or None
+            ``None`` where the file is anything else, or would be no smaller.
+        """
+        smaller = next((times for times in (8, 4, 2) if max(size) / times >= most_px), 1)
+        try:
+            import tifffile
+
+            with tifffile.TiffFile(path) as tiff:
+                page: Any = tiff.pages[0]
+                fits = (
+                    (page.imagewidth, page.imagelength) == size
+                    and page.is_tiled
+                    and (page.compression, page.photometric) == (_JPEG, _YCBCR)
+                    and (page.bitspersample, page.samplesperpixel, page.planarconfig) == (8, 3, 1)
+                    and page.tilewidth % 16 == page.tilelength % 16 == 0
+                )
+                if smaller == 1 or not fits:
+                    return None
+                found = cls(path.open("rb"), page, smaller)
+        except Exception:  # any oddity of a file is a reason to leave it to OpenSlide
+            return None
+        try:
+            found.region(0, 0, *found.chunk)  # whether its colours are coded as usual, too
+        except CannotReadRegion:
+            found.close()
+            return None
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def region(self, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+        """Read pixels of the smaller picture: RGB, white where there is no chunk.
+
+        Raises
+        ------
+        CannotReadRegion
+            If the file is damaged there.
+        """
+        picture = Image.new("RGB", (width, height), "white")
+        for row in range(y_px // self.chunk[1], -(-(y_px + height) // self.chunk[1])):
+            for column in range(x_px // self.chunk[0], -(-(x_px + width) // self.chunk[0])):
+                number = row * self._across + column
+                if column < self._across and number < len(self._counts) and self._counts[number]:
+                    place = (column * self.chunk[0] - x_px, row * self.chunk[1] - y_px)
+                    picture.paste(self._decoded(number), place)
+        return picture
+
+    def _decoded(self, number: int) -> Image.Image:
+        with self._lock:
+            self._file.seek(self._offsets[number])
+            data = self._file.read(self._counts[number])
+        try:
+            with Image.open(io.BytesIO(self._tables + data[2:] if self._tables else data), formats=["JPEG"]) as image:
+                if image.size != self._full or image.info.get("adobe_transform", 1) != 1:
+                    raise ValueError(f"{image.size[0]} x {image.size[1]} px, in colours of another coding")
+                image.draft("RGB", self.chunk)
+                return image.convert("RGB")
+        except Exception as error:  # Pillow reports damage as almost any type
+            raise CannotReadRegion(f"cannot be read: {' '.join(str(error).split())}") from None
