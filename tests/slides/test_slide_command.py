@@ -244,6 +244,9 @@ def test_every_call_finds_the_same_folder_for_a_slide_whatever_else_it_maps(tmp_
     rows = table(tmp_path / "maps")  # over all calls
     assert {path: row["folder"] for path, row in rows.items()} == {str(one): "1", str(two): "1-2", str(other): "2"}
     assert {row["status"] for row in rows.values()} == {"done"}
+    two = two.rename(small(tmp_path / "c", "2.tiff", 4).with_name("1.tiff"))  # moved, it is done as well
+    assert gastropath("slide", two, "--no-mask", "--out", "maps", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "maps" / "1-2" / "summary.json").read_bytes() == before
     assert sorted(entry.name for entry in (tmp_path / "maps").iterdir()) == ["1", "1-2", "2", "slides.csv"]
 
 

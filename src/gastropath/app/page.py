@@ -88,5 +88,5 @@ def _introduction(card: Card) -> None:
         else:
             st.markdown(
                 f"Confidence is calibrated on {card.calibration.n:,} tiles: on tiles like those, 90% should mean right "
-                f"nine times in ten. How far that held on others stands under *{_TABS[2]}*."
+                f"nine times in ten. How far that held on others stands under “{_TABS[2]}”."
             )

@@ -91,8 +91,7 @@ def _may_be_of(owner: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> boo
     if owner is None:
         return True
     same_place = all(owner.get(key) == asked[key] for key in ("name", "folder"))
-    same_content = all(owner.get(key) == asked[key] for key in ("name", "bytes", "samples"))
-    return same_place or same_content
+    return same_place or _content(owner) == _content(asked)
 
 
 _OPTIONS = {
@@ -101,9 +100,12 @@ _OPTIONS = {
 
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """Say in words what a result was made with, and with what it is asked for now."""
+    """Say in words what a result was made with, and with what it is asked for now; empty where nothing differs.
+
+    That a slide was moved to another folder is no difference.
+    """
     told = []
-    if made.get("slide") != asked["slide"]:
+    if _content(made.get("slide")) != _content(asked["slide"]):
         told.append("the slide has changed since")
     if made.get("model") != asked["model"]:
         told.append("another model")
@@ -112,7 +114,11 @@ def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         if before.get(key) != now[key]:
             values = f"{option} {_value(before.get(key))}, now {_value(now[key])}"
             told.append(f"other regions by {option}" if key == "roi" else values)
-    return "; ".join(told) or "another version of GastroPath"
+    return "; ".join(told)
+
+
+def _content(slide: Any) -> dict[str, Any]:
+    return {key: value for key, value in slide.items() if key != "folder"} if isinstance(slide, Mapping) else {}
 
 
 def _value(value: float | bool | None) -> str:

@@ -143,11 +143,10 @@ class SlideJob:
             raise OutputExists(
                 f"{self.out}: is there already, and is no result of a slide; choose another --out"
             ) from None
-        asked = self.fingerprint()
-        if made != asked:
+        if changed := differences(made, self.fingerprint()):
             raise OutputExists(
-                f"{self.out}: is there already, and was made otherwise ({differences(made, asked)}); choose another "
-                "--out, or add --overwrite to replace it"
+                f"{self.out}: is there already, and was made otherwise ({changed}); choose another --out, or add "
+                "--overwrite to replace it"
             )
         return document
 
@@ -180,10 +179,10 @@ class SlideJob:
         asked = self.fingerprint()
         if record.is_file():
             begun = json.loads(record.read_text("utf-8"))
-            if begun != asked:
+            if changed := differences(begun, asked):
                 raise CannotResume(
-                    f"{self.out}: an unfinished call used something else ({differences(begun, asked)}); give the same "
-                    "again, or --overwrite to start anew"
+                    f"{self.out}: an unfinished call used something else ({changed}); give the same again, or "
+                    "--overwrite to start anew"
                 )
             return
         with writing(self.work):
