@@ -38,8 +38,7 @@ def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path, *, smaller: 
     smaller
         Further levels: how many times smaller each is, a power of two up to 256.
     """
-    write_tiles(scratch, tiles_per_class=6, seed=0)
-    tissue = [_tissue(file) for file in sorted(scratch.glob("*/*.png"))]
+    tissue = _tissue(scratch)
     across = -(-side_px // CHUNK_PX)
     order = np.random.default_rng(0).integers(len(tissue), size=(across, across))
     with path.open("wb") as file:
@@ -52,8 +51,7 @@ def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path, *, smaller: 
 
 def draw_picture(path: Path, side_px: int, scratch: Path) -> None:
     """Write a square picture of the same tissue as a plain JPEG, which tells no micrometres per pixel."""
-    write_tiles(scratch, tiles_per_class=6, seed=0)
-    tissue = [_tissue(file) for file in sorted(scratch.glob("*/*.png"))]
+    tissue = _tissue(scratch)
     page, rng = Image.new("RGB", (side_px, side_px)), np.random.default_rng(0)
     for top in range(0, side_px, CHUNK_PX):
         for left in range(0, side_px, CHUNK_PX):
@@ -129,9 +127,14 @@ def _directory(tags: list[tuple[int, int, list[int] | tuple[int, ...]]], offset:
     return entries + struct.pack("<I", 0) + values
 
 
-def _tissue(file: Path) -> Image.Image:
-    with Image.open(file) as image:
-        return image.convert("RGB").resize((CHUNK_PX, CHUNK_PX))
+def _tissue(scratch: Path) -> list[Image.Image]:
+    """Draw synthetic tissue tiles, each of the size of a JPEG tile."""
+    write_tiles(scratch, tiles_per_class=6, seed=0)
+    drawn = []
+    for file in sorted(scratch.glob("*/*.png")):
+        with Image.open(file) as image:
+            drawn.append(image.convert("RGB").resize((CHUNK_PX, CHUNK_PX)))
+    return drawn
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -128,7 +128,7 @@ def _together(classifier: Classifier, all_of_them: Sequence[Answer]) -> None:
             shown_columns(classifier.card, names, predictions),
             hide_index=True,
             column_config={"Confidence": st.column_config.NumberColumn(format="percent")},
-            alt="File, tissue, code, confidence, decision and reason of every tile",
+            alt="File, tissue, confidence, decision and reason of every tile",
         )
     with st.container(horizontal=True):
         st.download_button(

@@ -63,11 +63,8 @@ def result_name(path: Path, out: Path, taken: Collection[str] = ()) -> str:
     """
     asked = identity(path)
     stem = path.stem or path.name
-    for number in count(1):
-        name = stem if number == 1 else f"{stem}-{number}"
-        if name not in taken and _may_be_of(_owner(out, name), asked):
-            return name
-    raise AssertionError("numbers have no end")
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken and _may_be_of(_owner(out, name), asked))
 
 
 def _owner(out: Path, name: str) -> Mapping[str, Any] | None:
