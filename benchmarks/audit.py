@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gastropath.cluster import cores, each
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.images import decode, encode_jpeg
+from gastropath.parallel import cores, each
 
 PLANTED = 50
 """Tiles of which a copy of each kind is planted."""

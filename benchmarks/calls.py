@@ -20,9 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from gastropath.cluster import cores
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.inference.graph import Interpreters
+from gastropath.parallel import cores
 from gastropath.training.export import export_graph, feature_graph
 from gastropath.training.linear_probe import with_head
 from gastropath.training.recipe import TransferRecipe, read_recipe

@@ -21,11 +21,11 @@ import numpy as np
 from sklearn.covariance import LedoitWolf
 from sklearn.datasets import load_sample_images
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.data.index import find_tiles
 from gastropath.data.split.units import kept_together
 from gastropath.data.synthetic.strangers import STRANGERS
-from gastropath.inference.domain import distances
+from gastropath.inference.ood import distances
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head import fit_head, grouped_folds
@@ -82,7 +82,7 @@ def main() -> None:
                 for features in other.values():
                     away = _strange(method, own, labels, features)
                     is_strange = np.repeat([False, True], [len(known), len(away)])
-                    area = measures.auroc(is_strange, np.concatenate([known, away]))
+                    area = formulas.auroc(is_strange, np.concatenate([known, away]))
                     cells.append(f"{area:.2f} ({(away <= threshold).mean():.2f})")
                 print(f"| {', '.join(maps)} | {method} | {' | '.join(cells)} |", flush=True)
 
@@ -98,7 +98,7 @@ def _strange(method: str, train: np.ndarray, labels: np.ndarray, asked: np.ndarr
     logits = fit_head(train[:, None], labels, len(CLASSES), STRENGTH, "balanced").logits(asked).astype(np.float64)
     if method == "energy":
         return -np.log(np.exp(logits).sum(axis=1))
-    return -measures.softmax(logits).max(axis=1)
+    return -formulas.softmax(logits).max(axis=1)
 
 
 def _drawn(pixels: np.ndarray) -> Drawn:

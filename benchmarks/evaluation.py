@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.cluster import cores
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.evaluation.assessment import assess
 from gastropath.evaluation.report import write_evaluation
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import cores
 
 TRAINING = 2000
 PREDICTING = "classifying"

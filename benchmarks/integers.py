@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
@@ -80,7 +80,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for name, answers in (("float32", floats.predictions), ("int8", integers.predictions)):
         figures = partial(_figures, labels, answers.numbers)
-        value, (low, high) = figures(np.arange(len(labels))), measures.bootstrap(figures, groups)
+        value, (low, high) = figures(np.arange(len(labels))), formulas.bootstrap(figures, groups)
         answered = answers.accepted
         right = (answers.numbers == labels)[answered].mean()
         ratios = [a / b for a, b in zip(times["float32"], times[name], strict=True)]
@@ -95,8 +95,8 @@ def main() -> None:
 
 
 def _figures(labels: np.ndarray, answers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    matrix = measures.confusion_matrix(labels[rows], answers[rows], len(CLASSES))
-    return np.array([measures.accuracy(matrix), measures.macro(measures.f1(matrix), matrix)])
+    matrix = formulas.confusion_matrix(labels[rows], answers[rows], len(CLASSES))
+    return np.array([formulas.accuracy(matrix), formulas.macro(formulas.f1(matrix), matrix)])
 
 
 def _times(contenders: dict[str, Contender], tiles: np.ndarray) -> dict[str, list[float]]:

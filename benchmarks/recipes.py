@@ -36,7 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from stain import macenko
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
@@ -167,12 +167,12 @@ def _row(name: str, index: TileIndex, units: np.ndarray, answers: list[np.ndarra
     sets = np.array(index.extra["set"])
 
     def figures(rows: np.ndarray) -> np.ndarray:
-        matrices = [measures.confusion_matrix(labels[rows], answer[rows], len(CLASSES)) for answer in answers]
-        f1s = [measures.macro(measures.f1(matrix), matrix) for matrix in matrices]
-        return np.array([np.mean([measures.accuracy(matrix) for matrix in matrices]), np.mean(f1s)])
+        matrices = [formulas.confusion_matrix(labels[rows], answer[rows], len(CLASSES)) for answer in answers]
+        f1s = [formulas.macro(formulas.f1(matrix), matrix) for matrix in matrices]
+        return np.array([np.mean([formulas.accuracy(matrix) for matrix in matrices]), np.mean(f1s)])
 
     everything = np.arange(len(labels))
-    value, (low, high) = figures(everything), measures.bootstrap(figures, units)
+    value, (low, high) = figures(everything), formulas.bootstrap(figures, units)
     parts = [np.mean([(answer == labels)[sets == name].mean() for answer in answers]) for name in SETS]
     minutes = f"{(time.monotonic() - began) / 60:.1f}" if began else "–"
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

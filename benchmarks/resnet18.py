@@ -1,4 +1,4 @@
-"""ResNet-18 in torch over the tiles of a slide, as one writes it down: an alternative that `slides.py` measures.
+"""ResNet-18 in torch over the tiles of a slide, as one writes it down: an alternative that `slides.py` formulas.
 
     python resnet18.py map SLIDE.tiff OUT.csv        a row a tile, tiles of 224 px at level 0
     python resnet18.py script MODEL.pt               the network as TorchScript, for WSInfer

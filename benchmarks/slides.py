@@ -33,8 +33,8 @@ import numpy as np
 from slide_commands import TILE_PX, Mapped, map_by_ours, map_by_resnet18, map_by_wsinfer
 from slide_drawing import draw_slide
 
-from gastropath.cluster import cores
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import cores
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.job import SlideJob, SlideSettings
 from gastropath.slides.reading import read_tiles

@@ -25,8 +25,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from gastropath.cluster import cores
 from gastropath.data.index import TileIndex, find_tiles
+from gastropath.parallel import cores
 
 VIEWS = ("views=1",)
 INTERRUPTED_AFTER_S = 60

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gastropath.cluster import pool
 from gastropath.errors import CannotReadImage, CannotUseCluster, MissingExtra
 from gastropath.images import load_tile
+from gastropath.parallel import pool
 from slides.drawing import Squares
 
 OUTPUTS = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
@@ -159,7 +159,7 @@ def test_a_worker_that_does_not_see_the_slide_says_so(cluster, tmp_path):
 
 
 def test_no_scheduler_is_told_with_what_is_expected(tmp_path, monkeypatch):
-    monkeypatch.setattr("gastropath.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("gastropath.parallel._CONNECT_SECONDS", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense", "localhost"):
         with pytest.raises(CannotUseCluster, match=r"expected an address like tcp://"), pool(address):
             pass

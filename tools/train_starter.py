@@ -19,12 +19,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import gastropath
-from gastropath.bundle.card import LIMITATIONS
 from gastropath.bundle.files import seal
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.evaluation.assessment import assess_out_of_fold
+from gastropath.results.card import LIMITATIONS
 from gastropath.training.cross_validation import cross_validate
 from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore

@@ -12,11 +12,11 @@ from PIL import Image
 
 from gastropath.app.answer import MAX_BARS, MAX_PIXELS, Upload, answers, percent, title
 from gastropath.app.tiles import shown_columns
-from gastropath.bundle.card import CardClass
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode
 from gastropath.inference.classifier import Classifier, Seen
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined, refused
+from gastropath.results.card import CardClass
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined, refused
 
 TAGS = {"section", "img", "h3", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
 ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}

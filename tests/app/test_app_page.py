@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from gastropath.app.answer import percent, title
 from gastropath.app.tiles import MAX_FILES
 from gastropath.inference.classifier import Classifier
-from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
+from gastropath.report.notices import RESEARCH_USE, SYNTHETIC_MODEL
 from gastropath.tissue import tissue_class
 
 pytestmark = pytest.mark.browser

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from gastropath.app.answer import title
 from gastropath.bundle.files import open_bundle, starter
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import UNLIKE
+from gastropath.results.predictions import UNLIKE
 from gastropath.slides.region import map_region
 from gastropath.slides.slide import open_slide
 from gastropath.slides.tables import Totals

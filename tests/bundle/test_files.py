@@ -4,9 +4,9 @@ import shutil
 import pytest
 import yaml
 
-from gastropath.bundle.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
+from gastropath.results.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
 
 
 @pytest.fixture

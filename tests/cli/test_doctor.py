@@ -18,7 +18,7 @@ from PIL import Image
 
 from gastropath.bundle.files import starter
 from gastropath.cli.main import app
-from gastropath.extras import NEEDS, missing
+from gastropath.workflows.extras import NEEDS, missing
 
 OPTIONS = {
     "slide --features": ("--features",),
@@ -98,7 +98,7 @@ def test_every_command_has_its_row():
 @pytest.mark.parametrize(("row", "module"), CHECKED)
 def test_table_and_command_agree_on_what_is_missing(gastropath, monkeypatch, row, module):
     command = row.split()[0]
-    monkeypatch.setattr("gastropath.extras.find_spec", lambda name: None if name == module else object())
+    monkeypatch.setattr("gastropath.workflows.extras.find_spec", lambda name: None if name == module else object())
     assert missing(row) == (module,)
     needed = {"evaluate": ("--data", "x"), "demo": (), "app": ()}.get(command, ("x",))
     status, _, err = gastropath(command, *needed, *OPTIONS.get(row, ()))

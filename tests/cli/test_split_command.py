@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gastropath.evaluation.metrics import Metrics
+from gastropath.results.metrics import Metrics
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
 from gastropath.evaluation.figures import charts
-from gastropath.evaluation.metrics import Metrics
 from gastropath.evaluation.report import report
 from gastropath.evaluation.shortcuts import LEARNED_FROM, doubts
 from gastropath.inference.classifier import Classifier
-from gastropath.page import SYNTHETIC_MODEL
+from gastropath.report.notices import SYNTHETIC_MODEL
+from gastropath.results.metrics import Metrics
 
 
 @pytest.fixture(scope="module")

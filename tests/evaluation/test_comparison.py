@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.comparison import Judged, compare, read_judged
 from gastropath.evaluation.comparison_page import COLUMNS, conclusion, table, write_comparison
@@ -47,7 +47,7 @@ def test_figures_and_differences_follow_from_the_answers():
     (gap,) = found.differences
     assert gap.accuracy.value == pytest.approx(rights[1].mean() - rights[0].mean())
     assert (gap.only_first, gap.only_other) == ((rights[0] & ~rights[1]).sum(), (~rights[0] & rights[1]).sum())
-    assert gap.p == measures.mcnemar(gap.only_first, gap.only_other)
+    assert gap.p == formulas.mcnemar(gap.only_first, gap.only_other)
     assert (found.resampled, found.groups) == ("groups", 30)
     assert gap.accuracy.low > 0
     assert "other is right more often than first" in conclusion(gap, "first")
@@ -76,7 +76,7 @@ def test_pairs_make_the_interval_narrower_than_two_models_apart():
 
 def test_several_comparisons_are_adjusted_for_their_number():
     found = compare([judged("first", 0.7), judged("a", 0.75, seed=1), judged("b", 0.8, seed=2)])
-    assert [gap.p_adjusted for gap in found.differences] == measures.holm([gap.p for gap in found.differences])
+    assert [gap.p_adjusted for gap in found.differences] == formulas.holm([gap.p for gap in found.differences])
     assert all(gap.p_adjusted >= gap.p for gap in found.differences)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 
 def tiles(n: int, seed: int = 0) -> Resampling:

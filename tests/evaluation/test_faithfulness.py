@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
 from gastropath.bundle.files import open_bundle
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.faithfulness import explanation_checks
-from gastropath.evaluation.metrics import Metrics
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.sections import verdict_on_maps
 from gastropath.evaluation.shuffled import shuffled
 from gastropath.inference.classifier import Classifier
+from gastropath.results.card import Card, CardClass, CardInput, TrainingData
+from gastropath.results.metrics import Metrics
 
 SIDE = 56
 CARD = Card(

@@ -16,8 +16,8 @@ from gastropath.data.split.split import Split
 from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.evaluation.gallery import suspected_labels
 from gastropath.evaluation.label_noise import suspected_errors, write_suspects
-from gastropath.inference.predictions import Predictions
-from gastropath.page import Text
+from gastropath.report.html import Text
+from gastropath.results.predictions import Predictions
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def split_of(assessment) -> Split:
 
 
 def open_bundle_card(assessment):
-    from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
+    from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 
     classes = tuple(CardClass(code=code, name=code, color="#000000") for code in assessment.predictions.classes)
     data = TrainingData(name="", n_tiles=0, licence="", sha256="", synthetic=False)

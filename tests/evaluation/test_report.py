@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from gastropath.evaluation.metrics import Metrics
+from gastropath.results.metrics import Metrics
 
 
 @pytest.fixture(scope="module")

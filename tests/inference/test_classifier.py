@@ -13,9 +13,9 @@ from gastropath.bundle.files import DOMAIN, GRAPH, open_bundle, write_bundle
 from gastropath.errors import BadBundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.domain import DomainCheck
 from gastropath.inference.graph import TILES_IN_A_CALL
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.inference.ood import DomainCheck
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 
 @pytest.fixture(scope="module")

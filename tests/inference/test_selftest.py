@@ -9,9 +9,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from pydantic import ValidationError
 
-from gastropath.bundle.card import Card
 from gastropath.bundle.files import open_bundle, starter
 from gastropath.inference.selftest import TOLERANCE, examine, picture, with_self_test
+from gastropath.results.card import Card
 
 
 def test_the_picture_is_the_same_bytes_everywhere():

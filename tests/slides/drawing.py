@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from gastropath.bundle.card import Card, CardClass, CardInput, TrainingData
-from gastropath.inference.predictions import Predictions
+from gastropath.results.card import Card, CardClass, CardInput, TrainingData
+from gastropath.results.predictions import Predictions
 
 PALETTE = np.array([[200, 60, 160], [90, 60, 170], [240, 150, 190], [150, 40, 60]], np.uint8)
 CHUNK = 256

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, open_bundle, sha256, write_bundle
 from gastropath.data.examples import choose_examples
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import split_of_run
 from gastropath.errors import CannotWrite, OutputExists
+from gastropath.results.card import Card
 from gastropath.space.builder import build_space
 from gastropath.tissue import TISSUE_CLASSES
 

@@ -20,7 +20,7 @@ import pytest
 
 from gastropath.app.answer import percent, title
 from gastropath.inference.classifier import Classifier
-from gastropath.page import RESEARCH_USE
+from gastropath.report.notices import RESEARCH_USE
 from gastropath.space.builder import build_space
 
 pytestmark = [

@@ -31,7 +31,7 @@ def test_the_wheel_holds_every_file_of_the_package_but_weights_to_train_from_and
     "name",
     [
         "py.typed",
-        "templates/page.html.j2",
+        "report/templates/page.html.j2",
         "recipes/baseline.toml",
         "app/page.py",
         "app/page.css",

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.errors import TooFewTiles
 from gastropath.training.calibration import HeldOut, calibrate, choose_references, choose_threshold, fit_temperature
 
@@ -12,7 +12,7 @@ def drawn(n: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray
     """Logits, and labels drawn from the probabilities they give at a temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (n, 5)).astype(np.float32)
-    chances = measures.softmax(logits / temperature).astype(np.float64)
+    chances = formulas.softmax(logits / temperature).astype(np.float64)
     labels = (chances.cumsum(axis=1) > rng.random((n, 1)) * chances.sum(axis=1, keepdims=True)).argmax(axis=1)
     return logits, labels
 
@@ -24,9 +24,9 @@ def test_the_temperature_that_labels_were_drawn_at_is_found_again(temperature):
 
 def test_no_other_temperature_makes_the_labels_more_likely():
     logits, labels = drawn(500, 2.5, 2)
-    best = measures.negative_log_likelihood(labels, measures.softmax(logits / fit_temperature(logits, labels)))
+    best = formulas.negative_log_likelihood(labels, formulas.softmax(logits / fit_temperature(logits, labels)))
     for other in np.geomspace(0.1, 10, 50):
-        assert best <= measures.negative_log_likelihood(labels, measures.softmax(logits / other)) + 1e-7
+        assert best <= formulas.negative_log_likelihood(labels, formulas.softmax(logits / other)) + 1e-7
 
 
 @given(
@@ -69,7 +69,7 @@ def test_calibrating_says_what_it_was_fitted_on_and_what_it_gave():
     held_out = HeldOut(logits, labels, away, "out-of-fold")
     calibration, abstention, domain = calibrate(held_out, 50, by="accuracy", at=0.9, in_domain=0.95)
     assert abstention is not None
-    answers = measures.softmax(logits / calibration.temperature)
+    answers = formulas.softmax(logits / calibration.temperature)
     answered = answers.max(axis=1) >= abstention.threshold
     assert abstention.coverage == pytest.approx(answered.mean())
     assert abstention.selective_accuracy == pytest.approx((answers.argmax(axis=1) == labels)[answered].mean())

@@ -11,8 +11,8 @@ from gastropath.data.colour.baseline import ColourBaseline, colour_histogram
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import read_split
 from gastropath.data.synthetic.tiles import write_tiles
+from gastropath.formulas import confusion_matrix, f1, macro
 from gastropath.images import load_tile
-from gastropath.measures import confusion_matrix, f1, macro
 
 TILES_PER_CLASS = 240
 SHIFTED_PER_CLASS = 60

@@ -9,9 +9,9 @@ import streamlit as st
 
 from gastropath.app.answer import title
 from gastropath.app.charts import confusion, reliability, table
-from gastropath.bundle.card import Card
 from gastropath.bundle.figures import figure_text
 from gastropath.bundle.readme import model_card_body
+from gastropath.results.card import Card
 
 Metrics = Mapping[str, Any]
 

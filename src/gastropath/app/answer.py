@@ -15,11 +15,11 @@ from html import escape
 import numpy as np
 
 from gastropath.app.limits import in_turn, not_taken
-from gastropath.bundle.card import CardClass
 from gastropath.images import encode_jpeg, encode_png
 from gastropath.inference.classifier import Classifier, Seen
 from gastropath.inference.explain import heat, tint
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, refused
+from gastropath.results.card import CardClass
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, refused
 
 MAX_PIXELS = 20_000_000
 """Uploads with more pixels are refused before they are decoded."""

@@ -16,10 +16,10 @@ from gastropath.app.answer import title
 from gastropath.app.examples import Example, read_examples
 from gastropath.app.region import show_region
 from gastropath.app.tiles import show_tiles
-from gastropath.bundle.card import Card
 from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.inference.classifier import Classifier
-from gastropath.page import RESEARCH_USE, SYNTHETIC_MODEL
+from gastropath.report.notices import RESEARCH_USE, SYNTHETIC_MODEL
+from gastropath.results.card import Card
 
 _TABS = ("Tiles", "Map a region", "About this model")
 

@@ -16,10 +16,10 @@ from gastropath.app.answer import MAX_PIXELS, title
 from gastropath.app.charts import table_of_rows
 from gastropath.app.limits import in_turn, not_taken
 from gastropath.app.tiles import TYPES
-from gastropath.cluster import Progress
 from gastropath.errors import CannotReadImage, CannotReadSlide, CannotReadSpacing
 from gastropath.images import encode_png
 from gastropath.inference.classifier import Classifier
+from gastropath.progress import Progress
 from gastropath.slides.overlay import draw_map, draw_overlay
 from gastropath.slides.picture import open_picture, picture_spacing
 from gastropath.slides.region import map_region

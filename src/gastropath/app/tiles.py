@@ -12,9 +12,9 @@ import streamlit as st
 
 from gastropath.app.answer import AT_ONCE, MAX_PIXELS, Answer, Upload, answers, title
 from gastropath.app.examples import Example
-from gastropath.bundle.card import Card
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import UNLIKE, Predictions, joined
+from gastropath.results.card import Card
+from gastropath.results.predictions import UNLIKE, Predictions, joined
 from gastropath.tables import write_rows
 
 if TYPE_CHECKING:

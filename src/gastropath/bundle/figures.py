@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gastropath.bundle.card import UNLIKE_IS_MEASURED, Card
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
+from gastropath.results.card import UNLIKE_IS_MEASURED, Card
 
 Metrics = Mapping[str, Any]
 

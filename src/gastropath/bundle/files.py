@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gastropath.bundle.card import FORMAT_VERSION, Card
 from gastropath.bundle.figures import limits_as_measured
 from gastropath.bundle.readme import model_card
 from gastropath.errors import BadBundle
 from gastropath.outputs import new_folder, replacing, write_text
+from gastropath.results.card import FORMAT_VERSION, Card
 
 GRAPH = "model.tflite"
 KERAS_MODEL = "bestmodel.keras"

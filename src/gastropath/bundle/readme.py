@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from gastropath.bundle.card import Calibration, Card, Domain
 from gastropath.bundle.figures import cell, figures
-from gastropath.page import SYNTHETIC_MODEL
+from gastropath.report.notices import SYNTHETIC_MODEL
+from gastropath.results.card import Calibration, Card, Domain
 
 _KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
 

@@ -10,7 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, chosen
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.audit.against import Against

@@ -9,7 +9,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Json, Overwrite, Seed
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 
 def compare(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from gastropath.cluster import Progress
+from gastropath.progress import Progress
 
 EXIT_REFUSED = 3
 """Exit status when the work is done but some inputs were refused."""

@@ -14,7 +14,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, cache_folder, model_folder
 from gastropath.errors import GastroPathError
-from gastropath.extras import NEEDS
+from gastropath.workflows.extras import NEEDS
 
 _TENSORFLOW = {"tensorflow": "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')), 'GPUs')"}
 _TIMED_TILES = 64
@@ -43,8 +43,8 @@ def doctor(
 def _examined(model: Path | None, *, gpu: bool) -> dict[str, Any]:
     """Return all that can be said of this installation, as one JSON document."""
     from gastropath import __version__
-    from gastropath.environment import Machine
-    from gastropath.installation import LIBRARIES, is_writable, obstacles, packages, size_bytes, trials
+    from gastropath.workflows.installation import LIBRARIES, is_writable, obstacles, packages, size_bytes, trials
+    from gastropath.workflows.machine import Machine
 
     machine, cache, installed = Machine.here(), cache_folder(None), packages()
     tried = trials({**LIBRARIES, **(_TENSORFLOW if gpu else {})})

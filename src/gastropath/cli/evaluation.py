@@ -12,7 +12,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, model_folder
 from gastropath.cli.training import show_metrics
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 
 def evaluate(
@@ -37,11 +37,11 @@ def evaluate(
     from gastropath.data.index import find_tiles
     from gastropath.data.learned import learned_tiles
     from gastropath.data.split.split import read_split, split_of_run
-    from gastropath.environment import described
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import FILES, write_evaluation
     from gastropath.inference.classifier import Classifier
     from gastropath.outputs import replacing_folder, write_json
+    from gastropath.results.environment import described
 
     model = model_folder(model)
     index = find_tiles(data, chosen(classes))

@@ -25,9 +25,9 @@ def predict(
     """Classify image files: one row an image; files that cannot be read are refused and named."""
     from gastropath.inference.classifier import Classifier
     from gastropath.inference.gathering import gather
-    from gastropath.inference.predictions import Predictions
     from gastropath.outputs import new_file
-    from gastropath.page import SYNTHETIC_MODEL
+    from gastropath.report.notices import SYNTHETIC_MODEL
+    from gastropath.results.predictions import Predictions
     from gastropath.tables import write_table
 
     files = gather(images)

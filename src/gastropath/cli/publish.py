@@ -10,7 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Model, Overwrite, model_folder
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 
 def app(

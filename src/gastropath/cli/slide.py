@@ -10,7 +10,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, Overwrite, Scheduler, model_folder
 from gastropath.errors import CannotUseCluster, GastroPathError
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -44,9 +44,9 @@ def slide(
     if scheduler:
         need("slide --scheduler")
     need("slide --features" if features else "slide")
-    from gastropath.cluster import pool
     from gastropath.inference.classifier import Classifier
-    from gastropath.page import SYNTHETIC_MODEL
+    from gastropath.parallel import pool
+    from gastropath.report.notices import SYNTHETIC_MODEL
     from gastropath.slides.identity import result_name
     from gastropath.slides.job import SlideJob, SlideSettings
     from gastropath.slides.result import add_to_table, earlier_rows, finish

@@ -13,7 +13,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, cache_folder, chosen
 from gastropath.cli.split import told
-from gastropath.extras import need
+from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
@@ -56,20 +56,20 @@ def train(
         need("train --scheduler")
     need_tensorflow("train --folds" if folds else "train")
     from gastropath.bundle.files import open_bundle, seal
-    from gastropath.cluster import pool
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles
     from gastropath.data.learned import learned_tiles
     from gastropath.data.review import read_review
     from gastropath.data.split.division import make_split
     from gastropath.data.split.split import check_trainable, read_split
-    from gastropath.environment import described
     from gastropath.errors import OutputExists
     from gastropath.evaluation.assessment import assess, assess_out_of_fold
     from gastropath.evaluation.label_noise import suspected_errors, write_suspects
     from gastropath.evaluation.report import CrossValidated, write_evaluation, write_predictions
     from gastropath.inference.classifier import Classifier
     from gastropath.outputs import write_json
+    from gastropath.parallel import pool
+    from gastropath.results.environment import described
     from gastropath.tables import read_table, write_table
     from gastropath.training import run as runs
     from gastropath.training.features import FeatureStore
@@ -265,7 +265,7 @@ def _name(data: list[Path]) -> str:
 def need_tensorflow(command: str) -> None:
     """Say how to install what training needs, before anything is read."""
     need(command)
-    from gastropath.nativelog import without_native_log
+    from gastropath.inference.nativelog import without_native_log
 
     with without_native_log():
         import tensorflow  # noqa: F401  # here, so that its native start-up lines go nowhere

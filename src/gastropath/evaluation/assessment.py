@@ -7,20 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.bundle.card import Calibration as CardCalibration
-from gastropath.bundle.card import Card
-from gastropath.cluster import Progress, silent
+from gastropath import formulas
 from gastropath.data.index import TileIndex
 from gastropath.data.learned import TileKey, tile_keys
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
-from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness
 from gastropath.evaluation.corruption import robustness
 from gastropath.evaluation.description import describe_tiles
 from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour, calibration
 from gastropath.evaluation.faithfulness import explanation_checks
-from gastropath.evaluation.metrics import (
+from gastropath.evaluation.outsiders import Outsiders, meet_outsiders
+from gastropath.evaluation.sample import draw_sample
+from gastropath.evaluation.shortcuts import answers_by_colour, doubts
+from gastropath.inference.classifier import Classifier
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Calibration as CardCalibration
+from gastropath.results.card import Card
+from gastropath.results.checks import DataFigures, ExplanationFigures, Robustness
+from gastropath.results.interval import Figure
+from gastropath.results.metrics import (
     DomainFigures,
     JudgedPart,
     Leakage,
@@ -29,12 +34,7 @@ from gastropath.evaluation.metrics import (
     ShortcutBaseline,
     SplitInfo,
 )
-from gastropath.evaluation.outsiders import Outsiders, meet_outsiders
-from gastropath.evaluation.sample import draw_sample
-from gastropath.evaluation.shortcuts import answers_by_colour, doubts
-from gastropath.evaluation.values import Figure
-from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.results.predictions import Predictions
 
 _CHANGED_TILES = 300
 _EXPLAINED_TILES, _FEWEST_EXPLAINED = 48, 10
@@ -225,7 +225,7 @@ def _metrics(
     judged = rows[judged_part]
     answers, labels = predictions.take(judged), true[judged]
     overall = accuracies(card.codes, labels, answers.probabilities, resampling)
-    matrix = measures.confusion_matrix(labels, answers.numbers, len(card.codes))
+    matrix = formulas.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = Leakage.of(*pairs)
     refused = int((~predictions.classified).sum())

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
-from gastropath.evaluation.checks import CellCurve, ExplanationFigures, Robustness
-from gastropath.evaluation.metrics import AbstentionFigures, Metrics
+from gastropath.results.checks import CellCurve, ExplanationFigures, Robustness
+from gastropath.results.metrics import AbstentionFigures, Metrics
 
 
 def check_charts(metrics: Metrics) -> list[Chart]:

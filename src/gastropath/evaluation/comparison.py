@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from gastropath import measures
+from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.estimates import Resampling
-from gastropath.evaluation.metrics import Metrics
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
+from gastropath.results.metrics import Metrics
 from gastropath.tables import read_table
 
 _NAMED = 3
@@ -186,7 +186,7 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
     resampling = Resampling.of_groups(first.groups, seed)
     pairs = zip(runs[1:], answers[1:], strict=True)
     against = [_difference(run.name, true, answers[0], own, classes, resampling) for run, own in pairs]
-    adjusted = measures.holm([found.p for found in against])
+    adjusted = formulas.holm([found.p for found in against])
     return Comparison(
         n=len(true),
         groups=len(set(first.groups) - {""}),
@@ -230,9 +230,9 @@ def _contender(run: Judged, true: np.ndarray, own: np.ndarray, n_classes: int, r
     right, everything = own == true, np.ones(len(true), bool)
 
     def overall(rows: np.ndarray) -> np.ndarray:
-        matrix = measures.confusion_matrix(true[rows], own[rows], n_classes)
-        means = [measures.macro(values, matrix) for values in (measures.recall(matrix), measures.f1(matrix))]
-        return np.array([measures.accuracy(matrix), *means, run.accepted[rows].mean()])
+        matrix = formulas.confusion_matrix(true[rows], own[rows], n_classes)
+        means = [formulas.macro(values, matrix) for values in (formulas.recall(matrix), formulas.f1(matrix))]
+        return np.array([formulas.accuracy(matrix), *means, run.accepted[rows].mean()])
 
     def right_of_these(rows: np.ndarray) -> float:
         answered = run.accepted[rows]
@@ -257,13 +257,13 @@ def _difference(
     def gaps(rows: np.ndarray) -> np.ndarray:
         found = []
         for answers in (other, first):
-            matrix = measures.confusion_matrix(true[rows], answers[rows], len(classes))
-            f1 = measures.f1(matrix)
-            found.append(np.array([measures.accuracy(matrix), measures.macro(f1, matrix), *np.nan_to_num(f1)]))
+            matrix = formulas.confusion_matrix(true[rows], answers[rows], len(classes))
+            f1 = formulas.f1(matrix)
+            found.append(np.array([formulas.accuracy(matrix), formulas.macro(f1, matrix), *np.nan_to_num(f1)]))
         return found[0] - found[1]
 
     accuracy, macro_f1, *f1 = resampling.estimates(gaps)
     only_first = int(((first == true) & (other != true)).sum())
     only_other = int(((first != true) & (other == true)).sum())
-    p = measures.mcnemar(only_first, only_other)
+    p = formulas.mcnemar(only_first, only_other)
     return Difference(name, accuracy, macro_f1, dict(zip(classes, f1, strict=True)), only_first, only_other, p, p)

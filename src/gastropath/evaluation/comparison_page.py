@@ -15,9 +15,9 @@ from gastropath import __version__
 from gastropath.bundle.figures import cell
 from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
 from gastropath.evaluation.comparison import Comparison, Difference
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
 from gastropath.outputs import write_json, write_text
-from gastropath.page import Figure, Page, Section, Table, Text
+from gastropath.report.html import Figure, Page, Section, Table, Text
 from gastropath.tables import write_table
 
 FILES = ("compare.html", "comparison.csv", "comparison.md", "comparison.json", "figures")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from gastropath.cluster import Progress, each, silent
 from gastropath.data.colour.stains import restained
-from gastropath.evaluation.checks import CorruptionFigures, Robustness
 from gastropath.evaluation.sample import Sample
-from gastropath.evaluation.values import Score
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
+from gastropath.results.checks import CorruptionFigures, Robustness
+from gastropath.results.interval import Score
 
 
 @dataclass(frozen=True)

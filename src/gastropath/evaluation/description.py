@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gastropath.bundle.card import Card
-from gastropath.cluster import Progress
 from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
-from gastropath.evaluation.checks import DataFigures, Shift
-from gastropath.inference.predictions import Predictions
+from gastropath.progress import Progress
+from gastropath.results.card import Card
+from gastropath.results.checks import DataFigures, Shift
+from gastropath.results.predictions import Predictions
 
 
 def describe_tiles(

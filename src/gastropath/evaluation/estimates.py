@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.bundle.card import Card
+from gastropath import formulas
 from gastropath.data.index import TileIndex
-from gastropath.evaluation.metrics import (
+from gastropath.formulas import Estimate
+from gastropath.results.card import Card
+from gastropath.results.metrics import (
     AbstentionFigures,
     Calibration,
     CalibrationFigures,
@@ -23,8 +24,7 @@ from gastropath.evaluation.metrics import (
     Score,
     ShortcutBaseline,
 )
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
-from gastropath.measures import Estimate
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
 
 ENOUGH_GROUPS = 20
 """Groups from which an interval resamples them; with fewer it resamples tiles."""
@@ -89,7 +89,7 @@ class Resampling:
             Number of resamples.
         """
         value = float(statistic(np.arange(len(self.units))))
-        low, high = measures.bootstrap(
+        low, high = formulas.bootstrap(
             statistic, self.units, seed=self.seed, repeats=repeats, unbiased_from=value if unbiased else None
         )
         return Estimate(value, float(low), float(high))
@@ -97,7 +97,7 @@ class Resampling:
     def estimates(self, statistics: Callable[[np.ndarray], np.ndarray], *, repeats: int = 1000) -> list[Estimate]:
         """Compute several statistics of all tiles, shape (k,), and their intervals on the same resamples."""
         values = statistics(np.arange(len(self.units)))
-        low, high = measures.bootstrap(statistics, self.units, seed=self.seed, repeats=repeats)
+        low, high = formulas.bootstrap(statistics, self.units, seed=self.seed, repeats=repeats)
         return [Estimate(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
 
     def share(self, holds: np.ndarray) -> Figure:
@@ -108,7 +108,7 @@ class Resampling:
     def widened(self, found: Estimate, counted: np.ndarray) -> Estimate:
         """Give a share of 0 or 1 the exact interval of the units among the tiles it was counted on."""
         n = len(np.unique(self.units[counted]))
-        return Estimate(found.value, *measures.boundary(found.value, n, (found.low, found.high)))
+        return Estimate(found.value, *formulas.boundary(found.value, n, (found.low, found.high)))
 
 
 def _alone(groups: Sequence[str]) -> str | None:
@@ -152,13 +152,13 @@ def accuracies(
     predicted = probabilities.argmax(axis=1)
 
     def statistics(rows: np.ndarray) -> np.ndarray:
-        matrix = measures.confusion_matrix(true[rows], predicted[rows], n_classes)
-        per_class = (measures.precision(matrix), measures.recall(matrix), measures.f1(matrix))
-        means = [measures.macro(values, matrix) for values in per_class]
-        return np.concatenate([[measures.accuracy(matrix)], means, *per_class])
+        matrix = formulas.confusion_matrix(true[rows], predicted[rows], n_classes)
+        per_class = (formulas.precision(matrix), formulas.recall(matrix), formulas.f1(matrix))
+        means = [formulas.macro(values, matrix) for values in per_class]
+        return np.concatenate([[formulas.accuracy(matrix)], means, *per_class])
 
     def areas(rows: np.ndarray) -> np.ndarray:
-        return np.array([measures.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
+        return np.array([formulas.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
 
     overall = resampling.estimates(statistics)
     precision, recall, f1 = (overall[4 + k * n_classes : 4 + (k + 1) * n_classes] for k in range(3))
@@ -185,8 +185,8 @@ def against_colour(
     n_classes = int(max(true.max(), predicted.max(), by_colour.max())) + 1
 
     def macro_f1(answers: np.ndarray, rows: np.ndarray) -> float:
-        matrix = measures.confusion_matrix(true[rows], answers[rows], n_classes)
-        return float(measures.macro(measures.f1(matrix), matrix))
+        matrix = formulas.confusion_matrix(true[rows], answers[rows], n_classes)
+        return float(formulas.macro(formulas.f1(matrix), matrix))
 
     gain = resampling.estimate(lambda rows: macro_f1(predicted, rows) - macro_f1(by_colour, rows))
     colour = resampling.estimate(lambda rows: macro_f1(by_colour, rows))
@@ -199,13 +199,13 @@ def calibration(card: Card, true: np.ndarray, probabilities: np.ndarray, resampl
     given = _reliability(true, probabilities, resampling)
     if card.calibration.method == "none":
         return Calibration(before=given, temperature=temperature)
-    before = measures.softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) * temperature)
+    before = formulas.softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) * temperature)
     return Calibration(before=_reliability(true, before, resampling), after=given, temperature=temperature)
 
 
 def _reliability(true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> CalibrationFigures:
     def ece(rows: np.ndarray) -> float:
-        return measures.calibration_error(measures.reliability(true[rows], probabilities[rows]))
+        return formulas.calibration_error(formulas.reliability(true[rows], probabilities[rows]))
 
     def score(formula: Callable[[np.ndarray, np.ndarray], float]) -> Score:
         return Score.of(
@@ -215,10 +215,10 @@ def _reliability(true: np.ndarray, probabilities: np.ndarray, resampling: Resamp
     found = resampling.estimate(ece, unbiased=True, repeats=_SLOW_REPEATS)
     return CalibrationFigures(
         ece=Figure.of(Estimate(found.value, *np.clip([found.low, found.high], 0, 1))),
-        ece_by_chance=Figure.of(measures.calibration_error_by_chance(probabilities, seed=resampling.seed)),
-        nll=score(measures.negative_log_likelihood),
-        brier=score(measures.brier_score),
-        bins=tuple(ReliabilityPoint(**vars(part)) for part in measures.reliability(true, probabilities)),
+        ece_by_chance=Figure.of(formulas.calibration_error_by_chance(probabilities, seed=resampling.seed)),
+        nll=score(formulas.negative_log_likelihood),
+        brier=score(formulas.brier_score),
+        bins=tuple(ReliabilityPoint(**vars(part)) for part in formulas.reliability(true, probabilities)),
     )
 
 
@@ -254,7 +254,7 @@ def abstention(card: Card, true: np.ndarray, predictions: Predictions, resamplin
         return float(right[rows][answered].mean()) if answered.any() else float("nan")
 
     def area(rows: np.ndarray) -> float:
-        return measures.risk_coverage_area(confidence[rows], right[rows])
+        return formulas.risk_coverage_area(confidence[rows], right[rows])
 
     return AbstentionFigures(
         threshold=card.abstention.threshold if card.abstention else None,
@@ -264,5 +264,5 @@ def abstention(card: Card, true: np.ndarray, predictions: Predictions, resamplin
         unlike_training=float(unlike.mean()),
         per_class={code: covered(true == number) for number, code in enumerate(card.codes)},
         aurc=Figure.of(resampling.estimate(area, repeats=_SLOW_REPEATS)),
-        curve=tuple(CurvePoint(**vars(point)) for point in measures.coverage_curve(confidence, right)),
+        curve=tuple(CurvePoint(**vars(point)) for point in formulas.coverage_curve(confidence, right)),
     )

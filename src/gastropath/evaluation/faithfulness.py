@@ -10,14 +10,15 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from gastropath import measures
-from gastropath.cluster import Progress, each, silent
-from gastropath.evaluation.checks import CellCurve, ExplanationFigures, RandomisedMaps
+from gastropath import formulas
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import Weights, shuffled
-from gastropath.evaluation.values import Score
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
+from gastropath.results.checks import CellCurve, ExplanationFigures, RandomisedMaps
+from gastropath.results.interval import Score
 
 CELLS_A_SIDE = 7
 STEPS = 7
@@ -49,7 +50,7 @@ def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Prog
         for shuffle in range(_SHUFFLES):
             graph = shuffled(classifier.graph, weights, seed=resampling.seed * _SHUFFLES + shuffle)
             others = _maps(Classifier(classifier.card, graph), tiles, predicted)
-            alike[:, shuffle] = [measures.spearman(*pair) for pair in zip(maps, others, strict=True)]
+            alike[:, shuffle] = [formulas.spearman(*pair) for pair in zip(maps, others, strict=True)]
         randomised.append(_randomised(what, alike, resampling))
         progress("maps of shuffled networks", len(randomised), len(_SHUFFLED))
     return ExplanationFigures(

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gastropath.evaluation.chart import Chart, drawn
 from gastropath.evaluation.check_figures import check_charts
-from gastropath.evaluation.metrics import Calibration, Metrics, ReliabilityPoint
+from gastropath.results.metrics import Calibration, Metrics, ReliabilityPoint
 from gastropath.tissue import tissue_class
 
 

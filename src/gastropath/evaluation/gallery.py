@@ -12,7 +12,7 @@ from gastropath.evaluation.label_noise import Suspect
 from gastropath.images import encode_jpeg, load_tile, resize
 from gastropath.inference.classifier import BATCH, Classifier, Seen
 from gastropath.inference.explain import heat, overlay
-from gastropath.page import Cards, Gallery, Part, Text, Tile
+from gastropath.report.html import Cards, Gallery, Part, Text, Tile
 from gastropath.tissue import tissue_class
 
 _SHOWN = 48

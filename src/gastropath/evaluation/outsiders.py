@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.cluster import Progress, silent
+from gastropath import formulas
 from gastropath.data.index import TileIndex
 from gastropath.data.synthetic.strangers import STRANGERS, TILE_PX
 from gastropath.evaluation.estimates import Resampling
-from gastropath.evaluation.metrics import OutsiderFigures
-from gastropath.evaluation.values import Figure
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.progress import Progress, silent
+from gastropath.results.interval import Figure
+from gastropath.results.metrics import OutsiderFigures
+from gastropath.results.predictions import Predictions
 
 EACH = 30
 """Pictures drawn of each kind."""
@@ -84,7 +84,7 @@ def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> Outside
     def area(score: np.ndarray) -> Figure:
         if np.isnan(score).any():
             return Figure(value=None)
-        return Figure.of(both.estimate(lambda rows: measures.auroc(is_strange[rows], score[rows]), repeats=_REPEATS))
+        return Figure.of(both.estimate(lambda rows: formulas.auroc(is_strange[rows], score[rows]), repeats=_REPEATS))
 
     answered = strange.accepted
     alone = Resampling(np.arange(len(strange)), "tiles", None, seed)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastropath import __version__
-from gastropath.bundle.card import Card
 from gastropath.evaluation import sections
 from gastropath.evaluation.assessment import Assessment
 from gastropath.evaluation.chart import Chart
@@ -15,13 +14,15 @@ from gastropath.evaluation.confusions import confused_pairs, copy_misclassified,
 from gastropath.evaluation.figures import charts
 from gastropath.evaluation.gallery import misclassified_tiles, suspected_labels
 from gastropath.evaluation.label_noise import Suspect
-from gastropath.evaluation.metrics import Leakage, Metrics, SplitInfo
 from gastropath.evaluation.shortcuts import LEARNED_FROM
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
 from gastropath.outputs import write_json
-from gastropath.page import SYNTHETIC_MODEL, Page, Part, Section, Table, Text
-from gastropath.page import Figure as Picture
+from gastropath.report.html import Figure as Picture
+from gastropath.report.html import Page, Part, Section, Table, Text
+from gastropath.report.notices import SYNTHETIC_MODEL
+from gastropath.results.card import Card
+from gastropath.results.metrics import Leakage, Metrics, SplitInfo
+from gastropath.results.predictions import Predictions
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
 

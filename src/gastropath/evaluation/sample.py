@@ -10,7 +10,7 @@ from gastropath.data.index import TileIndex
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.estimates import Resampling
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.results.predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gastropath.bundle.card import Card
-from gastropath.evaluation.checks import ExplanationFigures, Robustness
-from gastropath.evaluation.metrics import DomainFigures, Metrics
-from gastropath.evaluation.values import Figure, Score
-from gastropath.page import Figure as Picture
-from gastropath.page import Part, Section, Table, Text
+from gastropath.report.html import Figure as Picture
+from gastropath.report.html import Part, Section, Table, Text
+from gastropath.results.card import Card
+from gastropath.results.checks import ExplanationFigures, Robustness
+from gastropath.results.interval import Figure, Score
+from gastropath.results.metrics import DomainFigures, Metrics
 from gastropath.tissue import tissue_class
 
 _SHIFTED = 0.5

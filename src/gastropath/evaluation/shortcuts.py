@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gastropath.bundle.card import Card
-from gastropath.cluster import Progress, silent
 from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadImage
-from gastropath.evaluation.values import Figure
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
+from gastropath.results.interval import Figure
 from gastropath.tissue import TISSUE_CLASSES
 
 LEARNED_FROM = (

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.bundle.card import Card
 from gastropath.bundle.files import open_bundle, starter
-from gastropath.cluster import Progress, silent
 from gastropath.errors import BadBundle
+from gastropath.formulas import softmax
 from gastropath.images import MAX_PIXELS
-from gastropath.inference.domain import DomainCheck
-from gastropath.inference.fitted import Fitted, fitted, fitted_files
+from gastropath.inference.field_of_view import Fitted, fitted, fitted_files
 from gastropath.inference.graph import Graph, Outputs
-from gastropath.inference.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
+from gastropath.inference.ood import DomainCheck
 from gastropath.inference.views import VIEWS, dihedral
-from gastropath.measures import softmax
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
+from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
 
 BATCH = 32
 """Tiles worked on together. Answers do not depend on it; memory does."""

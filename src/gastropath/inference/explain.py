@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gastropath.cluster import Progress, silent
 from gastropath.errors import UnknownSetting, did_you_mean
 from gastropath.inference.classifier import BATCH, Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.progress import Progress, silent
+from gastropath.results.predictions import Predictions
 
 _RAMP = np.array([[0, 0, 4], [0, 114, 178], [86, 180, 233], [240, 228, 66], [255, 250, 220]], np.float32)
 """From no evidence to most: dark, blue, yellow, pale; lightness rises throughout, so it also reads in grey."""

@@ -11,10 +11,10 @@ from queue import SimpleQueue
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
-from gastropath.bundle.card import Card
-from gastropath.cluster import cores
 from gastropath.errors import BadBundle
-from gastropath.nativelog import without_native_log
+from gastropath.inference.nativelog import without_native_log
+from gastropath.parallel import cores
+from gastropath.results.card import Card
 
 Outputs = Mapping[str, np.ndarray]
 """``logits`` (n, classes), ``features`` (n, f) and ``cam`` (n, h, w, classes), all ``float32``."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.bundle.card import Card, SelfTest
 from gastropath.bundle.files import open_bundle
 from gastropath.errors import BadBundle
 from gastropath.inference.classifier import Classifier
+from gastropath.results.card import Card, SelfTest
 
 TOLERANCE = {"float32": 1e-3, "float16": 1e-3, "int8": 0.1}
 """Largest difference of a logit, by the graph's precision, that another processor's arithmetic explains.

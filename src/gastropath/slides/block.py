@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.bundle.card import Card
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions
+from gastropath.results.card import Card
+from gastropath.results.predictions import Predictions
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import read_tiles
 from gastropath.slides.slide import Slide, open_slide

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.errors import CannotReadSpacing, CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import alone, content, write_bytes, write_json, writing
+from gastropath.parallel import HERE, Pool
+from gastropath.progress import Progress, silent
 from gastropath.slides.block import Answered, Block, BlockReader, remote_reader, wanted
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.identity import WORK, differences, identity

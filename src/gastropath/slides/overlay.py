@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gastropath.bundle.card import Card
+from gastropath.results.card import Card
 from gastropath.slides.block import Answered
 from gastropath.slides.slide import DRAWN
 from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, rgb

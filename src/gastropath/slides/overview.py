@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gastropath.cluster import cores, each
 from gastropath.errors import CannotReadRegion
+from gastropath.parallel import cores, each
 
 _PART_CHUNKS, _PART_PX = 8, 2048
 """Side of the square that is read at a time: at most so many chunks, and so many pixels."""

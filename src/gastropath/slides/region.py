@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gastropath.cluster import HERE, Progress, silent
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import HERE
+from gastropath.progress import Progress, silent
 from gastropath.slides.block import Answered, Block, BlockReader, wanted
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.slide import Slide

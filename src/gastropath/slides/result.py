@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gastropath.cluster import HERE, Pool, Progress, silent
 from gastropath.images import encode_png
 from gastropath.outputs import check_replaceable, replacing_folder, write_bytes, write_json, write_pieces
+from gastropath.parallel import HERE, Pool
+from gastropath.progress import Progress, silent
 from gastropath.slides.job import SlideJob
 from gastropath.slides.overlay import draw_overlay
 from gastropath.slides.tables import Totals, geojson, summary, tile_columns, tile_rows, write_features

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gastropath.bundle.card import Card
 from gastropath.errors import MissingExtra
 from gastropath.outputs import replacing
+from gastropath.results.card import Card
 from gastropath.slides.block import Answered, Block
 from gastropath.slides.grid import TileGrid
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.bundle.card import Abstention, Calibration, Domain, Source
+from gastropath import formulas
 from gastropath.errors import TooFewTiles
+from gastropath.results.card import Abstention, Calibration, Domain, Source
 
 MAX_REFERENCES = 2000
 NEIGHBOURS = 5
@@ -185,7 +185,7 @@ def calibrate(
     )
     if by == "none":
         return calibration, None, domain
-    probabilities = measures.softmax(held_out.logits / temperature)
+    probabilities = formulas.softmax(held_out.logits / temperature)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == held_out.labels
     threshold, met = choose_threshold(confidence, right, by, at)

@@ -11,9 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.cluster import Progress
 from gastropath.errors import CannotResume
 from gastropath.outputs import replacing, writing
+from gastropath.progress import Progress
 from gastropath.tables import write_table
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from gastropath.bundle.card import Card
-from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
 from gastropath.training.fit import decoded_parts, fit_epochs
 from gastropath.training.recipe import CnnRecipe
 from gastropath.training.trained import Trained

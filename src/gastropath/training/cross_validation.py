@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split
 from gastropath.errors import UnknownSetting
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.predictions import Predictions, joined
+from gastropath.progress import Progress, silent
+from gastropath.results.predictions import Predictions, joined
 
 TrainFold = Callable[[int, Split], Classifier]
 """Trains on the split of one fold and returns the calibrated model."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gastropath.bundle.card import (
+from gastropath.data.audit.appearance import appearance
+from gastropath.data.review import Review
+from gastropath.data.split.split import Split
+from gastropath.results.card import (
     PUBLISHED_LABELS,
     REVIEWED_LABELS,
     Calibration,
@@ -15,10 +18,7 @@ from gastropath.bundle.card import (
     Property,
     TrainingData,
 )
-from gastropath.data.audit.appearance import appearance
-from gastropath.data.review import Review
-from gastropath.data.split.split import Split
-from gastropath.environment import versions
+from gastropath.results.environment import versions
 from gastropath.tissue import tissue_classes
 from gastropath.training.recipe import Recipe
 

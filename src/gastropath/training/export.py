@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastropath.nativelog import without_native_log
+from gastropath.inference.nativelog import without_native_log
 from gastropath.training.linear_probe import FEATURES, PROBABILITIES, pooled_maps
 
 Precision = Literal["float32", "float16"]

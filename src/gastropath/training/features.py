@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.cluster import HERE, Pool, Progress, cores, silent
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters
 from gastropath.inference.views import dihedral
 from gastropath.outputs import replacing, write_bytes
+from gastropath.parallel import HERE, Pool, cores
+from gastropath.progress import Progress, silent
 from gastropath.training.tiles import TileSource
 
 _TILES_AT_ONCE, _TILES_AT_ONCE_REMOTE = 8, 32

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import Card
-from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.outputs import replacing
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
 from gastropath.training.augment import Augmentation
 from gastropath.training.features import FeatureStore
 from gastropath.training.fit import WORK_FOLDER, decoded_parts, fit_epochs

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
+from gastropath.progress import Progress, silent
 from gastropath.training.checkpoint import (
     BestModel,
     Reporter,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.cluster import Progress, silent
+from gastropath import formulas
 from gastropath.errors import TooFewTiles
+from gastropath.progress import Progress, silent
 from gastropath.training.calibration import fit_temperature
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -154,9 +154,9 @@ def grouped_folds(labels: np.ndarray, units: np.ndarray, n_classes: int, *, seed
 
 def _score(strength: float, logits: np.ndarray, labels: np.ndarray, n_classes: int) -> StrengthScore:
     temperature = fit_temperature(logits, labels)
-    matrix = measures.confusion_matrix(labels, logits.argmax(axis=1), n_classes)
+    matrix = formulas.confusion_matrix(labels, logits.argmax(axis=1), n_classes)
     return StrengthScore(
         strength,
-        measures.negative_log_likelihood(labels, measures.softmax(logits / temperature)),
-        float(measures.macro(measures.f1(matrix), matrix)),
+        formulas.negative_log_likelihood(labels, formulas.softmax(logits / temperature)),
+        float(formulas.macro(formulas.f1(matrix), matrix)),
     )

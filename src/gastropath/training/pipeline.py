@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from gastropath.cluster import Progress, each, silent
 from gastropath.data.index import TileIndex
 from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing, writing
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
 from gastropath.training.tiles import sources
 
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, Bundle, write_bundle
-from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.inference.selftest import with_self_test
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
 from gastropath.training.calibration import choose_references
 from gastropath.training.export import quantised_graph
 from gastropath.training.features import FeatureStore, FrozenNetwork

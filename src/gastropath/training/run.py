@@ -9,9 +9,7 @@ from pathlib import Path
 
 import keras
 
-from gastropath.bundle.card import Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
-from gastropath.cluster import Progress, silent
 from gastropath.data.index import TileIndex
 from gastropath.data.learned import LEARNED, write_learned
 from gastropath.data.review import Review, read_review
@@ -20,6 +18,8 @@ from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import new_folder, write_json
+from gastropath.progress import Progress, silent
+from gastropath.results.card import Card
 from gastropath.training.cnn import train_cnn
 from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
 from gastropath.training.draft import draft_card, uncalibrated, with_review

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.bundle.card import UNLIKE_IS_MEASURED, Card
 from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, write_bundle
-from gastropath.cluster import Progress, silent
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.domain import DomainCheck, distances
+from gastropath.inference.ood import DomainCheck, distances
 from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import replacing
+from gastropath.progress import Progress, silent
+from gastropath.results.card import UNLIKE_IS_MEASURED, Card
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate, choose_references
 from gastropath.training.export import Precision, export_graph
 from gastropath.training.linear_probe import PROBABILITIES

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
-from gastropath.inference.domain import distances
+from gastropath.inference.ood import distances
 from gastropath.inference.views import VIEWS
+from gastropath.progress import Progress, silent
 from gastropath.tables import write_table
 from gastropath.training.backbones import backbone
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, choose_references

@@ -292,7 +292,7 @@ def test_nothing_on_the_page_sticks_out_sideways(chromium: str, planted: Path, t
     shutil.copy(planted / "TUM" / "TUM_3.png", planted / "own class" / ("long_name" * 25 + ".png"))
     (planted / "TUM" / ("refused_" * 25 + ".png")).touch()
     html = audit_page(audit_tiles(find_tiles([planted]))).render()
-    # The page allows no script, so the window around it measures.
+    # The page allows no script, so the window around it formulas.
     (tmp_path / "audit.html").write_text(html.replace("Content-Security-Policy", "x-off"), encoding="utf-8")
     (tmp_path / "frame.html").write_text(
         f"<iframe id=f src=audit.html width={width} height=900 style='border:0'></iframe><script>onload=()=>{{"

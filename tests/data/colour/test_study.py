@@ -14,7 +14,7 @@ from gastropath.data.audit.record import TileRecord
 from gastropath.data.colour.study import FOLDS, ColourStudy, study_colour
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.index import TileIndex
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
 
 Colour = tuple[int, int, int]
 PINK, VIOLET, GREEN = (230, 150, 190), (110, 60, 150), (90, 190, 120)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath.cluster import Progress, each, silent
 from gastropath.data.audit.record import TileRecord, read_tile_record
 from gastropath.data.index import TileIndex
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
 
 _TILES = 500
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from gastropath.cluster import Progress, each_in_processes, silent
 from gastropath.data.audit.record import BLANK, TileRecord, read_tile
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
@@ -19,6 +18,8 @@ from gastropath.data.duplicates.pairs import write_pairs
 from gastropath.data.index import TileIndex
 from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
+from gastropath.parallel import each_in_processes
+from gastropath.progress import Progress, silent
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
 

@@ -9,7 +9,7 @@ import numpy as np
 from gastropath.data.audit.audit import Audit
 from gastropath.data.audit_page.thumbnails import count, named
 from gastropath.data.colour.study import FOLDS, ColourStudy
-from gastropath.page import Bar, Bars, Figure, Part, Section, Table, Text
+from gastropath.report.html import Bar, Bars, Figure, Part, Section, Table, Text
 from gastropath.tissue import tissue_class
 
 _SWATCHES = 48

@@ -11,7 +11,7 @@ from gastropath.data.audit.record import BLANK, FLAGS
 from gastropath.data.audit_page.thumbnails import count, short, thumbnail
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.pairs import TURNS
-from gastropath.page import Cards, Gallery, Part, Section, Text, Tile
+from gastropath.report.html import Cards, Gallery, Part, Section, Text, Tile
 
 _SHOWN_CONFLICTS = 40
 _SHOWN_GROUPS = 20

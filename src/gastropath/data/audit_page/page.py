@@ -12,7 +12,7 @@ from gastropath.data.audit_page.colour import colour_section
 from gastropath.data.audit_page.duplicates import against_section, conflict_section, duplicate_section
 from gastropath.data.audit_page.thumbnails import count, named, sentence, short, thumbnail
 from gastropath.data.colour.study import ColourStudy
-from gastropath.page import Bar, Bars, Gallery, Page, Part, Section, Table, Text, Tile
+from gastropath.report.html import Bar, Bars, Gallery, Page, Part, Section, Table, Text, Tile
 from gastropath.tissue import tissue_class
 
 _SAMPLES = 8

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from gastropath.data.duplicates.keypoints import oriented
 from gastropath.errors import CannotReadImage
 from gastropath.images import encode_jpeg, load_tile
-from gastropath.page import Tile
+from gastropath.report.html import Tile
 from gastropath.tissue import tissue_class
 
 _SIDE_PX = 132

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gastropath.cluster import Progress, each, silent
 from gastropath.errors import CannotReadImage
 from gastropath.images import load_tile
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
 
 LEVELS = 8  # a channel; 8 x 8 x 8 joint bins
 TILE_PX = 224

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath import measures
-from gastropath.cluster import Progress, silent
+from gastropath import formulas
 from gastropath.data.audit.audit import Audit, sample_rows
 from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.duplicates.duplicates import linked
 from gastropath.errors import CannotReadImage
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
+from gastropath.progress import Progress, silent
 
 FOLDS = 5
 _TILES = 1000
@@ -111,7 +111,7 @@ def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) ->
         total = np.bincount(numbers[drawn], minlength=len(classes))
         return float((hits[total > 0] / total[total > 0]).mean())
 
-    low, high = measures.bootstrap(balanced, units, seed=seed)
+    low, high = formulas.bootstrap(balanced, units, seed=seed)
     value = float(np.mean(list(recall.values())))
     return ColourStudy(len(rows), len(np.unique(units)), Estimate(value, float(low), float(high)), recall)
 

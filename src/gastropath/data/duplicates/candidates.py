@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.duplicates.keypoints import DIMENSIONS, INVERSE, LENGTH, THEN, Keypoints, oriented_points
+from gastropath.progress import Progress, silent
 
 LEAST_VOTES = 3
 """Points that must agree on flip, turn and shift before two tiles are compared."""

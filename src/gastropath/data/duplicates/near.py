@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.cluster import Progress, each, silent
 from gastropath.data.duplicates.candidates import Candidate, find_candidates
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, grey_picture, oriented, points_found_again
 from gastropath.data.duplicates.registration import register
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode
+from gastropath.parallel import each
+from gastropath.progress import Progress, silent
 
 LEAST_LIKENESS = 0.67
 """Likeness from which two tiles are near-duplicates; ``docs/duplicates.md`` shows how it was set.

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gastropath.cluster import Progress, silent
 from gastropath.errors import BadArchive
 from gastropath.outputs import writing
+from gastropath.progress import Progress, silent
 
 _CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 4096

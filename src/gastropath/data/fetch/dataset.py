@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.fetch.archive import Contents, read_contents, unpack
 from gastropath.data.fetch.download import download, resumable_bytes
 from gastropath.data.fetch.published import (
@@ -32,6 +31,7 @@ from gastropath.data.fetch.workplace import check_room, workplace
 from gastropath.data.index import find_tiles
 from gastropath.errors import BadArchive, CannotDownload, NoTilesFound, OutputExists
 from gastropath.outputs import write_text, writing
+from gastropath.progress import Progress, silent
 
 _SOURCE = "source.json"
 _ZIP = b"PK\x03\x04"

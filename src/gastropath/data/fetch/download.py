@@ -15,7 +15,6 @@ from email.message import Message
 from pathlib import Path
 from types import TracebackType
 
-from gastropath.cluster import Progress, silent
 from gastropath.data.fetch.web import (
     TIMEOUT_SECONDS,
     NoSuchRange,
@@ -30,6 +29,7 @@ from gastropath.data.fetch.web import (
 )
 from gastropath.errors import CannotDownload
 from gastropath.outputs import write_json, writing
+from gastropath.progress import Progress, silent
 
 _MEGABYTE = 1_000_000
 

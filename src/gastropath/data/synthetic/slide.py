@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gastropath.cluster import Progress, cores, each, silent
 from gastropath.data.synthetic.anatomy import CODES, divide, draw_plan
 from gastropath.data.synthetic.appearance import middle_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
@@ -21,6 +20,8 @@ from gastropath.data.synthetic.tiles import MARKER, MPP
 from gastropath.data.synthetic.truth import TRUTH_PX, write_truth_picture, write_truth_regions
 from gastropath.errors import MissingExtra
 from gastropath.outputs import replacing_folder, write_json
+from gastropath.parallel import cores, each
+from gastropath.progress import Progress, silent
 
 GENERATOR = "gastropath.data.synthetic.slide"
 VERSION = 1

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from gastropath.cluster import Progress, each_in_processes, silent
 from gastropath.data.synthetic.appearance import Appearance, draw_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.errors import OutputExists
 from gastropath.outputs import replacing, write_json, writing
+from gastropath.parallel import each_in_processes
+from gastropath.progress import Progress, silent
 
 GENERATOR = "gastropath.data.synthetic.tiles"
 VERSION = 1

@@ -1,4 +1,4 @@
-"""What a result is computed with, and what there is to compute with: versions, machine, command."""
+"""What there is to compute with."""
 
 from __future__ import annotations
 
@@ -6,22 +6,9 @@ import os
 import platform
 import re
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
-from gastropath.cluster import cores
-
-_PACKAGES = (
-    "gastropath",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "ai-edge-litert",
-    "numpy",
-    "pillow",
-    "scikit-learn",
-    "cleanlab",
-)
+from gastropath.parallel import cores
 
 _INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -101,30 +88,6 @@ def instructions(cpuinfo: str) -> tuple[str, ...] | None:
         return None
     there = set(listed[1].split())
     return tuple(dict.fromkeys(name for flag, name in _INSTRUCTIONS.items() if flag in there))
-
-
-def versions() -> dict[str, str]:
-    """Return the installed versions of what computes the result."""
-    return {package: found for package in _PACKAGES if (found := version(package))}
-
-
-def version(package: str) -> str | None:
-    """Return the installed version of a package; ``None`` where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def described(command: str, **more: object) -> dict[str, object]:
-    """Return ``environment.json``: the command line, what else is given, versions, Python and the machine."""
-    return {
-        "command": command,
-        **more,
-        "versions": versions(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
 
 
 def _memory_bytes() -> int | None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
 
-from gastropath import measures
-from gastropath.measures import Estimate
+from gastropath import formulas
+from gastropath.formulas import Estimate
 
 CLASSES = 5
 
@@ -27,13 +27,13 @@ def answers(draw) -> tuple[np.ndarray, np.ndarray]:
 @given(answers())
 def test_counts_and_per_class_figures_agree_with_scikit_learn(pair):
     true, predicted = pair
-    matrix = measures.confusion_matrix(true, predicted, CLASSES)
+    matrix = formulas.confusion_matrix(true, predicted, CLASSES)
     np.testing.assert_array_equal(matrix, reference.confusion_matrix(true, predicted, labels=range(CLASSES)))
-    assert measures.accuracy(matrix) == pytest.approx(reference.accuracy_score(true, predicted))
+    assert formulas.accuracy(matrix) == pytest.approx(reference.accuracy_score(true, predicted))
     expected = reference.precision_recall_fscore_support(
         true, predicted, labels=range(CLASSES), zero_division=np.nan  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
-    for ours, theirs in zip((measures.precision, measures.recall, measures.f1), expected, strict=False):
+    for ours, theirs in zip((formulas.precision, formulas.recall, formulas.f1), expected, strict=False):
         np.testing.assert_allclose(ours(matrix), np.asarray(theirs))
 
 
@@ -41,44 +41,44 @@ def test_counts_and_per_class_figures_agree_with_scikit_learn(pair):
 @given(answers())
 def test_macro_averages_agree_with_scikit_learn_over_the_classes_that_have_tiles(pair):
     true, predicted = pair
-    matrix = measures.confusion_matrix(true, predicted, CLASSES)
+    matrix = formulas.confusion_matrix(true, predicted, CLASSES)
     present = np.unique(true)
     expected = reference.precision_recall_fscore_support(
         true, predicted, labels=present, average="macro", zero_division=0  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
-    for ours, theirs in zip((measures.precision, measures.recall, measures.f1), expected, strict=False):
-        assert measures.macro(ours(matrix), matrix) == pytest.approx(theirs)
+    for ours, theirs in zip((formulas.precision, formulas.recall, formulas.f1), expected, strict=False):
+        assert formulas.macro(ours(matrix), matrix) == pytest.approx(theirs)
 
 
 def test_balanced_accuracy_is_macro_recall(rng: np.random.Generator):
     true, predicted = rng.integers(0, 4, 90), rng.integers(0, 4, 90)
-    matrix = measures.confusion_matrix(true, predicted, 4)
+    matrix = formulas.confusion_matrix(true, predicted, 4)
     expected = reference.balanced_accuracy_score(true, predicted)
-    assert measures.macro(measures.recall(matrix), matrix) == pytest.approx(expected)
+    assert formulas.macro(formulas.recall(matrix), matrix) == pytest.approx(expected)
 
 
 def test_a_class_without_tiles_has_no_recall_and_one_never_predicted_no_precision():
-    matrix = measures.confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 0]), 4)
-    np.testing.assert_array_equal(np.isnan(measures.recall(matrix)), [False, False, True, True])
-    np.testing.assert_array_equal(np.isnan(measures.precision(matrix)), [False, True, False, True])
-    np.testing.assert_array_equal(np.isnan(measures.f1(matrix)), [False, False, False, True])
-    assert measures.macro(measures.precision(matrix), matrix) == pytest.approx(0.25)  # (1/2 + 0) / 2
+    matrix = formulas.confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 0]), 4)
+    np.testing.assert_array_equal(np.isnan(formulas.recall(matrix)), [False, False, True, True])
+    np.testing.assert_array_equal(np.isnan(formulas.precision(matrix)), [False, True, False, True])
+    np.testing.assert_array_equal(np.isnan(formulas.f1(matrix)), [False, False, False, True])
+    assert formulas.macro(formulas.precision(matrix), matrix) == pytest.approx(0.25)  # (1/2 + 0) / 2
 
 
 def test_no_tiles_give_no_figures_and_no_warning():
-    matrix = measures.confusion_matrix(np.array([], int), np.array([], int), 3)
-    assert np.isnan(measures.accuracy(matrix))
-    assert np.isnan(measures.macro(measures.f1(matrix), matrix))
-    assert measures.reliability(np.zeros(0, int), np.zeros((0, 3))) == ()
-    assert np.isnan(measures.calibration_error(()))
+    matrix = formulas.confusion_matrix(np.array([], int), np.array([], int), 3)
+    assert np.isnan(formulas.accuracy(matrix))
+    assert np.isnan(formulas.macro(formulas.f1(matrix), matrix))
+    assert formulas.reliability(np.zeros(0, int), np.zeros((0, 3))) == ()
+    assert np.isnan(formulas.calibration_error(()))
 
 
 def test_stacked_matrices_give_the_figures_of_each(rng: np.random.Generator):
     stack = rng.integers(0, 9, (6, 3, 3))
-    for formula in (measures.accuracy, measures.precision, measures.recall, measures.f1):
+    for formula in (formulas.accuracy, formulas.precision, formulas.recall, formulas.f1):
         np.testing.assert_allclose(formula(stack), [formula(matrix) for matrix in stack])
     np.testing.assert_allclose(
-        measures.macro(measures.f1(stack), stack), [measures.macro(measures.f1(m), m) for m in stack]
+        formulas.macro(formulas.f1(stack), stack), [formulas.macro(formulas.f1(m), m) for m in stack]
     )
 
 
@@ -87,39 +87,39 @@ def test_stacked_matrices_give_the_figures_of_each(rng: np.random.Generator):
 def test_auroc_agrees_with_scikit_learn_and_ties_count_half(pairs):
     positive, score = np.array([p for p, _ in pairs]), np.array([s for _, s in pairs]) / 7
     if positive.all() or not positive.any():
-        assert np.isnan(measures.auroc(positive, score))
+        assert np.isnan(formulas.auroc(positive, score))
     else:
-        assert measures.auroc(positive, score) == pytest.approx(reference.roc_auc_score(positive, score))
+        assert formulas.auroc(positive, score) == pytest.approx(reference.roc_auc_score(positive, score))
 
 
 def probabilities(rng: np.random.Generator, n: int, classes: int) -> np.ndarray:
-    return measures.softmax(rng.normal(0, 2, (n, classes)))
+    return formulas.softmax(rng.normal(0, 2, (n, classes)))
 
 
 def test_likelihood_and_brier_score_agree_with_scikit_learn(rng: np.random.Generator):
     answered = probabilities(rng, 200, 4)
     true = rng.integers(0, 4, 200)
     expected = reference.log_loss(true, answered / answered.sum(axis=1, keepdims=True), labels=range(4))
-    assert measures.negative_log_likelihood(true, answered) == pytest.approx(expected, rel=1e-5)
+    assert formulas.negative_log_likelihood(true, answered) == pytest.approx(expected, rel=1e-5)
     ours = sum(reference.brier_score_loss(true == i, answered[:, i]) for i in range(4))
-    assert measures.brier_score(true, answered) == pytest.approx(ours, rel=1e-5)
+    assert formulas.brier_score(true, answered) == pytest.approx(ours, rel=1e-5)
 
 
 def test_brier_score_runs_from_nought_to_two():
     certain = np.eye(3)
-    assert measures.brier_score(np.array([0, 1, 2]), certain) == 0
-    assert measures.brier_score(np.array([1, 2, 0]), certain) == 2
+    assert formulas.brier_score(np.array([0, 1, 2]), certain) == 0
+    assert formulas.brier_score(np.array([1, 2, 0]), certain) == 2
 
 
 def test_a_certain_error_costs_much_but_not_infinitely():
-    loss = measures.negative_log_likelihood(np.array([1]), np.array([[1.0, 0.0]], np.float32))
+    loss = formulas.negative_log_likelihood(np.array([1]), np.array([[1.0, 0.0]], np.float32))
     assert 20 < loss < 100
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_softmax_gives_probabilities_for_logits_of_any_size(rows):
-    answered = measures.softmax(np.array(rows, np.float32))
+    answered = formulas.softmax(np.array(rows, np.float32))
     assert answered.dtype == np.float32
     assert (answered >= 0).all()
     np.testing.assert_allclose(answered.sum(axis=1), 1, rtol=1e-6)
@@ -127,9 +127,9 @@ def test_softmax_gives_probabilities_for_logits_of_any_size(rows):
 
 def test_softmax_does_not_change_when_all_logits_move(rng: np.random.Generator):
     logits = rng.normal(0, 3, (20, 8))
-    np.testing.assert_allclose(measures.softmax(logits), measures.softmax(logits + 1e4), atol=1e-6)
+    np.testing.assert_allclose(formulas.softmax(logits), formulas.softmax(logits + 1e4), atol=1e-6)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(measures.softmax(logits), expected, rtol=1e-6)
+    np.testing.assert_allclose(formulas.softmax(logits), expected, rtol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
@@ -137,7 +137,7 @@ def test_softmax_does_not_change_when_all_logits_move(rng: np.random.Generator):
 def test_reliability_bins_hold_equal_numbers_in_order_of_confidence(n: int, bins: int, seed: int):
     rng = np.random.default_rng(seed)
     answered, true = probabilities(rng, n, 3), rng.integers(0, 3, n)
-    made = measures.reliability(true, answered, bins)
+    made = formulas.reliability(true, answered, bins)
     sizes = [part.n for part in made]
     assert sum(sizes) == n
     assert len(made) == min(bins, n)
@@ -148,16 +148,16 @@ def test_reliability_bins_hold_equal_numbers_in_order_of_confidence(n: int, bins
 
 
 def test_calibration_error_is_the_mean_gap_weighted_by_tiles():
-    bins = (measures.ReliabilityBin(30, 0.6, 0.5), measures.ReliabilityBin(10, 0.9, 1.0))
-    assert measures.calibration_error(bins) == pytest.approx(0.1)
+    bins = (formulas.ReliabilityBin(30, 0.6, 0.5), formulas.ReliabilityBin(10, 0.9, 1.0))
+    assert formulas.calibration_error(bins) == pytest.approx(0.1)
 
 
 def test_a_calibrated_model_has_a_small_calibration_error_and_a_boastful_one_a_large(rng: np.random.Generator):
     logits = rng.normal(0, 1.5, (20_000, 4))
-    chance = measures.softmax(logits)
+    chance = formulas.softmax(logits)
     true = (chance.cumsum(axis=1) < rng.random((len(chance), 1))).sum(axis=1).clip(0, 3)
-    honest = measures.calibration_error(measures.reliability(true, chance))
-    boastful = measures.calibration_error(measures.reliability(true, measures.softmax(4 * logits)))
+    honest = formulas.calibration_error(formulas.reliability(true, chance))
+    boastful = formulas.calibration_error(formulas.reliability(true, formulas.softmax(4 * logits)))
     assert honest < 0.02
     assert boastful > 0.15
 
@@ -167,7 +167,7 @@ def covered(draw, truth: float, groups: np.ndarray, times: int) -> float:
     hits = 0
     for number in range(times):
         values = draw(np.random.default_rng([9, number]))
-        low, high = measures.bootstrap(lambda rows: values[rows].mean(), groups, seed=number, repeats=200)  # noqa: B023
+        low, high = formulas.bootstrap(lambda rows: values[rows].mean(), groups, seed=number, repeats=200)  # noqa: B023
         hits += bool(low <= truth <= high)
     return hits / times
 
@@ -198,12 +198,12 @@ def test_whole_groups_are_drawn(rng: np.random.Generator):
             assert len(set(times)) == 1
         return 0.0
 
-    measures.bootstrap(check, groups, repeats=50)
+    formulas.bootstrap(check, groups, repeats=50)
 
 
 def test_the_same_seed_gives_the_same_interval(rng: np.random.Generator):
     values = rng.random(50)
-    intervals = [measures.bootstrap(lambda rows: values[rows].mean(), np.arange(50), seed=s) for s in (1, 1, 2)]
+    intervals = [formulas.bootstrap(lambda rows: values[rows].mean(), np.arange(50), seed=s) for s in (1, 1, 2)]
     assert intervals[0] == intervals[1]
     assert intervals[0] != intervals[2]
 
@@ -215,7 +215,7 @@ def test_intervals_of_several_figures_come_in_their_shape_and_nan_is_left_out():
         sometimes = np.nan if 0 in rows else 1.0
         return np.array([[rows.mean(), np.nan, sometimes]])
 
-    low, high = measures.bootstrap(figures, groups, repeats=100)
+    low, high = formulas.bootstrap(figures, groups, repeats=100)
     assert low.shape == high.shape == (1, 3)
     assert low[0, 0] < high[0, 0]
     assert np.isnan(low[0, 1])
@@ -233,16 +233,16 @@ def test_coverage_curve_and_its_area_follow_the_definition(rng: np.random.Genera
     confidence, right = rng.random(50), rng.random(50) < 0.6
     order = np.argsort(-confidence)
     errors = [1 - right[order[:k]].mean() for k in range(1, 51)]
-    curve = measures.coverage_curve(confidence, right, points=50)
+    curve = formulas.coverage_curve(confidence, right, points=50)
     assert [point.coverage for point in curve] == pytest.approx(np.arange(1, 51) / 50)
     assert [1 - point.accuracy for point in curve] == pytest.approx(errors)
     assert [point.threshold for point in curve] == pytest.approx(confidence[order])
-    assert measures.risk_coverage_area(confidence, right) == pytest.approx(np.mean(errors))
+    assert formulas.risk_coverage_area(confidence, right) == pytest.approx(np.mean(errors))
 
 
 def test_a_long_curve_is_thinned_and_still_ends_with_all_tiles(rng: np.random.Generator):
     confidence, right = rng.random(5000), rng.random(5000) < 0.6
-    curve = measures.coverage_curve(confidence, right, points=20)
+    curve = formulas.coverage_curve(confidence, right, points=20)
     assert len(curve) == 20
     assert curve[-1].coverage == 1
     assert curve[-1].accuracy == pytest.approx(right.mean())
@@ -250,38 +250,38 @@ def test_a_long_curve_is_thinned_and_still_ends_with_all_tiles(rng: np.random.Ge
 
 def test_a_confidence_that_tells_nothing_gives_the_error_rate_whatever_the_order_of_the_tiles():
     right = np.array([True] * 7 + [False] * 3)
-    assert measures.risk_coverage_area(np.full(10, 0.5), right) == pytest.approx(0.3)
-    assert measures.risk_coverage_area(np.full(10, 0.5), right[::-1]) == pytest.approx(0.3)
-    assert len(measures.coverage_curve(np.full(10, 0.5), right)) == 1
+    assert formulas.risk_coverage_area(np.full(10, 0.5), right) == pytest.approx(0.3)
+    assert formulas.risk_coverage_area(np.full(10, 0.5), right[::-1]) == pytest.approx(0.3)
+    assert len(formulas.coverage_curve(np.full(10, 0.5), right)) == 1
 
 
 def test_spearman_agrees_with_scipy_and_a_constant_has_no_ranks(rng: np.random.Generator):
     a, b = rng.integers(0, 9, 80), rng.normal(size=80)
     b[:40] += a[:40]
-    assert measures.spearman(a, b) == pytest.approx(stats.spearmanr(a, b)[0])
-    assert np.isnan(measures.spearman(a, np.ones(80)))
+    assert formulas.spearman(a, b) == pytest.approx(stats.spearmanr(a, b)[0])
+    assert np.isnan(formulas.spearman(a, np.ones(80)))
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (3, 3), (0, 6), (10, 25), (400, 500), (9000, 9300)])
 def test_mcnemar_is_the_exact_binomial_test(pair):
     n = sum(pair)
     expected = stats.binomtest(pair[0], n, 0.5).pvalue if n else 1.0
-    assert measures.mcnemar(*pair) == pytest.approx(expected, rel=1e-6)
-    assert measures.mcnemar(*pair) == measures.mcnemar(*pair[::-1])
+    assert formulas.mcnemar(*pair) == pytest.approx(expected, rel=1e-6)
+    assert formulas.mcnemar(*pair) == formulas.mcnemar(*pair[::-1])
 
 
 def test_holm_adjusts_step_by_step_and_keeps_the_order():
-    assert measures.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert measures.holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
-    assert measures.holm([]) == []
+    assert formulas.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert formulas.holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+    assert formulas.holm([]) == []
 
 
 @pytest.mark.parametrize("n", [1, 8, 30, 500])
 def test_a_share_of_none_or_all_has_the_exact_binomial_interval(n: int):
     for k, value in ((0, 0.0), (n, 1.0)):
         exact = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-        assert measures.boundary(value, n, (9.0, 9.0)) == pytest.approx((exact.low, exact.high))
-    assert measures.boundary(0.5, n, (0.4, 0.6)) == (0.4, 0.6)
+        assert formulas.boundary(value, n, (9.0, 9.0)) == pytest.approx((exact.low, exact.high))
+    assert formulas.boundary(0.5, n, (0.4, 0.6)) == (0.4, 0.6)
 
 
 def calibrated_answers(rng: np.random.Generator, n: int, too_sure: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -295,8 +295,8 @@ def test_the_calibration_error_of_chance_is_what_calibrated_models_show(rng: np.
     errors, answered = [], np.zeros(0)
     for _ in range(200):
         true, answered = calibrated_answers(rng, 60)
-        errors.append(measures.calibration_error(measures.reliability(true, answered)))
-    expected = measures.calibration_error_by_chance(answered, repeats=1000)
+        errors.append(formulas.calibration_error(formulas.reliability(true, answered)))
+    expected = formulas.calibration_error_by_chance(answered, repeats=1000)
     assert expected.value == pytest.approx(np.mean(errors), abs=0.01)
     inside = np.mean([expected.low <= error <= expected.high for error in errors])
     assert inside > 0.9
@@ -308,14 +308,14 @@ def share_covered(intervals: list[tuple[np.ndarray, np.ndarray]], truth: float) 
 
 def test_the_interval_of_the_calibration_error_covers_the_true_one(rng: np.random.Generator):
     def statistic(rows: np.ndarray) -> float:
-        return measures.calibration_error(measures.reliability(true[rows], answered[rows]))
+        return formulas.calibration_error(formulas.reliability(true[rows], answered[rows]))
 
     plain, moved = [], []
     for _ in range(100):
         true, answered = calibrated_answers(rng, 400, too_sure=0.1)
         value = statistic(np.arange(400))
         for found, unbiased_from in ((plain, None), (moved, value)):
-            found.append(measures.bootstrap(statistic, np.arange(400), repeats=120, unbiased_from=unbiased_from))
+            found.append(formulas.bootstrap(statistic, np.arange(400), repeats=120, unbiased_from=unbiased_from))
     assert share_covered(moved, 0.1) >= 0.88
     assert share_covered(moved, 0.1) > share_covered(plain, 0.1)  # resampling adds to the error
 
@@ -330,15 +330,15 @@ def drawn_groups(rng: np.random.Generator, groups: int, tiles: int) -> tuple[np.
 
 def test_the_interval_of_macro_f1_over_groups_covers_the_truth(rng: np.random.Generator):
     def macro_f1(rows: np.ndarray) -> float:
-        matrix = measures.confusion_matrix(true[rows], predicted[rows], 3)
-        return float(measures.macro(measures.f1(matrix), matrix))
+        matrix = formulas.confusion_matrix(true[rows], predicted[rows], 3)
+        return float(formulas.macro(formulas.f1(matrix), matrix))
 
     group, true, predicted = drawn_groups(rng, 40_000, 15)
     truth = macro_f1(np.arange(len(true)))
     by_groups, by_tiles = [], []
     for _ in range(200):
         group, true, predicted = drawn_groups(rng, 40, 15)
-        by_groups.append(measures.bootstrap(macro_f1, group, repeats=200))
-        by_tiles.append(measures.bootstrap(macro_f1, np.arange(len(group)), repeats=200))
+        by_groups.append(formulas.bootstrap(macro_f1, group, repeats=200))
+        by_tiles.append(formulas.bootstrap(macro_f1, np.arange(len(group)), repeats=200))
     assert 0.90 <= share_covered(by_groups, truth) <= 0.99
     assert share_covered(by_tiles, truth) < 0.8

@@ -32,13 +32,6 @@ _ADDRESS = "an address like tcp://node7:8786, which `dask scheduler` prints"
 _given_cores = 0
 """Set in a worker of a cluster, whose node runs others beside it."""
 
-Progress = Callable[[str, int, int], None]
-"""Called as ``progress(what, done, total)`` while long work goes on."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Show no progress."""
-
 
 def cores() -> int:
     """Return how many processor cores this process may use: on a worker of a Dask cluster, as many as its threads."""

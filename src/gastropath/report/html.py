@@ -10,25 +10,7 @@ from pathlib import Path
 
 from gastropath.errors import MissingExtra
 from gastropath.outputs import write_text
-
-RESEARCH_USE = (
-    "For research and education only. GastroPath assists and does not replace a pathologist; clinical validation "
-    "comes before any use on patients. Models make errors, and carry the bias of the tiles they learned from."
-)
-"""Said once wherever results are shown."""
-
-SYNTHETIC = (
-    "Synthetic data: everything here was computed from computer-drawn tiles, not from tissue. The figures show that "
-    "the software works; they say nothing about real histology."
-)
-"""Said wherever results come from generated tiles."""
-
-SYNTHETIC_MODEL = (
-    "This model learned from synthetic, computer-drawn tiles. It shows that the software works; on real tissue its "
-    "answers mean nothing."
-)
-"""Said wherever a model that was trained on generated tiles answers."""
-
+from gastropath.report.notices import RESEARCH_USE, SYNTHETIC
 
 _NUMBER = re.compile(r"–|[-+−]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?( ?%)?( \([-+−]?\d[^()]*\))?", re.ASCII)
 
@@ -167,7 +149,7 @@ class Page:
             raise MissingExtra("writing a page", "evaluate", "jinja2") from None
 
         environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("gastropath", "templates"),
+            loader=jinja2.PackageLoader("gastropath.report", "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

@@ -11,7 +11,7 @@ import pytest
 
 from gastropath.errors import MissingExtra
 from gastropath.images import encode_jpeg, encode_png
-from gastropath.page import (
+from gastropath.report.html import (
     RESEARCH_USE,
     SYNTHETIC,
     Bar,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.bundle.card import CardInput
-from gastropath.cluster import each
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode, fit
+from gastropath.parallel import each
+from gastropath.results.card import CardInput
 
 
 @dataclass(frozen=True)

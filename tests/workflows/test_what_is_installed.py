@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gastropath import installation
-from gastropath.environment import Machine, instructions
-from gastropath.installation import is_writable, packages, size_bytes, trials
+from gastropath.workflows import installation
+from gastropath.workflows.installation import is_writable, packages, size_bytes, trials
+from gastropath.workflows.machine import Machine, instructions
 
 X86 = "processor\t: 0\nmodel name\t: Some Processor\nflags\t\t: fpu sse4_2 avx2 {more}\n\n"
 ARM = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd {more}\n"

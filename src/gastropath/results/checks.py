@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gastropath.evaluation.values import Figure, Part, Score, Share
+from gastropath.results.interval import Figure, Part, Score, Share
 
 
 class Shift(Part):

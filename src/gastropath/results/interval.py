@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gastropath.measures import Estimate
+from gastropath.formulas import Estimate
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from gastropath.cluster import each
-from gastropath.environment import version
-from gastropath.extras import NEEDS, missing
+from gastropath.parallel import each
+from gastropath.results.environment import version
+from gastropath.workflows.extras import NEEDS, missing
 
 LIBRARIES: Mapping[str, str] = {
     "ai_edge_litert": "from ai_edge_litert import interpreter; print('loads')",
@@ -77,7 +77,7 @@ def obstacles(command: str, tried: Mapping[str, Trial]) -> dict[str, str]:
     Parameters
     ----------
     command
-        A row of :data:`gastropath.extras.NEEDS`.
+        A row of :data:`gastropath.workflows.extras.NEEDS`.
     tried
         From :func:`trials`; a module that was not tried counts as loading.
     """

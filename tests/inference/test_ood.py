@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gastropath.errors import BadBundle
-from gastropath.inference.domain import DomainCheck, distances
+from gastropath.inference.ood import DomainCheck, distances
 from gastropath.inference.views import VIEWS, dihedral
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gastropath.evaluation.checks import DataFigures, ExplanationFigures, Robustness
-from gastropath.evaluation.values import Figure, Part, Score, Share
+from gastropath.results.checks import DataFigures, ExplanationFigures, Robustness
+from gastropath.results.interval import Figure, Part, Score, Share
 
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gastropath import cluster
-from gastropath.cluster import each, each_in_processes
+from gastropath import parallel
 from gastropath.errors import CannotReadImage
+from gastropath.parallel import each, each_in_processes
 
 INPUTS = range(40)
 
@@ -17,8 +17,8 @@ INPUTS = range(40)
 def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Iterator]:
     if request.param == "threads":
         return each
-    monkeypatch.setattr(cluster, "_WORTH_PROCESSES", len(INPUTS))
-    monkeypatch.setattr(cluster, "cores", lambda: 2)
+    monkeypatch.setattr(parallel, "_WORTH_PROCESSES", len(INPUTS))
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
     return each_in_processes
 
 
@@ -56,7 +56,7 @@ def test_the_iteration_may_be_left_early(run):
 
 
 def test_many_inputs_leave_this_process_and_few_do_not(monkeypatch):
-    monkeypatch.setattr(cluster, "cores", lambda: 2)
-    monkeypatch.setattr(cluster, "_WORTH_PROCESSES", len(INPUTS))
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    monkeypatch.setattr(parallel, "_WORTH_PROCESSES", len(INPUTS))
     assert os.getpid() not in {process for process, _ in each_in_processes(place, INPUTS)}
     assert {process for process, _ in each_in_processes(place, INPUTS[1:])} == {os.getpid()}

@@ -1,0 +1,1 @@
+"""What a result means: sections, charts, pages and terminal text."""

@@ -1,0 +1,1 @@
+"""One function a command: plain arguments in, a typed result out."""
