@@ -1,17 +1,101 @@
-"""The errors a user can cause and mend. Every message says what was found, where, and what to do."""
+"""The errors a user can cause and mend: what is wrong, where, in which parameter, and what to do.
+
+Texts name parameters as Python does, between backticks (```out```); the command line shows the option instead.
+
+Examples
+--------
+>>> error = TooFewTiles("30 is more than the 12 groups allow", parameter="folds", remedy="ask for fewer `folds`")
+>>> str(error)
+'folds: 30 is more than the 12 groups allow; ask for fewer folds'
+>>> error.spelled(lambda name: f"--{name}")
+'--folds: 30 is more than the 12 groups allow; ask for fewer --folds'
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Self
 
 
 class GastroPathError(Exception):
-    """The command cannot go on; its message is written for the person at the keyboard."""
+    """The work cannot go on; the message is written for the person who asked for it.
+
+    Attributes
+    ----------
+    what
+        What was expected and what was found.
+    where
+        The file, folder or address it was found in; ``None`` where there is none, or nobody has said it yet.
+    parameter
+        Name of the parameter that it is about, as in Python; empty where it is about none.
+    remedy
+        What to do; empty where that is plain.
+    """
+
+    def __init__(
+        self, what: str, *, where: str | os.PathLike[str] | None = None, parameter: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(what)
+        self.what, self.parameter, self.remedy = what, parameter, remedy
+        self.where = None if where is None else os.fspath(where)
+
+    def at(self, where: str | os.PathLike[str]) -> Self:
+        """Say where it is, if nobody has yet; return the error itself, to be raised."""
+        if self.where is None:
+            self.where = os.fspath(where)
+        return self
+
+    @property
+    def reason(self) -> str:
+        """The message without its place."""
+        return self._text(lambda name: name)
+
+    def spelled(self, name: Callable[[str], str]) -> str:
+        """Return the message with every parameter spelled by ``name``, e.g. as an option of the command line."""
+        return f"{self.where}: {self._text(name)}" if self.where is not None else self._text(name)
+
+    def __str__(self) -> str:
+        return self.spelled(lambda name: name)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[type, tuple[object, ...], dict[str, object]]]:
+        return _remade, (type(self), self.args, dict(vars(self)))  # a worker raises it on another machine
+
+    def _text(self, name: Callable[[str], str]) -> str:
+        said = [self.what, *([self.remedy] if self.remedy else [])]
+        told = "; ".join(re.sub(r"`([a-z_]+)`", lambda found: name(found[1]), text) for text in said)
+        return f"{name(self.parameter)}: {told}" if self.parameter else told
+
+
+def _remade(kind: type[GastroPathError], args: tuple[object, ...], state: dict[str, object]) -> GastroPathError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class CannotReadImage(GastroPathError):
-    """A file is no image that can be classified; the message is the reason recorded beside its name."""
+    """A file is not an image that can be classified.
+
+    Attributes
+    ----------
+    code
+        The reason in a word, for tables: ``"unreadable"``, ``"empty"``, ``"too_large"``, ``"too_small"``,
+        ``"not_an_image"``, ``"several_pictures"``, ``"colour_mode"``, ``"truncated"`` or ``"damaged"``.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: str = "damaged",
+        where: str | os.PathLike[str] | None = None,
+        parameter: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(what, where=where, parameter=parameter, remedy=remedy)
+        self.code = code
 
 
 class CannotReadTable(GastroPathError):
@@ -31,7 +115,7 @@ class UnknownSetting(GastroPathError):
 
 
 class OutputExists(GastroPathError):
-    """The output is already there; nothing is overwritten unasked."""
+    """The output already exists; nothing is overwritten unasked."""
 
 
 class CannotWrite(GastroPathError):
@@ -47,17 +131,13 @@ class BadBundle(GastroPathError):
 
 
 class MissingExtra(GastroPathError):
-    """A command needs an optional part of GastroPath that is not installed."""
+    """An optional part of GastroPath is needed and not installed."""
 
-    def __init__(self, command: str, extra: str, module: str) -> None:
+    def __init__(self, what: str, extra: str, module: str) -> None:
         super().__init__(
-            f"{command} needs the package {module!r}, which is not installed; "
-            f"install it with: pip install 'gastropath[{extra}]'"
+            f"{what} needs the package {module!r}, which is not installed",
+            remedy=f"install GastroPath with its extra {extra!r}, e.g. in its checkout: pip install '.[{extra}]'",
         )
-        self._parts = (command, extra, module)
-
-    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
-        return type(self), self._parts  # a worker raises it on another machine
 
 
 class CannotUseCluster(GastroPathError):
@@ -77,7 +157,19 @@ class CannotListen(GastroPathError):
 
 
 class BadArchive(GastroPathError):
-    """A zip archive is damaged, is none, or holds what must not be unpacked."""
+    """A zip archive is damaged, is not one, or holds what must not be unpacked."""
+
+
+class CannotReadSlide(GastroPathError):
+    """A file is not a slide, is damaged, or shows no brightfield picture."""
+
+
+class CannotReadSpacing(CannotReadSlide):
+    """The micrometres per pixel of a slide are not known."""
+
+
+class CannotReadRegion(GastroPathError):
+    """A slide is damaged at one place; the rest can be read."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -94,15 +186,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {lowered[close[0]]!r}?"
     return f"; known are: {', '.join(names)}"
-
-
-class CannotReadSlide(GastroPathError):
-    """A file is no slide, is damaged, or shows no brightfield picture."""
-
-
-class CannotReadSpacing(CannotReadSlide):
-    """A slide does not tell its micrometres per pixel."""
-
-
-class CannotReadRegion(GastroPathError):
-    """A slide is damaged at one place; the rest can be read."""

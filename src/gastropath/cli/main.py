@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -86,12 +87,24 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"error: {_one_line(error)}", err=True)
+        typer.echo(f"error: {_one_line(error, arguments)}", err=True)
         sys.exit(2 if isinstance(error, UnknownSetting) else 1)
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _one_line(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, GastroPathError):
-        return text
-    return f"{type(error).__name__}: {text} (this is a fault of GastroPath or its set-up; --debug shows where)"
+        options = _options_of(arguments)
+        return " ".join(error.spelled(lambda name: options.get(name, name)).split())
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} (this is a bug in GastroPath or its set-up; --debug shows where)"
+
+
+def _options_of(arguments: Sequence[str]) -> dict[str, str]:
+    """Return how the command that was run spells each of its parameters: an option, or what its help calls it."""
+    commands = typer.main.get_group(app).commands
+    command = next((commands[word] for word in arguments if word in commands), None)
+    spelled: dict[str, str] = {}
+    for parameter in command.params if command else ():
+        options = [option for option in parameter.opts if option.startswith("--")]
+        spelled[parameter.name or ""] = options[0] if options else str(parameter.name).upper()
+    return spelled
