@@ -81,7 +81,7 @@ def main() -> None:
     for name, answers in (("float32", floats.predictions), ("int8", integers.predictions)):
         figures = partial(_figures, labels, answers.numbers)
         value, (low, high) = figures(np.arange(len(labels))), formulas.bootstrap(figures, groups)
-        answered = answers.accepted
+        answered = answers.is_accepted
         right = (answers.numbers == labels)[answered].mean()
         ratios = [a / b for a, b in zip(times["float32"], times[name], strict=True)]
         print(
@@ -104,7 +104,7 @@ def _times(contenders: dict[str, Contender], tiles: np.ndarray) -> dict[str, lis
     for round_ in range(-1, ROUNDS):
         for name, contender in contenders.items():
             began = time.perf_counter()
-            contender.classifiers[0].outputs(tiles)
+            contender.classifiers[0].graph.run(tiles)
             if round_ >= 0:  # the first warms up
                 found[name].append(1000 * (time.perf_counter() - began) / len(tiles))
     return found

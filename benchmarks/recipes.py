@@ -158,7 +158,7 @@ def _trained(index: TileIndex, folds: Folds, recipe: Recipe, work: Path) -> np.n
         run = work / f"{recipe.method}-{number}"
         run.mkdir(parents=True)
         graph = train_model(split, recipe, draft, run, FeatureStore(work)).graph
-        answers[held] = Classifier(draft, graph).predict_files(list(split.part("test").files())).numbers
+        answers[held] = Classifier(draft, graph).predict(list(split.part("test").files())).numbers
     return answers
 
 

@@ -70,8 +70,8 @@ def measure(path: Path, model: Path, folder: Path) -> tuple[float, float, float,
     pixels: list[np.ndarray] = []
     reading = spent(lambda: pixels.extend(read_tiles(job.slide, job.grid, block).pixels for block in blocks))
     tiles = np.concatenate(pixels)[:256]
-    classifier.answer(tiles[:4])
-    answering = spent(lambda: classifier.answer(tiles))
+    classifier.predict(tiles[:4])
+    answering = spent(lambda: classifier.predict(tiles))
     job.run()
     n, answered = len(job.grid), job.answered()
     tables = spent(lambda: (Totals.of(answered), *tile_rows(answered), *geojson(answered)))

@@ -90,9 +90,9 @@ def measure(path: Path, mpp: float, bundle: Path, folder: Path) -> float:
     n = sum(map(len, tiles))
     reading = 1000 * (time.process_time() - began) / n
     some = np.concatenate(tiles)[:256]
-    alone.answer(some[:4])
+    alone.predict(some[:4])
     began = time.process_time()
-    alone.answer(some)
+    alone.predict(some)
     answering = 1000 * (time.process_time() - began) / len(some)
     bound = 1000 * cores() / (reading + answering)
     job = SlideJob(path, folder / "job", classifier, SlideSettings(mpp=mpp, everything=True))

@@ -120,14 +120,14 @@ def known(model: Path, folder: Path) -> list[Tile]:
 
     classifier = Classifier.load(model)
     files = sorted(folder.glob("*/*.png"))
-    answers = classifier.predict_files(files)
+    answers = classifier.predict(files)
     titles = {entry.code: title(entry) for entry in classifier.card.classes}
     return [
         Tile(file.read_bytes(), titles[label], percent(confidence))
-        for file, label, confidence, doubt in zip(
-            files, answers.labels, answers.confidence.tolist(), answers.doubts, strict=True
+        for file, label, confidence, accepted in zip(
+            files, answers.labels, answers.confidence.tolist(), answers.is_accepted, strict=True
         )
-        if not doubt
+        if accepted
     ]
 
 

@@ -188,8 +188,8 @@ GOOD_PNG = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (24
     ("data", "reason"),
     [
         (b"", "is empty"),
-        (b"some text", "is no image"),
-        (b"path,label\na.png,TUM\n", "is no image"),
+        (b"some text", "is not an image"),
+        (b"path,label\na.png,TUM\n", "is not an image"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b'\xef\xbb\xbf\n <?xml version="1.0"?>', "SVG"),
         (b"PK\x03\x04 and so on", "ZIP"),
@@ -198,9 +198,9 @@ GOOD_PNG = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (24
         (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "HEIC"),
         (encoded(plain(RED), "GIF"), "GIF"),
         (frames("GIF"), "GIF"),
-        (encoded(plain(RED), "PPM"), "is no image"),
+        (encoded(plain(RED), "PPM"), "is not an image"),
         (GOOD_PNG[: len(GOOD_PNG) // 2], "truncated"),
-        (GOOD_PNG[:8], "is no image|truncated|damaged"),
+        (GOOD_PNG[:8], "is not an image|truncated|damaged"),
         (encoded(Image.fromarray(np.eye(64, dtype=np.uint8) * 255), "JPEG")[:400], "truncated"),
         (encoded(plain(RED).resize((15, 40)), "PNG"), "15 x 40 pixels; at least 16 x 16"),
         (encoded(plain(RED).resize((1, 1)), "PNG"), "1 x 1"),
@@ -253,7 +253,7 @@ def test_too_large_a_file_is_refused_before_it_is_read(tmp_path: Path, monkeypat
 def test_what_is_no_ordinary_file_is_refused_without_waiting_for_it(tmp_path: Path):
     with pytest.raises(CannotReadImage, match="No such file"):
         decode(tmp_path / "absent.png")
-    with pytest.raises(CannotReadImage, match="no ordinary file"):
+    with pytest.raises(CannotReadImage, match="not an ordinary file"):
         decode(tmp_path)
     with pytest.raises(CannotReadImage, match="cannot be read"):
         decode(Path("a\0b.png"))
@@ -261,7 +261,7 @@ def test_what_is_no_ordinary_file_is_refused_without_waiting_for_it(tmp_path: Pa
         decode(tmp_path / ("x" * 300))
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.png")
-        with pytest.raises(CannotReadImage, match="no ordinary file"):
+        with pytest.raises(CannotReadImage, match="not an ordinary file"):
             decode(tmp_path / "pipe.png")
 
 

@@ -221,7 +221,7 @@ def test_a_folder_where_a_file_is_needed_is_named(tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="this system has no /dev/null")
 def test_a_device_is_never_replaced():
-    with pytest.raises(CannotWrite, match="no ordinary file"):
+    with pytest.raises(CannotWrite, match="not an ordinary file"):
         new_file(Path("/dev/null"), overwrite=True)
 
 

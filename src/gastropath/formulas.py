@@ -14,23 +14,6 @@ import numpy as np
 _BINS, _TILES_A_BIN = 10, 10
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval; ``low`` and ``high`` are NaN where none could be computed."""
-
-    value: float
-    low: float = float("nan")
-    high: float = float("nan")
-
-    def __str__(self) -> str:
-        if np.isnan(self.value):
-            return "–"
-        if np.isnan(self.low):
-            return f"{self.value:.3f}"
-        dash = " to " if self.low < 0 else "–"
-        return f"{self.value:.3f} ({self.low:.3f}{dash}{self.high:.3f})".replace("-", "−")
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Turn logits, shape (n, classes), into ``float32`` probabilities; computed in double precision."""
     shifted = np.asarray(logits, np.float64)
@@ -142,11 +125,18 @@ def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     return sum(part.n * abs(part.confidence - part.accuracy) for part in bins) / total if total else float("nan")
 
 
-def calibration_error_by_chance(probabilities: np.ndarray, *, seed: int = 0, repeats: int = 300) -> Estimate:
+def calibration_error_by_chance(
+    probabilities: np.ndarray, *, seed: int = 0, repeats: int = 300
+) -> tuple[float, float, float]:
     """Return the calibration error that a perfectly calibrated model would show on so many tiles.
 
     Chance alone makes it greater than 0: labels are drawn from the probabilities themselves, again and again
-    (consistency resampling, Bröcker and Smith 2007). The value is the mean, the interval holds 95 % of the draws.
+    (consistency resampling, Bröcker and Smith 2007).
+
+    Returns
+    -------
+    tuple of float
+        The mean, and the two ends of the interval that holds 95 % of the draws.
     """
     rng = np.random.default_rng(seed)
     confidence = probabilities.max(axis=1).astype(np.float64)
@@ -154,7 +144,8 @@ def calibration_error_by_chance(probabilities: np.ndarray, *, seed: int = 0, rep
     drawn = rng.random((repeats, len(confidence))) < confidence
     errors = sum(np.abs(confidence[part].mean() - drawn[:, part].mean(axis=1)) * len(part) for part in bins)
     errors = np.asarray(errors / len(confidence))
-    return Estimate(float(errors.mean()), *(float(edge) for edge in np.percentile(errors, [2.5, 97.5])))
+    low, high = np.percentile(errors, [2.5, 97.5])
+    return float(errors.mean()), float(low), float(high)
 
 
 @dataclass(frozen=True)

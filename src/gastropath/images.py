@@ -7,6 +7,7 @@ differently from another. Pixel scaling is not done here: it is a layer of the m
 from __future__ import annotations
 
 import io
+import os
 import stat
 import warnings
 from pathlib import Path
@@ -16,6 +17,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gastropath.errors import CannotReadImage
+
+Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+"""One picture: a file, the content of one, an image of Pillow's, or ``uint8`` values (h, w), (h, w, 3) or (h, w, 4)."""
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 """Formats that are tried; every other decoder of Pillow stays closed."""
@@ -54,7 +58,7 @@ _OTHER_KINDS = (
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 
-def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode one image to 8-bit RGB.
 
     Transparent parts become white (glass), 16-bit grey is scaled to 8 bits, and the orientation in the EXIF header
@@ -63,7 +67,7 @@ def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Parameters
     ----------
     source
-        A file, or the bytes of one.
+        See :data:`Source`.
     max_pixels
         Width times height allowed, checked before decoding.
 
@@ -81,7 +85,7 @@ def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return np.asarray(image)
 
 
-def decode_picture(source: Path | bytes, *, max_pixels: int) -> Image.Image:
+def decode_picture(source: Source, *, max_pixels: int) -> Image.Image:
     """Decode one image as :func:`decode` does, but leave its pixels to Pillow, so that there is no second copy.
 
     Parameters
@@ -114,7 +118,7 @@ def resize(pixels: np.ndarray, tile_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize((tile_px, tile_px), Image.Resampling.BICUBIC))
 
 
-def fit(pixels: np.ndarray, tile_px: int, zoom: float | None = None) -> np.ndarray:
+def to_tile(pixels: np.ndarray, tile_px: int, zoom: float | None = None) -> np.ndarray:
     """Bring an image to a model's tile size.
 
     Parameters
@@ -150,14 +154,12 @@ def fit(pixels: np.ndarray, tile_px: int, zoom: float | None = None) -> np.ndarr
     return pixels
 
 
-def load_tile(
-    source: Path | bytes, tile_px: int, *, zoom: float | None = None, max_pixels: int = MAX_PIXELS
-) -> np.ndarray:
-    """Decode one image and bring it to the model's tile size, as :func:`fit` does."""
-    return fit(decode(source, max_pixels=max_pixels), tile_px, zoom)
+def load_tile(source: Source, tile_px: int, *, zoom: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode one image and bring it to the model's tile size, as :func:`to_tile` does."""
+    return to_tile(decode(source, max_pixels=max_pixels), tile_px, zoom)
 
 
-def inspect(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
+def inspect(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
     """Decode one image and also return the colour mode it was stored in (Pillow's name, e.g. ``"RGBA"``)."""
     image, mode = _open(source, max_pixels)
     return np.asarray(image), mode
@@ -177,10 +179,12 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:
     return buffer.getvalue()
 
 
-def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
-    data = _read(source)
+def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
+    if isinstance(source, np.ndarray):
+        source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
+    data = b"" if isinstance(source, Image.Image) else _read(source)
     try:
-        with header(io.BytesIO(data), max_pixels) as image:
+        with source.copy() if isinstance(source, Image.Image) else header(io.BytesIO(data), max_pixels) as image:
             _check_header(image, max_pixels)
             mode = image.mode
             return _to_rgb(image), mode
@@ -188,15 +192,15 @@ def _open(source: Path | bytes, max_pixels: int) -> tuple[Image.Image, str]:
         raise
     except Image.DecompressionBombError:
         allowed = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-        raise CannotReadImage(f"has more pixels than the {allowed:,} allowed") from None
+        raise CannotReadImage(f"has more pixels than the {allowed:,} allowed", code="too_large") from None
     except UnidentifiedImageError:
-        raise CannotReadImage(f"is {_kind(data)} (expected {', '.join(FORMATS)})") from None
+        raise CannotReadImage(f"is {_kind(data)} (expected {', '.join(FORMATS)})", code="not_an_image") from None
     except MemoryError:
-        raise CannotReadImage("needs more memory to decode than there is") from None
+        raise CannotReadImage("needs more memory to decode than there is", code="too_large") from None
     except Exception as error:
         # Pillow reports damage as almost any type, depending on the format and on where the file breaks off.
         if "truncated" in str(error).lower():
-            raise CannotReadImage("is truncated: the file ends before the picture does") from None
+            raise CannotReadImage("is truncated: the file ends before the picture does", code="truncated") from None
         raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
@@ -217,24 +221,29 @@ def header(file: BinaryIO, max_pixels: int) -> Image.Image:
     raise UnidentifiedImageError
 
 
-def _read(source: Path | bytes) -> bytes:
-    if isinstance(source, Path):
+def _read(source: str | os.PathLike[str] | bytes) -> bytes:
+    if not isinstance(source, bytes):
+        file = Path(source)
         try:
-            status = source.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise CannotReadImage("is no ordinary file")  # reading a pipe or a device may never end
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
+                raise CannotReadImage("is not an ordinary file", code="unreadable")
             if status.st_size > MAX_BYTES:
-                raise CannotReadImage(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} allowed")
-            source = source.read_bytes()
+                raise _too_many_bytes(status.st_size)
+            source = file.read_bytes()
         except OSError as error:
-            raise CannotReadImage(f"cannot be read: {error.strerror or error}") from None
+            raise CannotReadImage(f"cannot be read: {error.strerror or error}", code="unreadable") from None
         except ValueError as error:  # a path that no file can have, e.g. with a zero byte
-            raise CannotReadImage(f"cannot be read: {error}") from None
+            raise CannotReadImage(f"cannot be read: {error}", code="unreadable") from None
     if not source:
-        raise CannotReadImage("is empty (0 bytes)")
+        raise CannotReadImage("is empty (0 bytes)", code="empty")
     if len(source) > MAX_BYTES:
-        raise CannotReadImage(f"has {len(source):,} bytes, more than the {MAX_BYTES:,} allowed")
+        raise _too_many_bytes(len(source))
     return source
+
+
+def _too_many_bytes(found: int) -> CannotReadImage:
+    return CannotReadImage(f"has {found:,} bytes, more than the {MAX_BYTES:,} allowed", code="too_large")
 
 
 def _kind(data: bytes) -> str:
@@ -245,22 +254,27 @@ def _kind(data: bytes) -> str:
             return name
     if data[4:8] == b"ftyp":
         return "a HEIC, AVIF or video file"
-    return "no image"
+    return "not an image"
 
 
 def _check_header(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise CannotReadImage(f"has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed")
+        what = f"has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed"
+        raise CannotReadImage(what, code="too_large")
     if min(width, height) < MIN_SIDE_PX:
-        raise CannotReadImage(f"has {width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed")
+        what = f"has {width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed"
+        raise CannotReadImage(what, code="too_small")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # MPO: a JPEG with a second view, as many phones write
-        raise CannotReadImage(f"holds {frames} pictures (an animation or pages); expected one")
+        what = f"holds {frames} pictures (an animation or pages); expected one"
+        raise CannotReadImage(what, code="several_pictures")
     if image.mode in {"I", "F", "LAB", "HSV"} and not (image.mode == "I" and image.format == "PNG"):
-        raise CannotReadImage(f"has colour mode {image.mode}, whose scale is not known; save it as 8-bit RGB")
+        what = f"has colour mode {image.mode}, whose scale is not known"
+        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
     if "transparency" in image.info and "16" in str(getattr(image, "tile", "")):
-        raise CannotReadImage("has 16 bits and a transparent colour; save it as 8-bit RGB")
+        what = "has 16 bits and a transparent colour"
+        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -3,6 +3,7 @@ import io
 import re
 import struct
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -14,9 +15,9 @@ from gastropath.app.answer import MAX_BARS, MAX_PIXELS, Upload, answers, percent
 from gastropath.app.tiles import shown_columns
 from gastropath.errors import CannotReadImage
 from gastropath.images import decode
-from gastropath.inference.classifier import Classifier, Seen
+from gastropath.inference.classifier import Classifier
 from gastropath.results.card import CardClass
-from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined, refused
+from gastropath.results.predictions import Predictions, Refusal
 
 TAGS = {"section", "img", "h3", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
 ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}
@@ -47,28 +48,38 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def stub(entries: list[CardClass], probabilities: list[float], doubt: str = "") -> Classifier:
+def stub(
+    entries: list[CardClass], probabilities: list[float], *, low: bool = False, unlike: bool = False
+) -> Classifier:
     """A classifier that gives one and the same answer to every picture, and decodes as the real one does."""
     codes = tuple(entry.code for entry in entries)
-    given = Predictions(
-        codes, np.array([probabilities], np.float32), ("",), (doubt,), np.zeros(1, bool), np.full(1, np.nan)
-    )
+    maps = np.zeros((1, 2, 2, len(codes)), np.float32)
+    maps[0, 0, 0] = 1  # the upper left quarter speaks for every class
+    tile = np.zeros((1, 64, 64, 3), np.uint8)
 
-    def look(sources, max_pixels, decoders):
-        found, seen = [], {}
-        for i, source in enumerate(sources):
+    def predict(sources, *, max_pixels, **_):
+        found = []
+        for source in sources:
             try:
                 pixels = decode(source, max_pixels=max_pixels)
             except CannotReadImage as error:
-                found.append(refused(codes, str(error)))
+                refused = Predictions.refused(codes, Refusal(error.code, error.reason))
+                found.append(replace(refused, maps=maps, tiles=tile))
                 continue
-            found.append(given)
-            maps = np.zeros((2, 2, len(codes)), np.float32)
-            maps[0, 0] = 1  # the upper left quarter speaks for every class
-            seen[i] = Seen(np.zeros((64, 64, 3), np.uint8), maps, (pixels.shape[1], pixels.shape[0]))
-        return joined(found, codes), seen
+            found.append(
+                Predictions.of(
+                    codes,
+                    np.array([probabilities], np.float32),
+                    is_low_confidence=np.array([low]),
+                    is_out_of_distribution=np.array([unlike]),
+                    sizes_px=np.array([[pixels.shape[1], pixels.shape[0]]]),
+                    maps=maps,
+                    tiles=tile,
+                )
+            )
+        return Predictions.joined(found, codes)
 
-    return SimpleNamespace(card=SimpleNamespace(classes=tuple(entries)), classes=codes, tile_px=64, look=look)  # pyright: ignore[reportReturnType]
+    return SimpleNamespace(card=SimpleNamespace(classes=tuple(entries)), classes=codes, tile_px=64, predict=predict)  # pyright: ignore[reportReturnType]
 
 
 def answer(classifier: Classifier, name: str, data: bytes) -> str:
@@ -159,32 +170,32 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(monkeypatch):
 
 def test_a_fault_nobody_foresaw_is_told_to_the_log_and_not_to_the_visitor_and_spares_the_others(caplog):
     classifier = stub(ENTRIES, [0.2, 0.7, 0.1])
-    look = classifier.look
+    predict = classifier.predict
 
-    def fail(sources, max_pixels, decoders):
+    def fail(sources, **options):
         if b"odd" in sources:
             raise RecursionError("a secret of the server")
-        return look(sources, max_pixels=max_pixels, decoders=decoders)
+        return predict(sources, **options)
 
-    classifier.look = fail  # pyright: ignore[reportAttributeAccessIssue]
+    classifier.predict = fail  # pyright: ignore[reportAttributeAccessIssue]
     good, odd = answers(classifier, [Upload("good.png", TILE), Upload("odd.tif", b"odd")])
     assert "tumour epithelium" in good.html
     assert "Not classified" in odd.html
     assert "secret" not in odd.html
-    assert odd.prediction.decisions == ["refused"]
+    assert odd.prediction[0].decision == "refused"
     assert "a secret of the server" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("doubt", "said", "shown"),
+    ("low", "unlike", "said", "shown"),
     [
-        (LOW_CONFIDENCE, "Not sure: low confidence", True),
-        (UNLIKE, "Not sure: unlike the training tiles", False),
-        (f"{UNLIKE}; {LOW_CONFIDENCE}", "Not sure: unlike the training tiles", False),
+        (True, False, "Not sure: low confidence", True),
+        (False, True, "Not sure: unlike the training tiles", False),
+        (True, True, "Not sure: unlike the training tiles", False),
     ],
 )
-def test_a_doubt_is_said_with_its_reason_and_a_stranger_gets_no_name_no_chart_and_no_heat(doubt, said, shown):
-    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1], doubt), "tile.png", TILE)
+def test_a_doubt_is_said_with_its_reason_and_a_stranger_gets_no_name_no_chart_and_no_heat(low, unlike, said, shown):
+    html = answer(stub(ENTRIES, [0.2, 0.7, 0.1], low=low, unlike=unlike), "tile.png", TILE)
     assert Reader(html).texts[0] == said
     assert ("tumour epithelium" in html) is shown
     assert ("gp-chart" in html) is shown
@@ -208,19 +219,18 @@ def test_no_probability_is_rounded_to_certainty(share):
 
 def test_the_table_says_of_each_tile_what_its_card_says():
     entries = [CardClass(code=code, name=code, color="#123456") for code in ("A", "B")]
-    given = Predictions(
+    given = Predictions.of(
         ("A", "B"),
         np.array([[0.999999, 0.000001], [0.45, 0.55], [0.8, 0.2], [np.nan, np.nan]], np.float32),
-        ("", "", "", "is a text"),
-        ("", LOW_CONFIDENCE, UNLIKE, ""),
-        np.zeros(4, bool),
-        np.zeros(4),
+        refusals=(None, None, None, Refusal("not_an_image", "is a text")),
+        is_low_confidence=np.array([False, True, False, False]),
+        is_out_of_distribution=np.array([False, False, True, False]),
     )
     shown = shown_columns(SimpleNamespace(classes=entries), list("wxyz"), given)  # pyright: ignore[reportArgumentType]  # all that is read of a card
     assert shown["Tissue"] == ["A", "", "", ""]
     assert shown["Confidence"] == [0.9999, 0.55, None, None]
     assert shown["Decision"] == ["named", "not sure", "not sure", "refused"]
-    assert shown["Reason"] == ["", LOW_CONFIDENCE, UNLIKE, "is a text"]
+    assert shown["Reason"] == ["", "low confidence", "unlike the training tiles", "is a text"]
 
 
 def test_every_bar_has_its_name_and_its_figure_so_that_colour_carries_nothing_alone():

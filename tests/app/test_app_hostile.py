@@ -81,7 +81,7 @@ def hostile_files(tile: bytes, jpeg: bytes) -> dict[str, tuple[bytes, str]]:
         "cut.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
         "page.jpg": (b"<!doctype html><script>alert(1)</script>", "HTML"),
         "nothing.png": (b"", "is empty"),
-        "zeros.tif": (bytes(10_000), "is no image"),
+        "zeros.tif": (bytes(10_000), "is not an image"),
         "note.png": (b"\0gastropath: not taken\0<script>alert(1)</script>", "<script>alert(1)</script>"),
     }
 

@@ -47,7 +47,7 @@ def tiles(uploads: dict[str, Path]) -> list[Path]:
 
 def expected(classifier: Classifier, file: Path) -> tuple[str, str, dict[str, str]]:
     """Return label, confidence and all probabilities, as the page should write them."""
-    answer = classifier.predict_files([file])
+    answer = classifier.predict([file])
     titles = [title(entry) for entry in classifier.card.classes]
     table = dict(zip(titles, map(percent, answer.probabilities[0].tolist()), strict=True))
     label = titles[classifier.classes.index(answer.labels[0])]

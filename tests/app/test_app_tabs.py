@@ -16,7 +16,6 @@ from playwright.sync_api import Page, expect
 from gastropath.app.answer import title
 from gastropath.bundle.files import open_bundle, starter
 from gastropath.inference.classifier import Classifier
-from gastropath.results.predictions import UNLIKE
 from gastropath.slides.region import map_region
 from gastropath.slides.slide import open_slide
 from gastropath.slides.tables import Totals
@@ -135,7 +134,7 @@ def test_results_are_downloaded_as_the_classifier_gives_them(server, visit, uplo
     for file in uploads.values():
         read(page, file.name)
     classifier = Classifier.load(coloured_run)
-    expected = classifier.predict_files(list(uploads.values()))
+    expected = classifier.predict(list(uploads.values()))
     names = [file.name for file in uploads.values()]
     expect(page.get_by_text("All results")).to_be_visible()
     table = list(csv.DictReader(io.StringIO(downloaded(page, "Download CSV").decode())))
@@ -174,7 +173,7 @@ def test_heat_maps_are_faded_in_by_the_keyboard(server, visit, uploads):
 def test_a_picture_unlike_the_training_tiles_is_not_named(starter_server, visit, tmp_path):
     noise = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)).save(noise)
-    assert UNLIKE in Classifier.load().predict_files([noise]).doubts[0]
+    assert Classifier.load().predict(noise).is_out_of_distribution.all()
     page = visit(starter_server.url)
     upload(page, noise)
     lines = read(page, "noise.png")
@@ -191,16 +190,15 @@ def test_the_page_about_the_model_tells_what_its_card_tells(starter_server, visi
     text = page.locator("[data-testid=stMain]").inner_text()
     assert card.metrics
     for figure in ("accuracy", "macro_f1"):
-        value = card.metrics[figure]
-        assert f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})" in text
+        assert str(getattr(card.metrics, figure)) in text
     assert all(limit in text for limit in card.limitations)
     assert card.training_data.licence in text
     cells = page.locator(".gp-confusion tbody td").all_inner_texts()
-    matrix = [n for row in card.metrics["confusion_matrix"] for n in row]
+    matrix = [n for row in card.metrics.confusion_matrix for n in row]
     assert [0 if cell == "·" else int(cell) for cell in cells] == matrix
     diagram = page.get_by_role("img", name="Reliability diagram")
-    first = next(row for row in (card.metrics["calibration"]["after"] or card.metrics["calibration"]["before"])["bins"])
-    assert f"{first['accuracy']:.0%} of {first['n']} right" in (diagram.get_attribute("alt") or "")
+    first = (card.metrics.calibration.after or card.metrics.calibration.before).bins[0]
+    assert f"{first.accuracy:.0%} of {first.n} right" in (diagram.get_attribute("alt") or "")
 
 
 @pytest.mark.parametrize("tab", ["Tiles", "Map a region", "About this model"])

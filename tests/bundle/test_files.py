@@ -7,6 +7,21 @@ import yaml
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
 from gastropath.results.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
+from gastropath.results.checks import CellCurve, CorruptionMetrics, ExplanationChecks, RandomisedMaps, Robustness
+from gastropath.results.interval import Interval
+from gastropath.results.metrics import (
+    AbstentionMetrics,
+    Calibration,
+    CalibrationMetrics,
+    ClassCoverage,
+    ClassMetrics,
+    DomainMetrics,
+    Leakage,
+    Metrics,
+    OutOfDistributionMetrics,
+    ShortcutBaseline,
+    SplitInfo,
+)
 
 
 @pytest.fixture
@@ -58,8 +73,8 @@ def test_a_missing_file_is_refused(bundle):
 
 
 def test_an_unknown_version_is_refused_with_what_to_do(bundle):
-    _change(bundle, format_version=2)
-    with pytest.raises(BadBundle, match=r"format_version 2.*export the model again"):
+    _change(bundle, format_version=3)
+    with pytest.raises(BadBundle, match=r"format_version 3.*install the GastroPath that wrote it"):
         open_bundle(bundle.folder)
 
 
@@ -92,8 +107,32 @@ def test_a_folder_without_a_card_says_what_was_expected(tmp_path):
 
 def test_an_unfinished_run_says_how_to_finish_it(tmp_path):
     (tmp_path / "recipe.toml").touch()
-    with pytest.raises(BadBundle, match="--resume"):
+    with pytest.raises(BadBundle, match="has no model yet; go on with its training"):
         open_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("place", ["mpp", "accuracy"])
+def test_a_card_with_a_number_that_is_not_finite_is_refused_when_opened(bundle, place, number):
+    sealed = seal(bundle, _metrics())
+    path = sealed.folder / "card.json"
+    text = path.read_text()
+    old = {"mpp": '"mpp": 0.5', "accuracy": '"value": 0.5'}[place]
+    assert old in text
+    path.write_text(text.replace(old, f"{old.split(':')[0]}: {number}", 1))
+    with pytest.raises(BadBundle, match=r"card\.json.*(finite|number)"):
+        open_bundle(bundle.folder)
+
+
+def test_a_card_with_nonsense_metrics_is_refused_when_opened_not_when_shown(bundle):
+    _change(bundle, metrics={"accuracy": {"value": "nonsense"}})
+    with pytest.raises(BadBundle, match="metrics"):
+        open_bundle(bundle.folder)
+
+
+def test_settings_that_are_not_finite_are_refused_when_a_card_is_made(card):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Card.model_validate({**card.model_dump(), "recipe": {"zoom": float("nan")}})
 
 
 def test_a_bundle_is_never_written_over_another(bundle, card):
@@ -101,40 +140,56 @@ def test_a_bundle_is_never_written_over_another(bundle, card):
         write_bundle(bundle.folder, card, {})
 
 
-def _metrics() -> dict:
-    figure, nothing = {"value": 0.5, "low": 0.25, "high": 0.75}, {"value": None, "low": None, "high": None}
-    kinds = ("precision", "recall", "f1", "auroc")
-    overall = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
-    calibration = {"ece": figure, "ece_by_chance": figure, "nll": figure, "brier": figure}
-    covered = {"n": 40, "coverage": 0.75, "selective_accuracy": None}
-    curve = {"gain": {"value": -0.1, "low": -0.2, "high": 0.05}, "passed": False}
-    return {
-        "part": "test",
-        "n": 40,
-        "groups": 0,
-        "resampled": "tiles",
-        "split": {"method": "block", "tiles": {"train": 100, "val": 20, "test": 40}},
-        "warnings": ["Beware."],
-        "per_class": {
-            "A": {"support": 40, **dict.fromkeys(kinds, figure)},
-            "B": {"support": 0, **dict.fromkeys(kinds, nothing)},
+def _metrics() -> Metrics:
+    half, nothing = Interval(value=0.5, low=0.25, high=0.75), Interval(value=None)
+    worse = Interval(value=-0.1, low=-0.2, high=0.05)
+    calibration = CalibrationMetrics(ece=half, ece_by_chance=half, nll=half, brier=half, bins=())
+    unknown = OutOfDistributionMetrics(n=30, auroc=half, confidence_auroc=half, false_accept=half)
+    covered = ClassCoverage(n=40, coverage=0.75, selective_accuracy=None, low_confidence=0.25, unlike_training=0.0)
+    changed = CorruptionMetrics(name="blur", accuracy=half, change=worse, coverage=0.5, selective_accuracy=None)
+    curve = CellCurve(share=(0, 1), by_map=(1, 0), by_chance=(1, 0), gain=worse, passed=False)
+    return Metrics(
+        part="test",
+        n=40,
+        groups=0,
+        refused=0,
+        classes=("A", "B"),
+        synthetic=False,
+        split=SplitInfo(method="block", seed=0, tiles={"train": 100, "val": 20, "test": 40}, purged={}),
+        resampled="tiles",
+        parts={"train": 100, "val": 20, "test": 40},
+        remembered=0,
+        views=1,
+        accuracy=half,
+        train_accuracy=None,
+        val_accuracy=None,
+        balanced_accuracy=half,
+        macro_precision=half,
+        macro_recall=half,
+        macro_f1=half,
+        per_class={
+            "A": ClassMetrics(precision=half, recall=half, f1=half, auroc=half, support=40),
+            "B": ClassMetrics(precision=nothing, recall=nothing, f1=nothing, auroc=nothing, support=0),
         },
-        "shortcut_baseline": {"macro_f1": figure},
-        "calibration": {"before": calibration, "after": None},
-        "abstention": {
-            "coverage": figure, "selective_accuracy": nothing, "aurc": figure, "per_class": {"A": covered}
-        },
-        "domain": {"outsiders": {"gl|ass": {"n": 30, "auroc": figure, "false_accept": figure}}},
-        "robustness": {
-            "n": 40, "accuracy": figure, "changed": [{"name": "blur", "accuracy": figure, "change": curve["gain"]}]
-        },
-        "explanations": {
-            "n": 40,
-            "deletion": curve,
-            "insertion": curve,
-            "randomised": [{"what": "all layers", "correlation": None, "passed": False}],
-        },
-    } | dict.fromkeys(overall, figure)  # fmt: skip
+        confusion_matrix=((20, 20), (0, 0)),
+        calibration=Calibration(before=calibration),
+        abstention=AbstentionMetrics(
+            threshold=0.5, coverage=half, selective_accuracy=nothing, low_confidence=0.25, unlike_training=0.0,
+            per_class={"A": covered}, aurc=half, curve=(),
+        ),
+        domain=DomainMetrics(
+            method=None, threshold=None, unlike_training=0.0, other_classes={"gl|ass": unknown}, pictures={}
+        ),
+        data=None,
+        robustness=Robustness(n=40, accuracy=half, coverage=0.5, selective_accuracy=None, changed=(changed,)),
+        explanations=ExplanationChecks(
+            n=40, cells=49, deletion=curve, insertion=curve,
+            randomised=(RandomisedMaps(what="all layers", correlation=None, silent=1.0, passed=False),),
+        ),
+        shortcut_baseline=ShortcutBaseline(macro_f1=half),
+        leakage=Leakage(duplicate_pairs_across_parts=0),
+        warnings=("Beware.",),
+    )  # fmt: skip
 
 
 def test_sealing_writes_the_figures_into_card_and_readme(bundle):

@@ -49,7 +49,7 @@ def test_figures_and_differences_follow_from_the_answers():
     assert (gap.only_first, gap.only_other) == ((rights[0] & ~rights[1]).sum(), (~rights[0] & rights[1]).sum())
     assert gap.p == formulas.mcnemar(gap.only_first, gap.only_other)
     assert (found.resampled, found.groups) == ("groups", 30)
-    assert gap.accuracy.low > 0
+    assert gap.accuracy.is_above_zero
     assert "other is right more often than first" in conclusion(gap, "first")
 
 
@@ -69,9 +69,10 @@ def test_pairs_make_the_interval_narrower_than_two_models_apart():
         better[i] = first.labels[i]
     other = Judged(**{**vars(first), "name": "other", "predicted": tuple(better)})
     found = compare([first, other])
-    width = found.differences[0].accuracy.high - found.differences[0].accuracy.low
-    assert width < (found.contenders[0].accuracy.high - found.contenders[0].accuracy.low) / 2
-    assert found.differences[0].accuracy.low > 0
+    _, low, high = found.differences[0].accuracy.numbers
+    _, low_of_first, high_of_first = found.contenders[0].accuracy.numbers
+    assert high - low < (high_of_first - low_of_first) / 2
+    assert found.differences[0].accuracy.is_above_zero
 
 
 def test_several_comparisons_are_adjusted_for_their_number():

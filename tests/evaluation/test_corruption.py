@@ -67,4 +67,4 @@ def test_the_change_of_accuracy_is_that_of_the_same_tiles(finished_run, syntheti
     again = classifier.predict(np.stack([CHANGES["15 % darker"](tile) for tile in tiles]))
     assert dark.accuracy.value == pytest.approx((again.numbers == true).mean())
     assert dark.change.value == pytest.approx((again.numbers == true).mean() - (answers.numbers == true).mean())
-    assert dark.coverage == pytest.approx(again.accepted.mean())
+    assert dark.coverage == pytest.approx(again.is_accepted.mean())

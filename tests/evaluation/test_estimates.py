@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour
-from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.results.predictions import Predictions
 
 
 def tiles(n: int, seed: int = 0) -> Resampling:
@@ -39,7 +39,7 @@ def test_colour_is_compared_in_pairs(rng):
     found = against_colour(true, true, by_chance, tiles(60))
     assert found.macro_f1 == overall.macro_f1
     assert found.gain is not None
-    assert found.gain.value == pytest.approx(1 - overall.macro_f1.estimate().value)
+    assert found.gain.value == pytest.approx(1 - overall.macro_f1.numbers[0])
     same = against_colour(true, by_chance, by_chance, tiles(60)).gain
     assert same is not None
     assert (same.value, same.low, same.high) == (0, 0, 0)
@@ -66,10 +66,12 @@ def test_a_class_without_tiles_has_no_f1():
     assert (found.f1.value, found.recall.value, found.precision.value) == (None, None, 0.0)
 
 
-def answers(confidence: np.ndarray, doubts: list[str]) -> Predictions:
-    n = len(confidence)
+def answers(confidence: np.ndarray, low: list[int], unlike: list[int]) -> Predictions:
     probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
-    return Predictions(("A", "B"), probabilities, ("",) * n, tuple(doubts), np.zeros(n, bool), np.zeros(n))
+    rows = np.arange(len(confidence))
+    return Predictions.of(
+        ("A", "B"), probabilities, is_low_confidence=np.isin(rows, low), is_out_of_distribution=np.isin(rows, unlike)
+    )
 
 
 def test_abstention_counts_what_is_answered_and_why_not(finished_run):
@@ -77,9 +79,8 @@ def test_abstention_counts_what_is_answered_and_why_not(finished_run):
 
     card = open_bundle(finished_run / "model").card
     card = card.model_copy(update={"classes": card.classes[:2]})
-    doubts = [""] * 6 + [LOW_CONFIDENCE] * 2 + [UNLIKE, f"{UNLIKE}; {LOW_CONFIDENCE}"]
     true = np.array([0] * 5 + [1] * 5)
-    found = abstention(card, true, answers(np.linspace(0.99, 0.6, 10), doubts), tiles(10))
+    found = abstention(card, true, answers(np.linspace(0.99, 0.6, 10), [6, 7, 9], [8, 9]), tiles(10))
     assert found.coverage.value == pytest.approx(0.6)
     assert found.selective_accuracy.value == pytest.approx(5 / 6)
     assert (found.low_confidence, found.unlike_training) == (pytest.approx(0.3), pytest.approx(0.2))

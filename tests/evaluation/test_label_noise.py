@@ -38,9 +38,7 @@ def planted(finished_run, tmp_path: Path):
         labels=tuple(card.codes[i] for i in labelled),
         groups=("",) * n,
     )
-    answers = Predictions(
-        card.codes, probabilities.astype(np.float32), ("",) * n, ("",) * n, np.zeros(n, bool), np.zeros(n)
-    )
+    answers = Predictions.of(card.codes, probabilities.astype(np.float32))
     return assess_out_of_fold(card, index, answers), {f"{i}.png": card.codes[true[i]] for i in wrong}
 
 

@@ -10,7 +10,7 @@ import gastropath
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.errors import UnknownSetting
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.explain import explain_files, heat, overlay
+from gastropath.inference.explain import explanations, heat, overlay
 
 
 @pytest.fixture(scope="module")
@@ -54,25 +54,24 @@ def test_more_evidence_is_brighter_on_any_tile():
 
 def test_the_map_is_the_one_of_the_class_asked_for_and_answers_are_those_of_predict(model, files):
     paths = sorted(files.glob("*/*.png"))
-    told = list(explain_files(model, paths))
-    plain = model.predict_files(paths)
-    assert [one.answer.labels[0] for one in told] == plain.labels
-    np.testing.assert_array_equal(np.concatenate([one.answer.probabilities for one in told]), plain.probabilities)
+    told = list(explanations(model, paths))
+    plain = model.predict(paths)
+    assert [one.answer for one in told] == list(plain)
     for one in told:
         if one.pixels is None:
             assert one.source == files / "a" / "broken.png"
             continue
-        assert one.code == one.answer.labels[0]
-        maps = model.outputs(one.pixels[None])["cam"][0]
+        assert one.code == one.answer.label
+        maps = model.graph.run(one.pixels[None])["cam"][0]
         np.testing.assert_array_equal(one.heat, heat(maps[..., model.classes.index(one.code)], 224))
-    other = next(explain_files(model, paths[:1], code="MUC"))
+    other = next(explanations(model, paths[:1], code="MUC"))
     assert other.code == "MUC"
     assert (other.heat != told[0].heat).any()
 
 
 def test_a_class_that_the_model_does_not_have_is_refused(model, files):
     with pytest.raises(UnknownSetting, match="did you mean 'TUM'"):
-        next(explain_files(model, [files / "a" / "TUM.png"], code="TUMOR"))
+        next(explanations(model, [files / "a" / "TUM.png"], code="TUMOR"))
 
 
 def test_the_command_writes_an_overlay_an_image_and_refuses_what_it_cannot_read(files, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gastropath.errors import BadBundle
-from gastropath.inference.ood import DomainCheck, distances
+from gastropath.inference.ood import OodCheck, distances, references_npz
 from gastropath.inference.views import VIEWS, dihedral
 
 
@@ -17,7 +17,7 @@ def test_the_distance_is_the_mean_cosine_distance_to_the_nearest(rng):
 
 def test_a_distance_does_not_depend_on_the_company_to_the_last_bit(rng):
     references, features = rng.random((333, 300)).astype(np.float32), rng.random((70, 300)).astype(np.float32)
-    check = DomainCheck(references, 5, 0.3)
+    check = OodCheck(references, 5, 0.3)
     together = check.distances(features)
     order = rng.permutation(70)
     np.testing.assert_array_equal(check.distances(features[order]), together[order])
@@ -26,9 +26,9 @@ def test_a_distance_does_not_depend_on_the_company_to_the_last_bit(rng):
 
 
 def test_a_copy_of_a_reference_is_at_no_distance_and_a_stranger_is_unlike(rng):
-    check = DomainCheck(np.abs(rng.normal(size=(20, 9))), 1, 0.4)
-    assert not check.unlike(check.references * 3).any()
-    assert check.unlike(-check.references).all()
+    check = OodCheck(np.abs(rng.normal(size=(20, 9))), 1, 0.4)
+    assert (check.distances(check.features * 3) <= check.threshold).all()
+    assert (check.distances(-check.features) > check.threshold).all()
 
 
 def test_features_without_length_are_far_from_everything(rng):
@@ -36,19 +36,41 @@ def test_features_without_length_are_far_from_everything(rng):
 
 
 def test_references_come_back_from_the_file_in_half_precision(rng):
-    check = DomainCheck(rng.normal(size=(12, 30)), 5, 0.3)
-    again = DomainCheck.from_bytes(check.to_bytes(), 5, 0.3, "domain.npz")
-    features = rng.normal(size=(50, 30))
-    np.testing.assert_allclose(again.distances(features), check.distances(features), atol=2e-3)
+    features, labels = rng.normal(size=(12, 30)), rng.integers(0, 3, 12)
+    again = OodCheck.from_bytes(references_npz(features, labels), 5, 0.3, "references.npz")
+    others = rng.normal(size=(50, 30))
+    np.testing.assert_allclose(again.distances(others), OodCheck(features, 5, 0.3).distances(others), atol=2e-3)
+    np.testing.assert_array_equal(again.labels, labels)
 
 
-@pytest.mark.parametrize("what", ["nothing", "noise", "pickle", "flat", "few", "nan", "other"])
+def test_references_without_labels_of_an_older_bundle_are_read(rng):
+    features, buffer = rng.normal(size=(12, 30)).astype(np.float16), io.BytesIO()
+    np.savez(buffer, references=features)
+    older = OodCheck.from_bytes(buffer.getvalue(), 5, 0.3, "domain.npz")
+    assert older.labels is None
+    np.testing.assert_array_equal(older.features, features)
+
+
+def test_what_half_precision_cannot_hold_stays_finite_and_what_is_not_finite_is_refused():
+    labels = np.zeros(6, int)
+    again = OodCheck.from_bytes(references_npz(np.full((6, 3), 1e9), labels), 5, 0.3, "references.npz")
+    assert np.isfinite(again.features).all()
+    with pytest.raises(ValueError, match="not finite"):
+        references_npz(np.full((6, 3), np.nan), labels)
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "noise", "pickle", "flat", "few", "nan", "huge", "integers", "labels", "other"]
+)
 def test_a_damaged_file_is_refused(what, rng):
     content = {
         "pickle": {"references": np.array([{}], dtype=object)},
         "flat": {"references": np.zeros(9)},
         "few": {"references": np.ones((3, 4))},
         "nan": {"references": np.full((9, 4), np.nan)},
+        "huge": {"features": np.full((9, 4), np.inf)},
+        "integers": {"features": np.ones((9, 4), np.int64)},
+        "labels": {"features": np.ones((9, 4)), "labels": np.zeros(8, np.int64)},
         "other": {"something": np.ones((9, 4))},
     }
     buffer = io.BytesIO()
@@ -56,7 +78,7 @@ def test_a_damaged_file_is_refused(what, rng):
         np.savez(buffer, **content[what], allow_pickle=True)
     data = {"nothing": b"", "noise": rng.bytes(500)}.get(what, buffer.getvalue())
     with pytest.raises(BadBundle, match=r"domain\.npz"):
-        DomainCheck.from_bytes(data, 5, 0.3, "domain.npz")
+        OodCheck.from_bytes(data, 5, 0.3, "domain.npz")
 
 
 def test_the_eight_views_of_a_tile_are_all_there_is(rng):

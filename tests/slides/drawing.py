@@ -82,12 +82,11 @@ class ByColour:
         self.classes = CODES
         self.seen: list[np.ndarray] = []
 
-    def answer(self, tiles: np.ndarray) -> tuple[Predictions, np.ndarray]:
+    def predict(self, tiles: np.ndarray, *, features: bool = False) -> Predictions:
         self.seen.append(tiles)
         gaps = np.abs(tiles[:, :, :, None].astype(int) - PALETTE).sum(axis=-1)
         nearest = np.where(tiles.min(axis=-1) > 240, -1, gaps.argmin(axis=-1)).reshape(len(tiles), -1)  # -1: no slide
         counts = np.stack([(nearest == i).sum(axis=1) for i in range(len(PALETTE))], axis=1)
         shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).astype(np.float32)
-        doubts = tuple("low confidence" if share < 0.6 else "" for share in shares.max(axis=1))
-        n = len(tiles)
-        return Predictions(CODES, shares, ("",) * n, doubts, np.zeros(n, bool), np.zeros(n)), shares
+        unsure = shares.max(axis=1) < 0.6
+        return Predictions.of(CODES, shares, is_low_confidence=unsure, features=shares if features else None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, open_bundle, sha256, write_bundle
+from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, open_bundle, sha256, write_bundle
 from gastropath.data.examples import choose_examples
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import split_of_run
@@ -84,7 +84,7 @@ def test_the_folder_holds_exactly_what_was_promised(space):
             f"gastropath-{version}-py3-none-any.whl",
         ),
         *(".streamlit/config.toml", ".gitattributes", ".dockerignore"),
-        *("model/card.json", "model/README.md", f"model/{GRAPH}", f"model/{DOMAIN}"),
+        *("model/card.json", "model/README.md", f"model/{GRAPH}", f"model/{REFERENCES}"),
         *("examples/examples.json", *(f"examples/drawn_{tissue.code}.jpg" for tissue in TISSUE_CLASSES)),
     }
 
@@ -177,7 +177,7 @@ def test_the_image_gets_the_bundle_and_never_the_keras_model(space):
         "requirements.txt",
         ".streamlit/config.toml",
         f"model/{GRAPH}",
-        f"model/{DOMAIN}",
+        f"model/{REFERENCES}",
         "model/card.json",
     } <= image
     assert KERAS_MODEL in (space / ".dockerignore").read_text().splitlines()
@@ -254,7 +254,7 @@ def test_two_builds_are_the_same_bytes(space, finished_run, tmp_path):
 
 def test_a_bundle_without_a_keras_model_makes_a_space_without(finished_run, tmp_path):
     bundle = open_bundle(finished_run)
-    write_bundle(tmp_path / "model", bundle.card, {GRAPH: bundle.graph, DOMAIN: bundle.domain})
+    write_bundle(tmp_path / "model", bundle.card, {GRAPH: bundle.graph, REFERENCES: bundle.references})
     build_space(tmp_path / "model", tmp_path / "space")
     assert not (tmp_path / "space" / KERAS_MODEL).exists()
     assert KERAS_MODEL not in (tmp_path / "space" / "README.md").read_text()

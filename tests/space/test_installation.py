@@ -156,7 +156,7 @@ def test_an_upload_on_the_hubs_page_gets_the_right_label(server, hub, visit, col
     """In an iframe of another site browsers withhold cookies, and with them Streamlit's check fails every upload."""
     tile = uploads[code]
     classifier = Classifier.load(coloured_run)
-    expected = classifier.predict_files([tile])
+    expected = classifier.predict([tile])
     titles = [title(entry) for entry in classifier.card.classes]
     figures = [percent(p) for p in expected.probabilities[0].tolist()]
 

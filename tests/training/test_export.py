@@ -33,7 +33,7 @@ def keras_model(finished_run) -> keras.Sequential:
 
 def test_from_image_files_the_bundle_answers_as_keras_does(finished_run, keras_model, image_files):
     classifier = Classifier.load(finished_run)
-    ours = classifier.predict_files(image_files).probabilities
+    ours = classifier.predict(image_files).probabilities
     theirs = keras_model.predict(np.stack([load_tile(file, 224) for file in image_files]), verbose=0)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert np.ptp(theirs, axis=0).max() > 0.05  # the model tells these tiles apart, so equality means something
@@ -42,20 +42,20 @@ def test_from_image_files_the_bundle_answers_as_keras_does(finished_run, keras_m
 def test_float16_halves_the_graph_and_hardly_moves_the_answers(finished_run, keras_model, image_files, tmp_path):
     bundle = export_run(finished_run, tmp_path / "half", "float16")
     assert bundle.graph.stat().st_size < 0.51 * open_bundle(finished_run).graph.stat().st_size
-    ours = Classifier.load(tmp_path / "half").predict_files(image_files).probabilities
+    ours = Classifier.load(tmp_path / "half").predict(image_files).probabilities
     theirs = keras_model.predict(np.stack([load_tile(file, 224) for file in image_files]), verbose=0)
     np.testing.assert_allclose(ours, theirs, atol=0.01)
 
 
 def test_an_export_in_float32_is_the_bundle_of_the_run(finished_run, image_files, tmp_path):
     export_run(finished_run, tmp_path / "again", "float32")
-    again, first = (Classifier.load(model).predict_files(image_files) for model in (tmp_path / "again", finished_run))
+    again, first = (Classifier.load(model).predict(image_files) for model in (tmp_path / "again", finished_run))
     np.testing.assert_allclose(again.probabilities, first.probabilities, atol=1e-6)
 
 
 def test_the_class_activation_maps_are_grad_cam(finished_run, keras_model, image_files):
     tiles = np.stack([load_tile(file, 224) for file in image_files[:4]])
-    ours = Classifier.load(finished_run).outputs(tiles)["cam"]
+    ours = Classifier.load(finished_run).graph.run(tiles)["cam"]
     temperature = open_bundle(finished_run).card.calibration.temperature  # the Keras model is divided by it
     hidden, output = keras_model.get_layer("features"), keras_model.get_layer("probabilities")
     pooled = keras.Model(keras_model.inputs, keras_model.get_layer("pool_3").output)

@@ -72,19 +72,19 @@ def test_in_integers_it_is_small_calibrated_anew_and_mostly_of_the_same_opinion(
     assert "VNNI" in " ".join(bundle.card.limitations)
     ours, theirs = Classifier.load(tmp_path / "int8").predict(pixels), model.predict(pixels, verbose=0)
     assert (ours.numbers == theirs.argmax(axis=1)).mean() > 0.85
-    assert ours.accepted.mean() > 0.5
+    assert ours.is_accepted.mean() > 0.5
 
 
 def test_exporting_again_gives_the_same_answers(transfer_run, pixels, tmp_path):
     export_run(transfer_run, tmp_path / "again", "float32")
     again, first = (Classifier.load(folder).predict(pixels) for folder in (tmp_path / "again", transfer_run))
     np.testing.assert_allclose(again.probabilities, first.probabilities, atol=1e-5)
-    assert again.doubts == first.doubts
+    assert again.reasons == first.reasons
 
 
 def test_the_activation_maps_add_up_to_the_logits(transfer_run, model, pixels):
     classifier = Classifier.load(transfer_run)
-    answer = classifier.outputs(pixels[:9])
+    answer = classifier.graph.run(pixels[:9])
     assert answer["cam"].shape == (9, 7, 7, 8)
     bias = model.get_layer("probabilities").get_weights()[1] * classifier.card.calibration.temperature
     np.testing.assert_allclose(answer["cam"].mean(axis=(1, 2)) + bias, answer["logits"], atol=2e-3)

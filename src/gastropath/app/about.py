@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from gastropath.app.answer import title
@@ -12,8 +9,7 @@ from gastropath.app.charts import confusion, reliability, table
 from gastropath.bundle.figures import figure_text
 from gastropath.bundle.readme import model_card_body
 from gastropath.results.card import Card
-
-Metrics = Mapping[str, Any]
+from gastropath.results.metrics import Metrics, SplitInfo
 
 _WHOSE = {
     "test": "on the test part, which it did not learn from",
@@ -43,7 +39,7 @@ def show_about(card: Card) -> None:
 def _training(card: Card) -> None:
     data = card.training_data
     st.subheader("What it learned from", anchor=False)
-    split = card.metrics and card.metrics["split"]
+    split = card.metrics.split if card.metrics else None
     rows = [
         ["tiles", f"{data.n_tiles:,} of {data.name!r}{', synthetic: drawn by a computer' if data.synthetic else ''}"],
         ["licence of the tiles", data.licence],
@@ -56,27 +52,27 @@ def _training(card: Card) -> None:
     st.html(table(["", ""], rows))
 
 
-def _split(split: Metrics) -> str:
-    parts = ", ".join(f"{n:,} {part}" for part, n in split["tiles"].items())
-    return f"by {split['method']}: {parts}"
+def _split(split: SplitInfo) -> str:
+    parts = ", ".join(f"{n:,} {part}" for part, n in split.tiles.items())
+    return f"by {split.method}: {parts}"
 
 
 def _worth(card: Card, metrics: Metrics) -> None:
     st.subheader("How good it is", anchor=False)
-    whose = _WHOSE.get(metrics["part"], "on all tiles given")
+    whose = _WHOSE.get(metrics.part, "on all tiles given")
     st.markdown(
-        f"Measured {whose}: {metrics['n']:,} tiles. Brackets hold 95 % intervals over {metrics['resampled']}; tiles of "
+        f"Measured {whose}: {metrics.n:,} tiles. Brackets hold 95 % intervals over {metrics.resampled}; tiles of "
         "other hospitals, scanners and stains may do worse."
     )
-    abstention = metrics["abstention"]
+    abstention = metrics.abstention
     st.html(
         table(
             ["figure", "value (95 % interval)"],
             [
-                ["accuracy", figure_text(metrics["accuracy"])],
-                ["macro-F1", figure_text(metrics["macro_f1"])],
-                ["share of tiles it answers", figure_text(abstention["coverage"])],
-                ["right among these", figure_text(abstention["selective_accuracy"])],
+                ["accuracy", figure_text(metrics.accuracy)],
+                ["macro-F1", figure_text(metrics.macro_f1)],
+                ["share of tiles it answers", figure_text(abstention.coverage)],
+                ["right among these", figure_text(abstention.selective_accuracy)],
             ],
         )
     )
@@ -86,8 +82,8 @@ def _worth(card: Card, metrics: Metrics) -> None:
         table(
             ["class", "tiles", "precision", "recall", "F1", "AUROC"],
             [
-                [titles[code], f"{row['support']:,}", *(figure_text(row[kind]) for kind in kinds)]
-                for code, row in metrics["per_class"].items()
+                [titles[code], f"{row.support:,}", *(figure_text(getattr(row, kind)) for kind in kinds)]
+                for code, row in metrics.per_class.items()
             ],
             "Per class",
         )
@@ -95,16 +91,16 @@ def _worth(card: Card, metrics: Metrics) -> None:
     left, right = st.columns([2, 3])
     with left:
         st.subheader("Can its confidence be believed?", anchor=False)
-        given = metrics["calibration"]["after"] or metrics["calibration"]["before"]
-        source, alt = reliability(given["bins"])
+        given = metrics.calibration.after or metrics.calibration.before
+        source, alt = reliability(given.bins)
         st.image(source, width="stretch", alt=alt)
-        sizes = [row["n"] for row in given["bins"] if row["n"]]
+        sizes = [row.n for row in given.bins if row.n]
         each = f"{min(sizes):,}" if min(sizes) == max(sizes) else f"{min(sizes):,} to {max(sizes):,}"
         st.caption(f"On the dashed line, confidence is right as often as it says. A point stands for {each} tiles.")
     with right:
         st.subheader("What it mistakes for what", anchor=False)
-        st.html(confusion(metrics["classes"], metrics["confusion_matrix"]))
-    for warning in metrics["warnings"]:
+        st.html(confusion(metrics.classes, metrics.confusion_matrix))
+    for warning in metrics.warnings:
         st.warning(_plain(warning), icon="⚠️")
 
 

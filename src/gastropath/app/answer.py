@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
 
 from gastropath.app.limits import in_turn, not_taken
 from gastropath.images import encode_jpeg, encode_png
-from gastropath.inference.classifier import Classifier, Seen
+from gastropath.inference.classifier import Classifier
 from gastropath.inference.explain import heat, tint
 from gastropath.results.card import CardClass
-from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, refused
+from gastropath.results.predictions import Predictions, Refusal
 
 MAX_PIXELS = 20_000_000
 """Uploads with more pixels are refused before they are decoded."""
@@ -79,7 +79,7 @@ def _answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
     reasons = {i: reason for i, upload in enumerate(uploads) if (reason := not_taken(upload.data))}
     taken = [upload.data for i, upload in enumerate(uploads) if i not in reasons]
     try:
-        found, seen = classifier.look(taken, max_pixels=MAX_PIXELS, decoders=1)
+        found = classifier.predict(taken, maps=True, tiles=True, max_pixels=MAX_PIXELS, workers=1)
     except Exception:
         # Decoders fail in ways nobody foresaw, and the files come from strangers. The log has the details.
         _log.exception("uploads could not be classified")
@@ -91,12 +91,12 @@ def _answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
         if i in reasons:
             told.append(_not_answered(classifier, upload, reasons[i], remedy=""))
             continue
-        prediction = found.take(np.array([place]))
-        if place in seen:
-            told.append(Answer(upload.name, prediction, _result(classifier, upload, seen[place], prediction)))
+        prediction = found[[place]]
+        if refusal := prediction.refusals[0]:
+            told.append(Answer(upload.name, prediction, _refusal(upload.name, f"The file {refusal.sentence}.")))
         else:
-            reason = f"The file {prediction.refusals[0]}."
-            told.append(Answer(upload.name, prediction, _refusal(upload.name, reason)))
+            html = _result(classifier, upload, prediction)
+            told.append(Answer(upload.name, replace(prediction, tiles=None, maps=None), html))
         place += 1
     return told
 
@@ -133,21 +133,23 @@ def picture(pixels: np.ndarray) -> str:
 
 
 def _not_answered(classifier: Classifier, upload: Upload, reason: str, remedy: str = _REMEDY) -> Answer:
-    return Answer(upload.name, refused(classifier.classes, reason), _refusal(upload.name, reason, remedy))
+    prediction = Predictions.refused(classifier.classes, Refusal("damaged", reason))
+    return Answer(upload.name, prediction, _refusal(upload.name, reason, remedy))
 
 
-def _result(classifier: Classifier, upload: Upload, seen: Seen, prediction: Predictions) -> str:
-    probabilities, doubt = prediction.probabilities[0], prediction.doubts[0]
+def _result(classifier: Classifier, upload: Upload, prediction: Predictions) -> str:
+    tiles, maps = prediction.seen()
+    probabilities = prediction.probabilities[0]
     order = np.argsort(-probabilities, kind="stable")
     best = classifier.card.classes[order[0]]
-    name, (width, height), side = plain(upload.name), seen.size_px, classifier.tile_px
+    name, (width, height), side = plain(upload.name), prediction.sizes_px[0], classifier.tile_px
     size = f"{width} × {height} px"
     if (width, height) != (side, side):
         size += f", resampled to {side} × {side} px"
-    named = UNLIKE not in doubt
-    layers = f'<img src="{picture(seen.pixels)}" alt="The tile {name}">'
+    named = not prediction.is_out_of_distribution[0]
+    layers = f'<img src="{picture(tiles[0])}" alt="The tile {name}">'
     if named:
-        evidence = tint(heat(seen.maps[..., order[0]], _HEAT_PX), _HEAT_OPACITY)
+        evidence = tint(heat(maps[0, ..., order[0]], _HEAT_PX), _HEAT_OPACITY)
         layers += (
             f'<img class="gp-heat" src="{picture(evidence)}" '
             f'alt="Heat map: where the tile speaks for {plain(title(best))}">'
@@ -156,23 +158,23 @@ def _result(classifier: Classifier, upload: Upload, seen: Seen, prediction: Pred
     return (
         '<section class="gp-answer">'
         f'<div class="gp-picture">{layers}</div>'
-        f"{_verdict(best, float(probabilities[order[0]]), doubt)}"
+        f"{_verdict(best, float(probabilities[order[0]]), prediction)}"
         f'<p class="gp-file"><span class="gp-name">{name}</span><br>{told}{size}</p>'
         f"{_chart(classifier, probabilities, order) if named else ''}"
         "</section>"
     )
 
 
-def _verdict(best: CardClass, confidence: float, doubt: str) -> str:
+def _verdict(best: CardClass, confidence: float, prediction: Predictions) -> str:
     """Name the tissue and the confidence, or say why the model does not."""
-    if UNLIKE in doubt:
+    if prediction.is_out_of_distribution[0]:
         return (
             '<h3 class="gp-label gp-unsure">Not sure: unlike the training tiles</h3>'
             "<p>Nothing like this picture was among the tiles the model learned from, so no tissue is named.</p>"
         )
     sure = f'<strong class="gp-confidence">{escape(percent(confidence))}</strong>'
     mark = f'<span class="gp-swatch" style="background-color:{best.color}"></span>'
-    if LOW_CONFIDENCE in doubt:
+    if prediction.is_low_confidence[0]:
         return (
             '<h3 class="gp-label gp-unsure">Not sure: low confidence</h3>'
             f"<p>The best guess is {mark}{plain(title(best))}, at {sure}.</p>"

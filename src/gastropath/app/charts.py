@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+
+from gastropath.formulas import ReliabilityBin
 
 _SIDE, _LEFT, _TOP, _BELOW = 260, 48, 12, 44
 _INK, _GRID, _BLUE = "#444444", "#c8c8c8", "#0072b2"
 
 
-def reliability(bins: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def reliability(bins: Sequence[ReliabilityBin]) -> tuple[str, str]:
     """Draw the share of right answers against the confidence they were given with.
 
     Parameters
     ----------
     bins
-        Of ``metrics.json``: ``n``, ``confidence`` and ``accuracy`` each; empty ones have none.
+        Of ``metrics.json``.
 
     Returns
     -------
@@ -26,7 +27,7 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     alt : str
         The same in words.
     """
-    filled = [(row["n"], row["confidence"], row["accuracy"]) for row in bins if row["n"]]
+    filled = [(row.n, row.confidence, row.accuracy) for row in bins if row.n]
     most = max((n for n, *_ in filled), default=1)
     marks = [
         f'<circle cx="{_x(confidence):.1f}" cy="{_y(accuracy):.1f}" r="{3 + 5 * (n / most) ** 0.5:.1f}" '

@@ -14,7 +14,7 @@ from gastropath.app.answer import AT_ONCE, MAX_PIXELS, Answer, Upload, answers, 
 from gastropath.app.examples import Example
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import Card
-from gastropath.results.predictions import UNLIKE, Predictions, joined
+from gastropath.results.predictions import Predictions
 from gastropath.tables import write_rows
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _fade() -> None:
 
 def _together(classifier: Classifier, all_of_them: Sequence[Answer]) -> None:
     """Show all answers in one table, and offer them as files."""
-    predictions = joined([answer.prediction for answer in all_of_them], classifier.classes)
+    predictions = Predictions.joined([answer.prediction for answer in all_of_them], classifier.classes)
     names = [answer.name for answer in all_of_them]
     if len(all_of_them) > 1:
         st.subheader("All results", anchor=False)
@@ -154,11 +154,11 @@ def shown_columns(card: Card, names: Sequence[str], predictions: Predictions) ->
         "File": list(names),
         "Tissue": named,
         "Confidence": [
-            min(round(float(c), 4), _NEVER_CERTAIN) if d != "refused" and UNLIKE not in doubt else None
-            for c, d, doubt in zip(predictions.confidence, decisions, predictions.doubts, strict=True)
+            min(round(float(c), 4), _NEVER_CERTAIN) if d != "refused" and not unlike else None
+            for c, d, unlike in zip(predictions.confidence, decisions, predictions.is_out_of_distribution, strict=True)
         ],
         "Decision": [{"accepted": "named", "abstained": "not sure"}.get(d, d) for d in decisions],
-        "Reason": predictions.reasons,
+        "Reason": predictions.details,
     }
 
 

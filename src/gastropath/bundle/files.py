@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from gastropath.bundle.figures import limits_as_measured
 from gastropath.bundle.readme import model_card
-from gastropath.errors import BadBundle
+from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.outputs import new_folder, replacing, write_text
-from gastropath.results.card import FORMAT_VERSION, Card
+from gastropath.results.card import Card
+from gastropath.results.metrics import Metrics
 
 GRAPH = "model.tflite"
 KERAS_MODEL = "bestmodel.keras"
-DOMAIN = "domain.npz"
+REFERENCES = "references.npz"
+OLDER_REFERENCES = "domain.npz"
+"""Name that bundles of format version 1 have for it."""
 
 _MAX_CARD_BYTES = 4_000_000
 _MAX_FILE_BYTES = 2_000_000_000
@@ -40,9 +39,9 @@ class Bundle:
         return self.folder / GRAPH
 
     @property
-    def domain(self) -> Path:
-        """The features of the training tiles that stand for all; there where the card has a domain."""
-        return self.folder / DOMAIN
+    def references(self) -> Path:
+        """Features of training tiles that stand for all; there where the card has a domain."""
+        return self.folder / (OLDER_REFERENCES if OLDER_REFERENCES in self.card.files else REFERENCES)
 
     @property
     def keras_model(self) -> Path | None:
@@ -63,7 +62,7 @@ def starter() -> Path:
     """
     folder = Path(str(resources.files("gastropath"))) / "starter"
     if not (folder / "card.json").is_file():
-        raise BadBundle("this installation of GastroPath has no starter model; name a model with --model")
+        raise BadBundle("this installation of GastroPath has no starter model", remedy="name a `model`")
     return folder
 
 
@@ -73,12 +72,11 @@ def find_bundle(model: Path) -> Path:
         if (folder / "card.json").is_file():
             return folder
     if not model.exists():
-        raise BadBundle(f"{model}: there is no such folder")
+        raise BadBundle("there is no such folder", where=model)
     if (model / "recipe.toml").is_file():
-        raise BadBundle(
-            f"{model}: this run has no model yet; finish it with: gastropath train … --out {model} --resume"
-        )
-    raise BadBundle(f"{model}: is no model bundle (it has no card.json); give a run folder or its model/ folder")
+        raise BadBundle("this run has no model yet", where=model, remedy="go on with its training until it is finished")
+    what = "is not a model bundle (it has no card.json)"
+    raise BadBundle(what, where=model, remedy="give a run folder or its model/ folder")
 
 
 def open_bundle(model: Path) -> Bundle:
@@ -91,9 +89,10 @@ def open_bundle(model: Path) -> Bundle:
     """
     folder = find_bundle(model)
     card = _read_card(folder / "card.json")
-    for name in (GRAPH, *([DOMAIN] if card.domain else [])):
+    needed = (GRAPH, *([Bundle(folder, card).references.name] if card.domain else []))
+    for name in needed:
         if name not in card.files:
-            raise BadBundle(f"{folder}/card.json: lists no {name}")
+            raise BadBundle(f"lists no {name}", where=folder / "card.json")
     for name, digest in card.files.items():
         if name != KERAS_MODEL:
             _verify(folder, name, digest)
@@ -127,9 +126,9 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) ->
     return Bundle(folder, card)
 
 
-def seal(bundle: Bundle, metrics: Mapping[str, Any]) -> Bundle:
+def seal(bundle: Bundle, metrics: Metrics) -> Bundle:
     """Write the result of the evaluation into the card of a draft bundle, and into its README."""
-    card = Card.model_validate({**bundle.card.model_dump(), "metrics": dict(metrics)})
+    card = bundle.card.model_copy(update={"metrics": metrics})
     card = card.model_copy(update={"limitations": limits_as_measured(card)})
     _write_card(bundle.folder, card)
     return Bundle(bundle.folder, card)
@@ -143,34 +142,26 @@ def sha256(file: Path) -> str:
 
 def _write_card(folder: Path, card: Card) -> None:
     write_text(folder / "README.md", model_card(card))
-    write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
+    write_text(folder / "card.json", card.to_json())
 
 
 def _read_card(path: Path) -> Card:
-    if path.stat().st_size > _MAX_CARD_BYTES:
-        raise BadBundle(f"{path}: is larger than {_MAX_CARD_BYTES:,} bytes; that is no model card")
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise BadBundle(f"{path}: is not valid JSON: {error}") from None
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION:
-        raise BadBundle(
-            f"{path}: has format_version {version!r}; this GastroPath reads {FORMAT_VERSION}. "
-            "Install the GastroPath that wrote it, or export the model again"
-        )
-    try:
-        return Card.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadBundle(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if path.stat().st_size > _MAX_CARD_BYTES:
+            raise BadBundle(f"is larger than {_MAX_CARD_BYTES:,} bytes; that is not a model card", where=path)
+        return Card.parse(path.read_bytes(), path)
+    except OSError as error:
+        raise BadBundle(f"cannot be read: {error.strerror or error}", where=path) from None
+    except CannotReadTable as error:
+        raise BadBundle(error.what, where=path, remedy=error.remedy) from None
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:
     file = folder / name
     if not file.is_file():
-        raise BadBundle(f"{file}: is missing though card.json lists it; copy the whole folder again")
+        raise BadBundle("is missing though card.json lists it", where=file, remedy="copy the whole folder again")
     if file.stat().st_size > _MAX_FILE_BYTES:
-        raise BadBundle(f"{file}: is larger than {_MAX_FILE_BYTES:,} bytes")
+        raise BadBundle(f"is larger than {_MAX_FILE_BYTES:,} bytes", where=file)
     if sha256(file) != digest:
-        raise BadBundle(f"{file}: is not the file that card.json describes (its hash differs); copy the folder again")
+        what = "is not the file that card.json describes (its hash differs)"
+        raise BadBundle(what, where=file, remedy="copy the folder again")

@@ -33,8 +33,8 @@ def _header(card: Card) -> list[str]:
             "  - task: {type: image-classification}",
             f"    dataset: {{name: {json.dumps(card.training_data.name)}, type: image-folder}}",
             "    metrics:",
-            f"    - {{type: accuracy, value: {card.metrics['accuracy']['value']:.4f}}}",
-            f"    - {{type: f1, name: macro F1, value: {card.metrics['macro_f1']['value']:.4f}}}",
+            f"    - {{type: accuracy, value: {card.metrics.accuracy.value or 0:.4f}}}",
+            f"    - {{type: f1, name: macro F1, value: {card.metrics.macro_f1.value or 0:.4f}}}",
         ]
     return [*lines, "---", ""]
 

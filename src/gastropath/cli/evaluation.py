@@ -62,9 +62,9 @@ def evaluate(
     else:
         show_metrics(assessment.metrics)
         console.say(f"look at {out / 'report.html'}")
-    refused = assessment.predictions.refused(assessment.index.paths)
+    refused = assessment.predictions.refused_of(assessment.index.paths)
     if others := assessment.outsiders:
-        refused |= others.predictions.refused(others.index.paths)
+        refused |= others.predictions.refused_of(others.index.paths)
     console.refusals(refused)
     if refused:
         raise typer.Exit(console.EXIT_REFUSED)

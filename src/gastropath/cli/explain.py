@@ -11,7 +11,7 @@ from gastropath.cli import console
 from gastropath.cli.options import Model, Mpp, Overwrite, model_folder
 
 _TABLE = "explanations.csv"
-_COLUMNS = ("path", "explained_label", "overlay", "predicted_label", "confidence", "decision", "reason")
+_COLUMNS = ("path", "explained_label", "overlay", "predicted_label", "confidence", "decision", "reason", "detail")
 
 
 def explain(
@@ -28,7 +28,7 @@ def explain(
     from PIL import Image
 
     from gastropath.inference.classifier import Classifier
-    from gastropath.inference.explain import explain_files
+    from gastropath.inference.explain import explanations
     from gastropath.inference.gathering import gather
     from gastropath.outputs import replacing_folder
     from gastropath.tables import write_table
@@ -40,16 +40,23 @@ def explain(
     names: set[str] = set()
     with replacing_folder(out, (_TABLE, "*.png"), overwrite=overwrite) as folder:
         with console.progress() as progress:
-            for told in explain_files(classifier, files, code=code, mpp=mpp, progress=progress):
-                path = str(told.source)
-                row = next(told.answer.rows([path]))
+            for told in explanations(classifier, files, code=code, mpp=mpp, progress=progress):
+                answer, path = told.answer, str(told.source)
+                row: dict[str, object] = {
+                    "path": path,
+                    "predicted_label": answer.label,
+                    "confidence": None if answer.confidence is None else f"{answer.confidence:.6f}",
+                    "decision": answer.decision,
+                    "reason": answer.reason,
+                    "detail": answer.detail,
+                }
+                rows.append(row)
                 if told.pixels is None:
-                    refused |= told.answer.refused([path])
-                    rows.append(row)
+                    refused[path] = answer.detail
                     continue
                 name = _free(f"{Path(path).stem}_{told.code}", names)
                 Image.fromarray(told.overlay()).save(folder / name)
-                rows.append({**row, "explained_label": told.code, "overlay": name})
+                row |= {"explained_label": told.code, "overlay": name}
         write_table(folder / _TABLE, _COLUMNS, ({column: row.get(column, "") for column in _COLUMNS} for row in rows))
     console.say(f"wrote {len(names):,} overlays and {_TABLE} into {out}")
     console.refusals(refused)

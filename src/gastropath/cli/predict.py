@@ -37,7 +37,7 @@ def predict(
         new_file(out, overwrite=overwrite)
     classifier = Classifier.load(model_folder(model))
     with console.progress() as progress:
-        predictions = classifier.predict_files(files, mpp=mpp, views=views, progress=progress)
+        predictions = classifier.predict(files, mpp=mpp, views=views, progress=progress)
     paths = [str(file) for file in files]
     if out:
         write_table(out, Predictions.columns(classifier.classes), predictions.rows(paths))
@@ -60,7 +60,7 @@ def predict(
                 path,
             )
             for path, label, confidence, decision, reason in zip(
-                paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.reasons,
+                paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.details,
                 strict=True,
             )
         ]  # fmt: skip
@@ -70,13 +70,13 @@ def predict(
         console.say(f"wrote {out}")
         if classifier.card.training_data.synthetic:
             console.note(f"warning: {SYNTHETIC_MODEL}")
-    if guessed := int(predictions.stretched.sum()):
+    if guessed := int(predictions.is_field_of_view_assumed.sum()):
         side = classifier.tile_px
         console.note(
             f"warning: {guessed:,} of {len(files):,} images are not {side} x {side} px; each was taken for "
             f"{side * classifier.card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
         )
-    refused = predictions.refused(paths)
+    refused = predictions.refused_of(paths)
     console.refusals(refused)
     if refused:
         raise typer.Exit(console.EXIT_REFUSED)

@@ -75,7 +75,7 @@ def split(
     result = make_split(audited, method, seed=seed, folds=folds, block=block, gap=gap)
     result.write(out)
     if as_json:
-        console.print_json(result.describe())
+        console.print_json(result.describe().model_dump(mode="json"))
     else:
         counts = {part: result.part(part).counts() for part in ("train", "val", "test")}
         rows = [(code, *(counts[part].get(code, 0) for part in counts)) for code in result.index.classes]

@@ -130,7 +130,7 @@ def train(
     _, rows = read_table(out / "history.csv", ())
     history = [{key: float(value) for key, value in row.items()} for row in rows]
     write_evaluation(assessment, classifier, out, history, folded)
-    seal(bundle, assessment.metrics.model_dump())
+    seal(bundle, assessment.metrics)
     runs.finish_run(out)
     if as_json:
         console.print_json(assessment.metrics.model_dump())
@@ -140,7 +140,7 @@ def train(
             of_folds = folded.assessment.metrics
             console.say(
                 f"cross-validation over {options.folds} folds, {of_folds.n:,} tiles: accuracy "
-                f"{of_folds.accuracy.estimate()}, macro-F1 {of_folds.macro_f1.estimate()}"
+                f"{of_folds.accuracy}, macro-F1 {of_folds.macro_f1}"
             )
             console.say(
                 f"{len(folded.suspects):,} labels are doubted and worth a look; to act on it, fill in the last column "
@@ -235,21 +235,21 @@ def export(
 def show_metrics(metrics) -> None:
     """Print the main figures of an evaluation."""
     rows = [
-        ("test accuracy" if metrics.split else "accuracy", metrics.n, metrics.accuracy.estimate()),
-        ("balanced accuracy", metrics.n, metrics.balanced_accuracy.estimate()),
-        ("macro-F1", metrics.n, metrics.macro_f1.estimate()),
+        ("test accuracy" if metrics.split else "accuracy", metrics.n, metrics.accuracy),
+        ("balanced accuracy", metrics.n, metrics.balanced_accuracy),
+        ("macro-F1", metrics.n, metrics.macro_f1),
     ]
     if metrics.split:
         rows[:0] = [
-            (f"{part} accuracy", metrics.parts[part], figure.estimate())
+            (f"{part} accuracy", metrics.parts[part], figure)
             for part, figure in (("train", metrics.train_accuracy), ("val", metrics.val_accuracy))
             if figure
         ]
     if metrics.shortcut_baseline.macro_f1:
-        rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1.estimate()))
+        rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1))
     if (metrics.abstention.coverage.value or 0) < 1:
-        rows.append(("share it answers", metrics.n, metrics.abstention.coverage.estimate()))
-        rows.append(("accuracy of these answers", metrics.n, metrics.abstention.selective_accuracy.estimate()))
+        rows.append(("share it answers", metrics.n, metrics.abstention.coverage))
+        rows.append(("accuracy of these answers", metrics.n, metrics.abstention.selective_accuracy))
     console.table(["figure", "tiles", "value (95 % interval)"], rows)
     for warning in metrics.warnings:
         console.note(f"warning: {warning}")

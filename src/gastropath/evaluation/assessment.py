@@ -23,14 +23,14 @@ from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Calibration as CardCalibration
 from gastropath.results.card import Card
-from gastropath.results.checks import DataFigures, ExplanationFigures, Robustness
-from gastropath.results.interval import Figure
+from gastropath.results.checks import ExplanationChecks, Robustness, TileStatistics
+from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
-    DomainFigures,
+    DomainMetrics,
     JudgedPart,
     Leakage,
     Metrics,
-    OutsiderFigures,
+    OutOfDistributionMetrics,
     ShortcutBaseline,
     SplitInfo,
 )
@@ -44,10 +44,11 @@ _EXPLAINED_TILES, _FEWEST_EXPLAINED = 48, 10
 class _Checks:
     """What is measured beside the answers to the judged tiles; nothing for answers of several models."""
 
-    data: DataFigures | None = None
-    outsiders: Mapping[str, OutsiderFigures] = field(default_factory=dict)
+    data: TileStatistics | None = None
+    other_classes: Mapping[str, OutOfDistributionMetrics] = field(default_factory=dict)
+    pictures: Mapping[str, OutOfDistributionMetrics] = field(default_factory=dict)
     robustness: Robustness | None = None
-    explanations: ExplanationFigures | None = None
+    explanations: ExplanationChecks | None = None
     colour: ShortcutBaseline = field(default_factory=lambda: ShortcutBaseline(macro_f1=None))
     remembered: int | None = None
     views: int = 1
@@ -89,7 +90,7 @@ class Assessment:
     def judged(self) -> np.ndarray:
         """Rows of the judged part that could be read, ``int64``."""
         in_part = np.array([part == self.metrics.part for part in self.parts])
-        return np.flatnonzero(in_part & self.predictions.classified)
+        return np.flatnonzero(in_part & self.predictions.is_classified)
 
 
 def assess(
@@ -122,7 +123,7 @@ def assess(
     card = classifier.card
     strange = index.take(i for i, label in enumerate(index.labels) if label not in classifier.classes)
     index, parts = _judgeable(classifier, index, split)
-    predictions = classifier.predict_files(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
+    predictions = classifier.predict(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
     judged_part: JudgedPart = "test" if split else "all"
     rows = _rows(index, parts, judged_part, predictions)
     judged, true = rows[judged_part], index.numbers(card.codes)
@@ -132,10 +133,11 @@ def assess(
         shortcut = answers_by_colour(index, true, rows["train"], judged, progress=progress)
     outsiders = meet_outsiders(classifier, strange, views=views, seed=seed, progress=progress)
     sample = draw_sample(classifier, index, true, judged, resampling, _CHANGED_TILES)
-    by_colour, answers = shortcut[judged], predictions.take(judged)
+    by_colour, answers = shortcut[judged], predictions[judged]
     checks = _Checks(
         data=describe_tiles(card, index.take(judged), answers, strange, seed, progress),
-        outsiders=outsiders.figures(answers, seed),
+        other_classes=outsiders.metrics(outsiders.other_classes, answers, seed),
+        pictures=outsiders.metrics(outsiders.pictures, answers, seed),
         robustness=robustness(classifier, sample, progress=progress),
         explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress)
         if len(sample) >= _FEWEST_EXPLAINED
@@ -201,7 +203,7 @@ def _rows(
     """Return the readable rows of each part."""
     of = np.array(parts)
     rows = {
-        part: np.flatnonzero(predictions.classified & (of == part)) for part in dict.fromkeys((*PARTS, judged_part))
+        part: np.flatnonzero(predictions.is_classified & (of == part)) for part in dict.fromkeys((*PARTS, judged_part))
     }
     if judged_part not in parts:
         raise NoTilesFound(f"{index.root}: the {judged_part} part has no tile of a class the model has")
@@ -223,12 +225,12 @@ def _metrics(
 ) -> Metrics:
     """Compute what follows from answers alone, and put it together with the checks."""
     judged = rows[judged_part]
-    answers, labels = predictions.take(judged), true[judged]
+    answers, labels = predictions[judged], true[judged]
     overall = accuracies(card.codes, labels, answers.probabilities, resampling)
     matrix = formulas.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = Leakage.of(*pairs)
-    refused = int((~predictions.classified).sum())
+    refused = int((~predictions.is_classified).sum())
     told = [
         resampling.warning,
         leakage.warning,
@@ -267,11 +269,12 @@ def _metrics(
         confusion_matrix=tuple(tuple(int(n) for n in row) for row in matrix),
         calibration=calibration(card, labels, answers.probabilities, resampling),
         abstention=abstained,
-        domain=DomainFigures(
+        domain=DomainMetrics(
             method=rule.method if rule else None,
             threshold=rule.threshold if rule else None,
             unlike_training=abstained.unlike_training,
-            outsiders=dict(checks.outsiders),
+            other_classes=dict(checks.other_classes),
+            pictures=dict(checks.pictures),
         ),
         data=checks.data,
         robustness=checks.robustness,
@@ -289,7 +292,7 @@ def _told_of_others(others: Mapping[str, int]) -> str:
     )
 
 
-def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed: int) -> Figure | None:
+def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed: int) -> Interval | None:
     if not len(rows):
         return None
     return Resampling(np.arange(len(rows)), "tiles", None, seed).share(predictions.numbers[rows] == true[rows])

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
-from gastropath.results.checks import CellCurve, ExplanationFigures, Robustness
-from gastropath.results.metrics import AbstentionFigures, Metrics
+from gastropath.results.checks import CellCurve, ExplanationChecks, Robustness
+from gastropath.results.metrics import AbstentionMetrics, Metrics
 
 
 def check_charts(metrics: Metrics) -> list[Chart]:
@@ -21,20 +21,20 @@ def check_charts(metrics: Metrics) -> list[Chart]:
     return found
 
 
-def _coverage(figures: AbstentionFigures, accuracy: float, whose: str, n: int) -> Chart:
+def _coverage(figures: AbstentionMetrics, accuracy: float, whose: str, n: int) -> Chart:
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
         coverage = [point.coverage for point in figures.curve]
         axes.plot(coverage, [1 - point.accuracy for point in figures.curve], color=BLUE, label="by confidence")
         axes.axhline(1 - accuracy, color=GREY, linestyle="--", linewidth=1, label="at random")
-        answered, right = figures.coverage.estimate(), figures.selective_accuracy.estimate()
-        if not np.isnan(right.value):
-            y = 1 - right.value
+        answered, answered_low, answered_high = figures.coverage.numbers
+        right, right_low, right_high = figures.selective_accuracy.numbers
+        if not np.isnan(right):
             axes.errorbar(
-                answered.value,
-                y,
-                yerr=[[right.high - right.value], [right.value - right.low]],
-                xerr=[[answered.value - answered.low], [answered.high - answered.value]],
+                answered,
+                1 - right,
+                yerr=[[right_high - right], [right - right_low]],
+                xerr=[[answered - answered_low], [answered_high - answered]],
                 fmt="o",
                 color=ORANGE,
                 markeredgecolor=INK,
@@ -57,10 +57,10 @@ def _changed(robustness: Robustness, whose: str) -> Chart:
         axes = canvas.add_subplot()
         axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
         for place, row in enumerate(rows):
-            change = row.change.estimate()
-            surely = change.high < 0
-            axes.hlines(place, change.low, change.high, color=ORANGE if surely else BLUE, linewidth=2)
-            axes.plot(change.value, place, "o", color=ORANGE if surely else BLUE, markeredgecolor=INK)
+            change, low, high = row.change.numbers
+            surely = row.change.is_below_zero
+            axes.hlines(place, low, high, color=ORANGE if surely else BLUE, linewidth=2)
+            axes.plot(change, place, "o", color=ORANGE if surely else BLUE, markeredgecolor=INK)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.invert_yaxis()
         axes.set_xlabel("change of accuracy")
@@ -74,7 +74,7 @@ def _changed(robustness: Robustness, whose: str) -> Chart:
     return drawn("robustness", caption, "Change of accuracy for each change of the tiles", (7, 3.8), draw)
 
 
-def _cells(explained: ExplanationFigures) -> Chart:
+def _cells(explained: ExplanationChecks) -> Chart:
     def panel(axes: Axes, curve: CellCurve, title: str, what: str) -> None:
         axes.plot(curve.share, curve.by_map, "o-", markersize=4, color=ORANGE, label="order of the map")
         axes.plot(curve.share, curve.by_chance, "o--", markersize=4, color=GREY, label="random order")

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.estimates import Resampling
-from gastropath.formulas import Estimate
+from gastropath.results.interval import Interval
 from gastropath.results.metrics import Metrics
 from gastropath.tables import read_table
 
@@ -66,11 +65,11 @@ class Contender:
     """One model's figures on the common tiles; ``answered`` and ``right_of_these`` at its own thresholds."""
 
     name: str
-    accuracy: Estimate
-    balanced_accuracy: Estimate
-    macro_f1: Estimate
-    answered: Estimate
-    right_of_these: Estimate
+    accuracy: Interval
+    balanced_accuracy: Interval
+    macro_f1: Interval
+    answered: Interval
+    right_of_these: Interval
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ class Difference:
     """
 
     name: str
-    accuracy: Estimate
-    macro_f1: Estimate
-    f1: dict[str, Estimate]
+    accuracy: Interval
+    macro_f1: Interval
+    f1: dict[str, Interval]
     only_first: int
     only_other: int
     p: float
@@ -132,12 +131,10 @@ def read_judged(folder: Path, name: str) -> Judged:
             f"{folder}: holds no {' and no '.join(missing)}; name a finished run, or the --out of an evaluation"
         )
     try:
-        metrics = Metrics.model_validate_json(document.read_bytes())
-    except (OSError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise CannotCompare(
-            f"{document}: is no metrics.json of this version of GastroPath ({first}); evaluate the model again"
-        ) from None
+        metrics = Metrics.parse(document.read_bytes(), document)
+    except (OSError, CannotReadTable) as error:
+        what = f"is not a metrics.json that this GastroPath reads ({getattr(error, 'reason', error)})"
+        raise CannotCompare(what, where=document, remedy="evaluate the model again") from None
     _, rows = read_table(table, required=("path", "true_label", "predicted_label", "decision", "group", "part"))
     rows = [row for row in rows if row["part"] == metrics.part and row["decision"] != "refused"]
     if len(rows) != metrics.n:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from gastropath import __version__
 from gastropath.bundle.figures import cell
 from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
 from gastropath.evaluation.comparison import Comparison, Difference
-from gastropath.formulas import Estimate
 from gastropath.outputs import write_json, write_text
 from gastropath.report.html import Figure, Page, Section, Table, Text
+from gastropath.results.interval import Interval
 from gastropath.tables import write_table
 
 FILES = ("compare.html", "comparison.csv", "comparison.md", "comparison.json", "figures")
@@ -76,15 +75,15 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 def document(comparison: Comparison) -> dict[str, object]:
     """Return all numbers; ``None`` for what is not defined."""
-    return {key: _plain(value) for key, value in dataclasses.asdict(comparison).items()}
+    return {field.name: _plain(getattr(comparison, field.name)) for field in dataclasses.fields(comparison)}
 
 
 def conclusion(difference: Difference, first: str) -> str:
     """Say what a difference means, and what it does not."""
     gap = difference.accuracy
-    if gap.low > 0:
+    if gap.is_above_zero:
         verdict = f"{difference.name} is right more often than {first}"
-    elif gap.high < 0:
+    elif gap.is_below_zero:
         verdict = f"{difference.name} is right less often than {first}"
     else:
         verdict = f"{difference.name} and {first} cannot be told apart by accuracy on these tiles"
@@ -114,12 +113,12 @@ def _numbers(comparison: Comparison) -> list[dict[str, object]]:
     return rows
 
 
-def _triple(name: str, estimate: Estimate) -> dict[str, object]:
+def _triple(name: str, estimate: Interval) -> dict[str, object]:
     return {name: _six(estimate.value), f"{name}_low": _six(estimate.low), f"{name}_high": _six(estimate.high)}
 
 
-def _six(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6f}"
+def _six(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
 
 
 def _p(value: float) -> str:
@@ -192,13 +191,14 @@ def _per_class(comparison: Comparison) -> Chart:
     return drawn("f1_differences", caption, "Differences of F1 of each class with intervals", size, draw)
 
 
-def _forest(axes: Axes, names: Sequence[str], gaps: Sequence[Estimate]) -> None:
+def _forest(axes: Axes, names: Sequence[str], gaps: Sequence[Interval]) -> None:
     axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
     for place, gap in enumerate(gaps):
-        color = BLUE if gap.low > 0 else ORANGE if gap.high < 0 else GREY
-        if not np.isnan(gap.low):
-            axes.hlines(place, gap.low, gap.high, color=color, linewidth=2)
-        axes.plot(gap.value, place, "o", color=color, markeredgecolor=INK)
+        color = BLUE if gap.is_above_zero else ORANGE if gap.is_below_zero else GREY
+        value, low, high = gap.numbers
+        if not np.isnan(low):
+            axes.hlines(place, low, high, color=color, linewidth=2)
+        axes.plot(value, place, "o", color=color, markeredgecolor=INK)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel("difference")
@@ -211,4 +211,8 @@ def _plain(value: object) -> object:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    if isinstance(value, Interval):
+        return value.model_dump()
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return value

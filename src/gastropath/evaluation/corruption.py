@@ -14,8 +14,7 @@ from gastropath.evaluation.sample import Sample
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.results.checks import CorruptionFigures, Robustness
-from gastropath.results.interval import Score
+from gastropath.results.checks import CorruptionMetrics, Robustness
 
 
 @dataclass(frozen=True)
@@ -72,20 +71,20 @@ def robustness(classifier: Classifier, sample: Sample, *, progress: Progress = s
         still = found.numbers == true
         gap = still.astype(np.float64) - right
         changed.append(
-            CorruptionFigures(
+            CorruptionMetrics(
                 name=corruption.name,
                 accuracy=resampling.share(still),
-                change=Score.of(resampling.estimate(lambda rows, gap=gap: float(gap[rows].mean()))),
-                coverage=float(found.accepted.mean()),
-                selective_accuracy=_right_of(still, found.accepted),
+                change=resampling.estimate(lambda rows, gap=gap: float(gap[rows].mean())),
+                coverage=float(found.is_accepted.mean()),
+                selective_accuracy=_right_of(still, found.is_accepted),
             )
         )
         progress("changed tiles", len(changed), len(CORRUPTIONS))
     return Robustness(
         n=len(sample),
         accuracy=resampling.share(right),
-        coverage=float(answers.accepted.mean()),
-        selective_accuracy=_right_of(right, answers.accepted),
+        coverage=float(answers.is_accepted.mean()),
+        selective_accuracy=_right_of(right, answers.is_accepted),
         changed=tuple(changed),
     )
 

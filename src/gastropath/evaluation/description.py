@@ -8,13 +8,13 @@ from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.progress import Progress
 from gastropath.results.card import Card
-from gastropath.results.checks import DataFigures, Shift
+from gastropath.results.checks import Shift, TileStatistics
 from gastropath.results.predictions import Predictions
 
 
 def describe_tiles(
     card: Card, index: TileIndex, answers: Predictions, strange: TileIndex, seed: int, progress: Progress
-) -> DataFigures:
+) -> TileStatistics:
     """Describe the judged tiles, and how they differ from those the model learned from."""
     found = appearance(index, seed=seed, progress=progress)
     shifts = {}
@@ -23,10 +23,10 @@ def describe_tiles(
             judged, _ = found.properties[name]
             gap = (judged - trained.mean) / max(trained.sd, 0.01 * max(1.0, abs(trained.mean)))
             shifts[name] = Shift(judged=judged, trained=trained.mean, deviations=gap)
-    return DataFigures(
+    return TileStatistics(
         sizes={f"{width} x {height}": n for (width, height), n in found.sizes.items()},
         mpp_known=sum(mpp is not None for mpp in index.mpp()),
-        guessed=int(answers.stretched.sum()),
+        guessed=int(answers.is_field_of_view_assumed.sum()),
         absent_classes=tuple(code for code in card.codes if code not in index.classes),
         other_classes=dict(Counter(strange.labels)),
         shifts=shifts,

@@ -10,21 +10,17 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.data.index import TileIndex
-from gastropath.formulas import Estimate
 from gastropath.results.card import Card
+from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
-    AbstentionFigures,
+    AbstentionMetrics,
     Calibration,
-    CalibrationFigures,
+    CalibrationMetrics,
     ClassCoverage,
-    ClassFigures,
-    CurvePoint,
-    Figure,
-    ReliabilityPoint,
-    Score,
+    ClassMetrics,
     ShortcutBaseline,
 )
-from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions
+from gastropath.results.predictions import Predictions
 
 ENOUGH_GROUPS = 20
 """Groups from which an interval resamples them; with fewer it resamples tiles."""
@@ -76,7 +72,7 @@ class Resampling:
 
     def estimate(
         self, statistic: Callable[[np.ndarray], float], *, unbiased: bool = False, repeats: int = 1000
-    ) -> Estimate:
+    ) -> Interval:
         """Compute a statistic of all tiles, and its 95 % interval.
 
         Parameters
@@ -92,23 +88,28 @@ class Resampling:
         low, high = formulas.bootstrap(
             statistic, self.units, seed=self.seed, repeats=repeats, unbiased_from=value if unbiased else None
         )
-        return Estimate(value, float(low), float(high))
+        return Interval.of(value, float(low), float(high))
 
-    def estimates(self, statistics: Callable[[np.ndarray], np.ndarray], *, repeats: int = 1000) -> list[Estimate]:
+    def estimates(self, statistics: Callable[[np.ndarray], np.ndarray], *, repeats: int = 1000) -> list[Interval]:
         """Compute several statistics of all tiles, shape (k,), and their intervals on the same resamples."""
         values = statistics(np.arange(len(self.units)))
         low, high = formulas.bootstrap(statistics, self.units, seed=self.seed, repeats=repeats)
-        return [Estimate(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
+        return [Interval.of(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
 
-    def share(self, holds: np.ndarray) -> Figure:
+    def share(self, holds: np.ndarray) -> Interval:
         """Return the share of tiles for which something holds; exact where that is none or all of them."""
         found = self.estimate(lambda rows: float(holds[rows].mean()))
-        return Figure.of(self.widened(found, np.ones(len(self.units), bool)))
+        return self.widened(found, np.ones(len(self.units), bool))
 
-    def widened(self, found: Estimate, counted: np.ndarray) -> Estimate:
+    def widened(self, found: Interval, counted: np.ndarray) -> Interval:
         """Give a share of 0 or 1 the exact interval of the units among the tiles it was counted on."""
         n = len(np.unique(self.units[counted]))
-        return Estimate(found.value, *formulas.boundary(found.value, n, (found.low, found.high)))
+        return _exact_at_the_ends(found, n)
+
+
+def _exact_at_the_ends(found: Interval, n: int) -> Interval:
+    value, low, high = found.numbers
+    return Interval.of(value, *formulas.boundary(value, n, (low, high)))
 
 
 def _alone(groups: Sequence[str]) -> str | None:
@@ -137,11 +138,11 @@ def _unequal(units: np.ndarray) -> str | None:
 class Accuracies:
     """Every figure of what a model gets right."""
 
-    accuracy: Figure
-    macro_precision: Figure
-    macro_recall: Figure
-    macro_f1: Figure
-    per_class: dict[str, ClassFigures]
+    accuracy: Interval
+    macro_precision: Interval
+    macro_recall: Interval
+    macro_f1: Interval
+    per_class: dict[str, ClassMetrics]
 
 
 def accuracies(
@@ -166,15 +167,15 @@ def accuracies(
     per_class = {}
     for i, code in enumerate(codes):
         own, given = true == i, predicted == i
-        per_class[code] = ClassFigures(
-            precision=Figure.of(resampling.widened(precision[i], given)),
-            recall=Figure.of(resampling.widened(recall[i], own)),
-            f1=Figure.of(resampling.widened(f1[i], own) if own.any() else Estimate(float("nan"))),
-            auroc=Figure.of(auroc[i]),
+        per_class[code] = ClassMetrics(
+            precision=resampling.widened(precision[i], given),
+            recall=resampling.widened(recall[i], own),
+            f1=resampling.widened(f1[i], own) if own.any() else Interval(value=None),
+            auroc=auroc[i],
             support=int(own.sum()),
         )
-    accuracy = Figure.of(resampling.widened(overall[0], np.ones(len(true), bool)))
-    means = (Figure.of(resampling.widened(mean, np.ones(len(true), bool))) for mean in overall[1:4])
+    accuracy = resampling.widened(overall[0], np.ones(len(true), bool))
+    means = (resampling.widened(mean, np.ones(len(true), bool)) for mean in overall[1:4])
     return Accuracies(accuracy, *means, per_class=per_class)
 
 
@@ -190,7 +191,7 @@ def against_colour(
 
     gain = resampling.estimate(lambda rows: macro_f1(predicted, rows) - macro_f1(by_colour, rows))
     colour = resampling.estimate(lambda rows: macro_f1(by_colour, rows))
-    return ShortcutBaseline(macro_f1=Figure.of(colour), gain=Score.of(gain))
+    return ShortcutBaseline(macro_f1=colour, gain=gain)
 
 
 def calibration(card: Card, true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> Calibration:
@@ -203,26 +204,24 @@ def calibration(card: Card, true: np.ndarray, probabilities: np.ndarray, resampl
     return Calibration(before=_reliability(true, before, resampling), after=given, temperature=temperature)
 
 
-def _reliability(true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> CalibrationFigures:
+def _reliability(true: np.ndarray, probabilities: np.ndarray, resampling: Resampling) -> CalibrationMetrics:
     def ece(rows: np.ndarray) -> float:
         return formulas.calibration_error(formulas.reliability(true[rows], probabilities[rows]))
 
-    def score(formula: Callable[[np.ndarray, np.ndarray], float]) -> Score:
-        return Score.of(
-            resampling.estimate(lambda rows: formula(true[rows], probabilities[rows]), repeats=_SLOW_REPEATS)
-        )
+    def score(formula: Callable[[np.ndarray, np.ndarray], float]) -> Interval:
+        return resampling.estimate(lambda rows: formula(true[rows], probabilities[rows]), repeats=_SLOW_REPEATS)
 
     found = resampling.estimate(ece, unbiased=True, repeats=_SLOW_REPEATS)
-    return CalibrationFigures(
-        ece=Figure.of(Estimate(found.value, *np.clip([found.low, found.high], 0, 1))),
-        ece_by_chance=Figure.of(formulas.calibration_error_by_chance(probabilities, seed=resampling.seed)),
+    return CalibrationMetrics(
+        ece=Interval.of(*np.clip(found.numbers, 0, 1)),
+        ece_by_chance=Interval.of(*formulas.calibration_error_by_chance(probabilities, seed=resampling.seed)),
         nll=score(formulas.negative_log_likelihood),
         brier=score(formulas.brier_score),
-        bins=tuple(ReliabilityPoint(**vars(part)) for part in formulas.reliability(true, probabilities)),
+        bins=formulas.reliability(true, probabilities),
     )
 
 
-def abstention(card: Card, true: np.ndarray, predictions: Predictions, resampling: Resampling) -> AbstentionFigures:
+def abstention(card: Card, true: np.ndarray, predictions: Predictions, resampling: Resampling) -> AbstentionMetrics:
     """Tell what a model answers, of which class, and how often it is right there.
 
     Parameters
@@ -234,9 +233,8 @@ def abstention(card: Card, true: np.ndarray, predictions: Predictions, resamplin
     predictions
         Answers to the same tiles, all of which could be read.
     """
-    low = np.array([LOW_CONFIDENCE in doubt for doubt in predictions.doubts], bool)
-    unlike = np.array([UNLIKE in doubt for doubt in predictions.doubts], bool)
-    accepted, right, confidence = predictions.accepted, predictions.numbers == true, predictions.confidence
+    low, unlike = predictions.is_low_confidence, predictions.is_out_of_distribution
+    accepted, right, confidence = predictions.is_accepted, predictions.numbers == true, predictions.confidence
 
     def covered(rows: np.ndarray) -> ClassCoverage:
         answers = rows & accepted
@@ -256,13 +254,13 @@ def abstention(card: Card, true: np.ndarray, predictions: Predictions, resamplin
     def area(rows: np.ndarray) -> float:
         return formulas.risk_coverage_area(confidence[rows], right[rows])
 
-    return AbstentionFigures(
+    return AbstentionMetrics(
         threshold=card.abstention.threshold if card.abstention else None,
         coverage=resampling.share(accepted),
-        selective_accuracy=Figure.of(resampling.widened(resampling.estimate(right_of_answers), accepted)),
+        selective_accuracy=resampling.widened(resampling.estimate(right_of_answers), accepted),
         low_confidence=float(low.mean()),
         unlike_training=float(unlike.mean()),
         per_class={code: covered(true == number) for number, code in enumerate(card.codes)},
-        aurc=Figure.of(resampling.estimate(area, repeats=_SLOW_REPEATS)),
-        curve=tuple(CurvePoint(**vars(point)) for point in formulas.coverage_curve(confidence, right)),
+        aurc=resampling.estimate(area, repeats=_SLOW_REPEATS),
+        curve=formulas.coverage_curve(confidence, right),
     )

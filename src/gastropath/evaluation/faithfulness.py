@@ -17,8 +17,7 @@ from gastropath.evaluation.shuffled import Weights, shuffled
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.results.checks import CellCurve, ExplanationFigures, RandomisedMaps
-from gastropath.results.interval import Score
+from gastropath.results.checks import CellCurve, ExplanationChecks, RandomisedMaps
 
 CELLS_A_SIDE = 7
 STEPS = 7
@@ -38,7 +37,7 @@ _SHUFFLED: tuple[tuple[Weights, str], ...] = (
 )
 
 
-def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Progress = silent) -> ExplanationFigures:
+def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Progress = silent) -> ExplanationChecks:
     """Check the activation maps of the predicted classes."""
     tiles, predicted, resampling = sample.tiles, sample.answers.numbers, sample.resampling
     maps = _maps(classifier, tiles, predicted)
@@ -48,12 +47,12 @@ def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Prog
     for weights, what in _SHUFFLED:
         alike = np.empty((len(tiles), _SHUFFLES))
         for shuffle in range(_SHUFFLES):
-            graph = shuffled(classifier.graph, weights, seed=resampling.seed * _SHUFFLES + shuffle)
+            graph = shuffled(classifier.graph.content, weights, seed=resampling.seed * _SHUFFLES + shuffle)
             others = _maps(Classifier(classifier.card, graph), tiles, predicted)
             alike[:, shuffle] = [formulas.spearman(*pair) for pair in zip(maps, others, strict=True)]
         randomised.append(_randomised(what, alike, resampling))
         progress("maps of shuffled networks", len(randomised), len(_SHUFFLED))
-    return ExplanationFigures(
+    return ExplanationChecks(
         n=len(tiles),
         cells=cells[0].size,
         deletion=_compared(shares, by_map["deletion"], by_chance, -1, resampling),
@@ -64,7 +63,7 @@ def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Prog
 
 def _maps(classifier: Classifier, tiles: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
     """Return the activation map of a class of each tile, what speaks against the class counting as nothing."""
-    maps = classifier.outputs(tiles)["cam"]
+    maps = classifier.graph.run(tiles)["cam"]
     return [np.maximum(of_tile[..., number], 0) for of_tile, number in zip(maps, classes, strict=True)]
 
 
@@ -84,12 +83,13 @@ def _randomised(what: str, alike: np.ndarray, resampling: Resampling) -> Randomi
         return float(sums[rows].sum() / counts[rows].sum()) if counts[rows].any() else float("nan")
 
     correlation = resampling.estimate(mean)
-    known = not np.isnan(correlation.value)
+    value, _, high = correlation.numbers
+    known = correlation.value is not None
     return RandomisedMaps(
         what=what,
-        correlation=Score.of(correlation) if known else None,
+        correlation=correlation if known else None,
         silent=float(silent.mean()),
-        passed=bool(known and max(correlation.value, correlation.high) < UNRELATED),
+        passed=bool(known and max(value, high) < UNRELATED),
     )
 
 
@@ -159,6 +159,6 @@ def _compared(
         share=tuple(map(float, shares)),
         by_map=tuple(map(float, by_map.mean(axis=0))),
         by_chance=tuple(map(float, by_chance.mean(axis=0))),
-        gain=Score.of(gain),
-        passed=bool(gain.low > 0),
+        gain=gain,
+        passed=gain.is_above_zero,
     )

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gastropath.evaluation.chart import Chart, drawn
 from gastropath.evaluation.check_figures import check_charts
-from gastropath.results.metrics import Calibration, Metrics, ReliabilityPoint
+from gastropath.results.metrics import Calibration, Metrics, ReliabilityBin
 from gastropath.tissue import tissue_class
 
 
@@ -59,13 +59,13 @@ def _per_class(metrics: Metrics) -> Chart:
         axes = canvas.add_subplot()
         for shift, (kind, marker) in enumerate(zip(kinds, ("s", "^", "o"), strict=True)):
             for place, code in enumerate(classes):
-                estimate = getattr(metrics.per_class[code], kind).estimate()
-                if np.isnan(estimate.value):
+                value, low, high = getattr(metrics.per_class[code], kind).numbers
+                if np.isnan(value):
                     continue
                 y = place + (shift - 1) * 0.22
                 color = tissue_class(code).color
-                axes.hlines(y, estimate.low, estimate.high, color=color, linewidth=2)
-                axes.plot(estimate.value, y, marker, color=color, markeredgecolor="#1c2330", markersize=6)
+                axes.hlines(y, low, high, color=color, linewidth=2)
+                axes.plot(value, y, marker, color=color, markeredgecolor="#1c2330", markersize=6)
         for kind, marker in zip(kinds, ("s", "^", "o"), strict=True):
             axes.plot([], [], marker, color="white", markeredgecolor="#1c2330", label=kind.replace("f1", "F1"))
         axes.set_yticks(range(len(classes)), classes)
@@ -83,7 +83,7 @@ def _per_class(metrics: Metrics) -> Chart:
 def _reliability(calibration: Calibration, whose: str) -> Chart:
     bins = (calibration.after or calibration.before).bins
 
-    def line(axes: Axes, points: Sequence[ReliabilityPoint], color: str, label: str) -> None:
+    def line(axes: Axes, points: Sequence[ReliabilityBin], color: str, label: str) -> None:
         axes.plot(
             [b.confidence for b in points], [b.accuracy for b in points], "o-", color=color, label=label, clip_on=False
         )

@@ -10,7 +10,7 @@ from gastropath.errors import CannotReadImage
 from gastropath.evaluation.confusions import Misclassified
 from gastropath.evaluation.label_noise import Suspect
 from gastropath.images import encode_jpeg, load_tile, resize
-from gastropath.inference.classifier import BATCH, Classifier, Seen
+from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.explain import heat, overlay
 from gastropath.report.html import Cards, Gallery, Part, Text, Tile
 from gastropath.tissue import tissue_class
@@ -37,30 +37,33 @@ def misclassified_tiles(classifier: Classifier, errors: Sequence[Misclassified],
         f"{len(errors):,} of {n:,} tiles, most confident error first: the tile, where the model sees the class it "
         "gave, and where it sees the true one (bright: strong evidence, each map on its own scale)."
     )
-    galleries = [_explained(classifier, error, seen) for error, seen in _seen(classifier, errors[:_SHOWN])]
+    galleries = list(_explained(classifier, errors[:_SHOWN]))
     parts: list[Part] = [Text(caption, "note"), Cards(galleries)]
     if len(errors) > _SHOWN:
         parts.append(Text(f"{len(errors) - _SHOWN:,} more stand in predictions.csv.", "note"))
     return parts
 
 
-def _seen(classifier: Classifier, errors: Sequence[Misclassified]) -> Iterator[tuple[Misclassified, Seen]]:
+def _explained(classifier: Classifier, errors: Sequence[Misclassified]) -> Iterator[Gallery]:
+    """Yield the tile and its evidence for each error; one that cannot be read any more is passed over."""
     for first in range(0, len(errors), BATCH):
         some = errors[first : first + BATCH]
-        _, seen = classifier.look([error.file for error in some], mpp=[error.mpp for error in some])
-        for place, of_tile in seen.items():  # one that was readable a moment ago and is not now is passed over
-            yield some[place], of_tile
+        answers = classifier.predict(
+            [error.file for error in some], mpp=[error.mpp for error in some], maps=True, tiles=True
+        )
+        for error, read, pixels, of_tile in zip(some, answers.is_classified, *answers.seen(), strict=True):
+            if read:
+                yield _gallery(classifier, error, pixels, of_tile)
 
 
-def _explained(classifier: Classifier, error: Misclassified, seen: Seen) -> Gallery:
+def _gallery(classifier: Classifier, error: Misclassified, pixels: np.ndarray, maps: np.ndarray) -> Gallery:
     def evidence(code: str) -> Tile:
-        of_class = heat(seen.maps[..., classifier.classes.index(code)], classifier.tile_px)
-        where = "evidence" if of_class.any() else "no evidence"
-        text = f"{where} for {code}"
-        return Tile(_thumbnail(overlay(seen.pixels, of_class)), text, f"{text} in the tile", tissue_class(code).color)
+        of_class = heat(maps[..., classifier.classes.index(code)], classifier.tile_px)
+        text = f"{'evidence' if of_class.any() else 'no evidence'} for {code}"
+        return Tile(_thumbnail(overlay(pixels, of_class)), text, f"{text} in the tile", tissue_class(code).color)
 
     color = tissue_class(error.true).color
-    tile = Tile(_thumbnail(seen.pixels), f"is {error.true}", f"tile of {error.true}", color)
+    tile = Tile(_thumbnail(pixels), f"is {error.true}", f"tile of {error.true}", color)
     caption = (
         f"{error.true} → {error.predicted} at {error.confidence:.2f} ({error.true} {error.probability_of_true:.2f}) "
         f"{error.path}"

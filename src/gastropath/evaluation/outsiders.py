@@ -13,8 +13,8 @@ from gastropath.data.synthetic.strangers import STRANGERS, TILE_PX
 from gastropath.evaluation.estimates import Resampling
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
-from gastropath.results.interval import Figure
-from gastropath.results.metrics import OutsiderFigures
+from gastropath.results.interval import Interval
+from gastropath.results.metrics import OutOfDistributionMetrics
 from gastropath.results.predictions import Predictions
 
 EACH = 30
@@ -33,23 +33,25 @@ class Outsiders:
         The tiles; may be none.
     predictions
         One answer a tile.
-    drawn
+    pictures
         Answers to pictures without tissue, by kind.
     """
 
     index: TileIndex
     predictions: Predictions
-    drawn: Mapping[str, Predictions]
+    pictures: Mapping[str, Predictions]
 
-    def kinds(self) -> dict[str, Predictions]:
-        """Return the answers of each kind that could be read: the classes first, then the drawn pictures."""
-        labels, good = np.array(self.index.labels), self.predictions.classified
-        found = {code: self.predictions.take(np.flatnonzero((labels == code) & good)) for code in self.index.classes}
-        return {name: answers for name, answers in {**found, **self.drawn}.items() if len(answers)}
+    @property
+    def other_classes(self) -> dict[str, Predictions]:
+        """The answers to tiles of each class that the model does not have, those that could be read."""
+        labels, good = np.array(self.index.labels), self.predictions.is_classified
+        return {code: self.predictions[(labels == code) & good] for code in self.index.classes}
 
-    def figures(self, judged: Predictions, seed: int) -> dict[str, OutsiderFigures]:
-        """Compare them with the answers to the judged tiles; intervals resample single pictures."""
-        return {name: _told_apart(judged, answers, seed) for name, answers in self.kinds().items()}
+    def metrics(
+        self, kinds: Mapping[str, Predictions], judged: Predictions, seed: int
+    ) -> dict[str, OutOfDistributionMetrics]:
+        """Compare some of them with the answers to the judged tiles; intervals resample single pictures."""
+        return {name: _told_apart(judged, answers, seed) for name, answers in kinds.items() if len(answers)}
 
 
 def meet_outsiders(
@@ -64,7 +66,7 @@ def meet_outsiders(
     seed
         Of the drawn pictures.
     """
-    answers = classifier.predict_files(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
+    answers = classifier.predict(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
     pictures = {
         f"drawn {name}": np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
         for number, (name, draw) in enumerate(STRANGERS.items())
@@ -77,18 +79,18 @@ def meet_outsiders(
     return Outsiders(others, answers, drawn)
 
 
-def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> OutsiderFigures:
+def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> OutOfDistributionMetrics:
     is_strange = np.repeat([False, True], [len(judged), len(strange)])
     both = Resampling(np.arange(len(is_strange)), "tiles", None, seed)
 
-    def area(score: np.ndarray) -> Figure:
+    def area(score: np.ndarray) -> Interval:
         if np.isnan(score).any():
-            return Figure(value=None)
-        return Figure.of(both.estimate(lambda rows: formulas.auroc(is_strange[rows], score[rows]), repeats=_REPEATS))
+            return Interval(value=None)
+        return both.estimate(lambda rows: formulas.auroc(is_strange[rows], score[rows]), repeats=_REPEATS)
 
-    answered = strange.accepted
+    answered = strange.is_accepted
     alone = Resampling(np.arange(len(strange)), "tiles", None, seed)
-    return OutsiderFigures(
+    return OutOfDistributionMetrics(
         n=len(strange),
         auroc=area(np.concatenate([judged.distances, strange.distances])),
         confidence_auroc=area(1 - np.concatenate([judged.confidence, strange.confidence])),

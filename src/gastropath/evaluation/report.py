@@ -113,16 +113,16 @@ def _summary(assessment: Assessment, cross_validated: CrossValidated | None) -> 
     where = "tiles of the test part" if metrics.part == "test" else "tiles given"
     if metrics.remembered == 0:
         where += ", none of which the model learned from,"
-    estimate = metrics.accuracy.estimate()
+    value, low, high = metrics.accuracy.numbers
     lines = [
-        f"On {metrics.n:,} {where}, the model is right on {estimate.value:.1%} (95 % interval {estimate.low:.1%} to "
-        f"{estimate.high:.1%}); macro-F1 {metrics.macro_f1.estimate()} {_over(metrics)}."
+        f"On {metrics.n:,} {where}, the model is right on {value:.1%} (95 % interval {low:.1%} to "
+        f"{high:.1%}); macro-F1 {metrics.macro_f1} {_over(metrics)}."
     ]
     if cross_validated:
         folded = cross_validated.assessment.metrics
         lines.append(
             f"Cross-validated over all {folded.n:,} tiles, each judged by a model made without its fold: right on "
-            f"{folded.accuracy.estimate()}, macro-F1 {folded.macro_f1.estimate()}."
+            f"{folded.accuracy}, macro-F1 {folded.macro_f1}."
         )
     scored = [(f.f1.value, code) for code, f in metrics.per_class.items() if f.support and f.f1.value is not None]
     fewest = min((f.support for f in metrics.per_class.values() if f.support), default=0)
@@ -134,23 +134,23 @@ def _summary(assessment: Assessment, cross_validated: CrossValidated | None) -> 
             f"Best recognised: {_named(best[1])} (F1 {best[0]:.2f}); worst: {_named(worst[1])} (F1 {worst[0]:.2f})."
         )
     if metrics.shortcut_baseline.macro_f1:
-        colour = metrics.shortcut_baseline.macro_f1.estimate()
+        colour = metrics.shortcut_baseline.macro_f1
         gain = metrics.shortcut_baseline.gain
         more = gain is not None and (gain.low or 0) > 0
         verdict = "the model sees more than colour" if more else "nothing shows that the model sees more than colour"
-        paired = f", paired difference {gain.estimate()}" if gain else ""
+        paired = f", paired difference {gain}" if gain else ""
         lines.append(f"A colour histogram alone reaches macro-F1 {colour} on the same tiles{paired}: {verdict}.")
     answered, right = metrics.abstention.coverage.value, metrics.abstention.selective_accuracy.value
     if answered is not None and answered < 0.995:
         told = "" if right is None else f" and is right on {right:.0%} of these"
         lines.append(f"It answers {answered:.0%} of the tiles{told}; to the others it says that it does not know.")
     if metrics.robustness:
-        surely = [row for row in metrics.robustness.changed if row.change.estimate().high < 0]
+        surely = [row for row in metrics.robustness.changed if row.change.is_below_zero]
         if surely:
-            worst_change = min(surely, key=lambda row: row.change.value)
+            worst_change = min(surely, key=lambda row: row.change.numbers[0])
             lines.append(
                 f"Of {len(metrics.robustness.changed)} computed changes of the tiles, {len(surely)} cost accuracy; "
-                f"most {worst_change.name}: {worst_change.change.estimate()}."
+                f"most {worst_change.name}: {worst_change.change}."
             )
         else:
             lines.append(

@@ -40,7 +40,7 @@ class Sample:
     def first(self, n: int) -> Sample:
         """Return the first tiles, which are as random as all of them."""
         rows = np.arange(min(n, len(self)))
-        return Sample(self.tiles[rows], self.answers.take(rows), self.true[rows], self.resampling.take(rows))
+        return Sample(self.tiles[rows], self.answers[rows], self.true[rows], self.resampling.take(rows))
 
 
 def draw_sample(
@@ -61,11 +61,11 @@ def draw_sample(
     """
     drawn = np.random.default_rng(resampling.seed).permutation(len(judged))[:most]
     some = index.take(judged[drawn])
-    answers, seen = classifier.look(list(some.files()), mpp=some.mpp())
-    if not seen:
+    answers = classifier.predict(list(some.files()), mpp=some.mpp(), tiles=True)
+    there = np.flatnonzero(answers.is_classified)
+    if not len(there):
         raise NoTilesFound(
             f"{index.root}: the tiles were readable a moment ago and are not now; give the command again"
         )
-    there = np.array(sorted(seen))
-    pixels = np.stack([seen[place].pixels for place in there])
-    return Sample(pixels, answers.take(there), true[judged[drawn[there]]], resampling.take(drawn[there]))
+    found = answers[there]
+    return Sample(found.kept("tiles"), found, true[judged[drawn[there]]], resampling.take(drawn[there]))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from gastropath.report.html import Figure as Picture
 from gastropath.report.html import Part, Section, Table, Text
 from gastropath.results.card import Card
-from gastropath.results.checks import ExplanationFigures, Robustness
-from gastropath.results.interval import Figure, Score
-from gastropath.results.metrics import DomainFigures, Metrics
+from gastropath.results.checks import ExplanationChecks, Robustness
+from gastropath.results.interval import Interval
+from gastropath.results.metrics import DomainMetrics, Metrics
 from gastropath.tissue import tissue_class
 
 _SHIFTED = 0.5
@@ -49,7 +49,7 @@ def confidence(metrics: Metrics, card: Card, pictures: Mapping[str, Picture]) ->
         ),
         Section("When it says \u201cI don't know\u201d", [*_abstaining(metrics, card), pictures["risk_coverage"]]),
     ]
-    if metrics.domain.outsiders:
+    if metrics.domain.kinds:
         sections.append(Section("Pictures it should not name", _outsiders(metrics.domain)))
     return sections
 
@@ -113,10 +113,10 @@ def _confidence(metrics: Metrics) -> Table:
 
 def _by_chance(metrics: Metrics) -> str:
     figures = metrics.calibration.after or metrics.calibration.before
-    chance = figures.ece_by_chance.estimate()
+    chance = figures.ece_by_chance
     verdict = (
         "what is measured here cannot be told from that"
-        if (figures.ece.value or 0) <= chance.high
+        if (figures.ece.value or 0) <= (chance.high or 0)
         else "what is measured here is more"
     )
     return (
@@ -127,14 +127,14 @@ def _by_chance(metrics: Metrics) -> str:
 
 def _helped(metrics: Metrics) -> str:
     before, after = metrics.calibration.before, metrics.calibration.after
-    if after is None or after.nll.value <= before.nll.value:
+    if after is None or (after.nll.value or 0) <= (before.nll.value or 0):
         return ""
     return " Calibration did not help on these tiles: the likelihood is lower with the temperature than without."
 
 
 def _abstaining(metrics: Metrics, card: Card) -> list[Part]:
     figures = metrics.abstention
-    area, error = figures.aurc.estimate(), 1 - (metrics.accuracy.value or 0)
+    area, error = figures.aurc, 1 - (metrics.accuracy.value or 0)
     curve = Text(
         f"Area under the risk-coverage curve: {area} (0 is perfect; a confidence that tells nothing gives {error:.3f})."
     )
@@ -164,15 +164,13 @@ def _target(metrics: Metrics, card: Card) -> list[Part]:
     rule = card.abstention
     if rule is None:
         return []
-    found = (
-        metrics.abstention.selective_accuracy if rule.target == "accuracy" else metrics.abstention.coverage
-    ).estimate()
+    found = metrics.abstention.selective_accuracy if rule.target == "accuracy" else metrics.abstention.coverage
     what = "of the answers are right" if rule.target == "accuracy" else "of the tiles are answered"
     chosen = (
         f"The threshold of confidence, {rule.threshold:.3f}, was chosen on {rule.n:,} held-out tiles so that "
         f"{rule.target_value:.0%} {what}; here it is {found}"
     )
-    missed = found.high < rule.target_value
+    missed = found.high is not None and found.high < rule.target_value
     return [
         Text(
             f"{chosen}: the target is missed on these tiles." if missed else f"{chosen}.",
@@ -181,10 +179,10 @@ def _target(metrics: Metrics, card: Card) -> list[Part]:
     ]
 
 
-def _outsiders(domain: DomainFigures) -> list[Part]:
+def _outsiders(domain: DomainMetrics) -> list[Part]:
     rows = [
         (name, f"{row.n:,}", _text(row.auroc), _text(row.confidence_auroc), _text(row.false_accept))
-        for name, row in domain.outsiders.items()
+        for name, row in domain.kinds
     ]
     columns = ("pictures", "n", "AUROC, distance", "AUROC, confidence", "answered all the same")
     caption = (
@@ -192,7 +190,7 @@ def _outsiders(domain: DomainFigures) -> list[Part]:
         "to the training tiles, or the confidence, tells them from the judged tiles (0.5 is chance). The last column "
         "should be 0."
     )
-    worst = max(domain.outsiders.items(), key=lambda item: item[1].false_accept.value or 0)
+    worst = max(domain.kinds, key=lambda item: item[1].false_accept.value or 0)
     answered = worst[1].false_accept.value or 0
     verdict = (
         "It named none of these pictures."
@@ -213,7 +211,7 @@ def _robustness(robustness: Robustness) -> Table:
     return Table(columns, rows, f"n = {robustness.n:,} tiles of the judged part, each changed in every way")
 
 
-def _explanations(explained: ExplanationFigures) -> list[Part]:
+def _explanations(explained: ExplanationChecks) -> list[Part]:
     rows = [
         (
             "deletion: probability falls sooner than by chance",
@@ -247,12 +245,12 @@ def _explanations(explained: ExplanationFigures) -> list[Part]:
     return [Text(verdict_on_maps(explained), "plain" if explained.passed else "warning"), table, *notes[: silent > 0]]
 
 
-def verdict_on_maps(explained: ExplanationFigures) -> str:
+def verdict_on_maps(explained: ExplanationChecks) -> str:
     """Say in words whether the activation maps may be believed."""
     if explained.passed:
         return (
             "The activation maps passed the checks: blurring what they mark lowers the class more than blurring at "
-            f"random (area between the curves {explained.deletion.gain.estimate()}), and they change when weights are "
+            f"random (area between the curves {explained.deletion.gain}), and they change when weights are "
             "shuffled."
         )
     failed = [
@@ -317,10 +315,9 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def _text(figure: Figure | Score | None) -> str:
-    return "–" if figure is None else str(figure.estimate())
+def _text(figure: Interval | None) -> str:
+    return "–" if figure is None else str(figure)
 
 
-def _percent(figure: Figure) -> str:
-    estimate = figure.estimate()
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+def _percent(figure: Interval) -> str:
+    return figure.percent()

@@ -10,7 +10,7 @@ from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadImage
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Card
-from gastropath.results.interval import Figure
+from gastropath.results.interval import Interval
 from gastropath.tissue import TISSUE_CLASSES
 
 LEARNED_FROM = (
@@ -56,7 +56,7 @@ def answers_by_colour(
     return answers
 
 
-def doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Figure, remembered: int) -> list[str]:
+def doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Interval, remembered: int) -> list[str]:
     """Say in words what makes a result less than it looks, beside copies across parts.
 
     Parameters

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,64 +14,55 @@ from gastropath.bundle.files import open_bundle, starter
 from gastropath.errors import BadBundle
 from gastropath.formulas import softmax
 from gastropath.images import MAX_PIXELS
-from gastropath.inference.field_of_view import Fitted, fitted, fitted_files
+from gastropath.inference.field_of_view import Tile, check_mpp, read_tiles
 from gastropath.inference.graph import Graph, Outputs
-from gastropath.inference.ood import DomainCheck
+from gastropath.inference.ood import OodCheck
+from gastropath.inference.sources import Images, count, sources
 from gastropath.inference.views import VIEWS, dihedral
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Card
-from gastropath.results.predictions import LOW_CONFIDENCE, UNLIKE, Predictions, joined
+from gastropath.results.predictions import NOT_FINITE, Predictions, Refusal
 
 BATCH = 32
 """Tiles worked on together. Answers do not depend on it; memory does."""
 
+_STACKED = 256
+"""Tiles worked on together that lie in memory already."""
 
-@dataclass(frozen=True)
-class Seen:
-    """What a model saw in an image.
-
-    Attributes
-    ----------
-    pixels
-        The image in the model's size: ``uint8``, shape (tile_px, tile_px, 3).
-    maps
-        Activation map of each class: ``float32``, shape (h, w, classes).
-    size_px
-        Width and height of the image itself.
-    """
-
-    pixels: np.ndarray
-    maps: np.ndarray
-    size_px: tuple[int, int]
+_NOT_A_NUMBER = Refusal(NOT_FINITE, "has no answer: what the model computes for it is not a finite number")
 
 
 class Classifier:
-    """A verified model, ready to answer; may be shared by threads.
+    """A verified model, ready to answer; may be shared by threads, and pickled (it then reopens its folder).
 
     Attributes
     ----------
     card
         What the model is.
-    domain
-        What tells tiles that are unlike the training tiles.
+    graph
+        The network itself: ``graph.run`` gives logits, features and maps of tiles of its own size.
+    ood
+        What finds tiles that are unlike the training tiles; ``None`` where the model does not know them.
     folder
-        Of the bundle it was loaded from, if any.
+        Of the bundle it was loaded from; ``None`` for one in memory.
 
     Examples
     --------
-    >>> model = Classifier.load("run/model")  # doctest: +SKIP
-    >>> model.predict(tiles).labels           # doctest: +SKIP
+    >>> import gastropath
+    >>> model = gastropath.load()
+    >>> model
+    <Classifier 'GastroPath starter': 8 classes, tiles of 224 px at 0.5 µm/px, float16>
+    >>> model.predict(np.full((224, 224, 3), 240, np.uint8))
+    <1 prediction over 8 classes: 1 abstained>
     """
 
-    def __init__(
-        self, card: Card, graph: bytes, *, domain: DomainCheck | None = None, threads: int | None = None
-    ) -> None:
+    def __init__(self, card: Card, graph: bytes, *, ood: OodCheck | None = None, threads: int | None = None) -> None:
         """Build the model from a card and the bytes of the graph it describes.
 
         Parameters
         ----------
-        card, graph, domain
-            Content of a bundle; without ``domain`` no tile is called unlike the training tiles.
+        card, graph, ood
+            Content of a bundle; without ``ood`` no tile is called unlike the training tiles.
         threads
             Tiles worked on at a time; by default as many as there are cores.
 
@@ -79,17 +71,17 @@ class Classifier:
         BadBundle
             If the graph cannot be read, or its input or outputs are not those of the card.
         """
-        self.card, self.domain = card, domain
+        self.card, self.ood, self.threads = card, ood, threads
         self.folder: Path | None = None
-        self._graph = Graph(card, graph, workers=threads)
-        if domain and self._graph.n_features != domain.references.shape[1]:
+        self.graph = Graph(card, graph, workers=threads)
+        if ood and self.graph.n_features != ood.features.shape[1]:
             raise BadBundle(
-                f"{card.name}: the graph has {self._graph.n_features} features, "
-                f"but the reference features have {domain.references.shape[1]}"
+                f"{card.name}: the graph has {self.graph.n_features} features, "
+                f"but the reference features have {ood.features.shape[1]}"
             )
 
     @classmethod
-    def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Classifier:
+    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Classifier:
         """Open and verify a bundle, or the one in a run folder.
 
         Parameters
@@ -105,20 +97,13 @@ class Classifier:
             See :func:`gastropath.bundle.files.open_bundle`.
         """
         bundle = open_bundle(starter() if model is None else Path(model))
-        rule = bundle.card.domain
-        domain = (
-            DomainCheck.from_bytes(bundle.domain.read_bytes(), rule.neighbours, rule.threshold, str(bundle.domain))
-            if rule
-            else None
-        )
-        loaded = cls(bundle.card, bundle.graph.read_bytes(), domain=domain, threads=threads)
+        rule, check = bundle.card.domain, None
+        if rule:
+            references = bundle.references
+            check = OodCheck.from_bytes(references.read_bytes(), rule.neighbours, rule.threshold, references)
+        loaded = cls(bundle.card, bundle.graph.read_bytes(), ood=check, threads=threads)
         loaded.folder = bundle.folder
         return loaded
-
-    @property
-    def graph(self) -> bytes:
-        """Content of the ``.tflite`` file."""
-        return self._graph.content
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,183 +115,152 @@ class Classifier:
         """Side in pixels of the tiles the graph takes."""
         return self.card.input.tile_px
 
-    def outputs(self, tiles: np.ndarray) -> Outputs:
-        """Run the graph on tiles of its own size.
-
-        Parameters
-        ----------
-        tiles
-            ``uint8``, shape (n, tile_px, tile_px, 3).
-
-        Returns
-        -------
-        mapping
-            See :data:`gastropath.inference.graph.Outputs`.
-        """
-        expected = (self.tile_px, self.tile_px, 3)
-        if tiles.dtype != np.uint8 or tiles.shape[1:] != expected:
-            raise ValueError(f"expected uint8 tiles of shape (n, {expected}), found {tiles.dtype} {tiles.shape}")
-        return self._graph.run(tiles)
-
     def predict(
-        self, images: np.ndarray | Sequence[np.ndarray], *, mpp: float | None = None, views: int = 1
+        self,
+        images: Images,
+        *,
+        mpp: float | Sequence[float | None] | None = None,
+        views: int = 1,
+        features: bool = False,
+        maps: bool = False,
+        tiles: bool = False,
+        max_pixels: int = MAX_PIXELS,
+        workers: int | None = None,
+        progress: Progress = silent,
     ) -> Predictions:
-        """Classify pictures in memory.
+        """Classify images. One that cannot be read is refused; the others are answered.
+
+        Decoding runs ahead of the graph on other threads, and only a few batches are in memory at a time, so a
+        generator may yield any number of images.
 
         Parameters
         ----------
         images
-            One picture of shape (h, w, 3), a stack of shape (n, h, w, 3), or a sequence of pictures of any sizes;
-            ``uint8`` RGB.
+            A path, a folder, a PIL image, a ``uint8`` array (h, w, 3), grey (h, w) or with opacity (h, w, 4), the
+            content of a file, a stack (n, h, w, 3), a tensor of these shapes, or any iterable of all these.
         mpp
-            Micrometres per pixel of the pictures. Where it is not known, each is taken for one field of view of the
-            model, whatever its size.
+            Micrometres per pixel of all images, or of each. Where they are not known, an image is taken for one field
+            of view of the model, whatever its size.
         views
-            Flips and quarter turns of each picture over which the answer is averaged, 1 to 8; takes as many times as
+            Flips and quarter turns of each image over which the answer is averaged, 1 to 8; takes as many times as
             long.
+        features, maps, tiles
+            Whether to keep the features, activation maps and pixels (in the model's size) of each image.
+        max_pixels
+            Images with more pixels are refused.
+        workers
+            Images decoded at a time; by default one more than there are cores.
+        progress
+            Called as images are answered.
 
         Raises
         ------
+        TypeError
+            If there is something that is no image, or images come with labels.
         ValueError
-            If an array has another dtype or shape, or ``views`` is out of range.
+            If an array has another dtype or shape, or ``mpp`` or ``views`` is out of range.
+        NoTilesFound
+            If a folder holds no file.
         """
-        if isinstance(images, np.ndarray) and images.ndim == 3:
-            images = images[None]
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-                raise ValueError(
-                    f"expected uint8 RGB pictures of shape (h, w, 3), found {image.dtype} {image.shape}; "
-                    "scale values to 0-255 and convert to uint8"
-                )
-        chunks = _chunks((fitted(image, self.card.input, mpp) for image in images), BATCH)
-        return joined([self._answer(chunk, views)[0] for chunk in chunks], self.classes)
-
-    def answer(self, tiles: np.ndarray) -> tuple[Predictions, np.ndarray]:
-        """Classify tiles of the graph's own size, and return their features too.
-
-        Parameters
-        ----------
-        tiles
-            ``uint8``, shape (n, tile_px, tile_px, 3), n at least 1.
-
-        Returns
-        -------
-        predictions : Predictions
-        features : numpy.ndarray
-            ``float32``, shape (n, f).
-        """
-        answers, outputs = self._answer([Fitted(pixels) for pixels in tiles], views=1)
-        assert outputs is not None, "tiles in memory are never refused"
-        return answers, outputs["features"]
-
-    def look(
-        self,
-        sources: Sequence[Path | bytes],
-        *,
-        mpp: float | Sequence[float | None] | None = None,
-        max_pixels: int = MAX_PIXELS,
-        decoders: int | None = None,
-    ) -> tuple[Predictions, dict[int, Seen]]:
-        """Classify a few image files (or their bytes), and keep what was seen.
-
-        Parameters
-        ----------
-        sources, mpp, max_pixels
-            See :meth:`predict_files`; all are in memory at once, in the model's size.
-        decoders
-            Files decoded at a time; by default one more than there are cores.
-
-        Returns
-        -------
-        predictions : Predictions
-            One answer a file.
-        seen : dict
-            What the model saw of each file that could be read, by the file's number.
-        """
-        tiles = list(fitted_files(sources, self.card.input, mpp, max_pixels=max_pixels, decoders=decoders))
-        answers, outputs = self._answer(tiles, views=1)
-        read = [(i, tile, tile.pixels) for i, tile in enumerate(tiles) if tile.pixels is not None]
-        maps = outputs["cam"] if outputs else ()
-        seen = zip(read, maps, strict=True)
-        return answers, {i: Seen(pixels, of_tile, tile.size_px) for (i, tile, pixels), of_tile in seen}
-
-    def predict_files(
-        self,
-        sources: Sequence[Path | bytes],
-        *,
-        mpp: float | Sequence[float | None] | None = None,
-        views: int = 1,
-        max_pixels: int = MAX_PIXELS,
-        progress: Progress = silent,
-    ) -> Predictions:
-        """Classify image files (or their bytes). One that cannot be read is refused; the others are answered.
-
-        Decoding runs ahead of the graph on other threads, and only a few batches are in memory at a time.
-
-        Parameters
-        ----------
-        sources
-            Files, or their content.
-        mpp
-            Micrometres per pixel of all files, or of each; see :meth:`predict`.
-        views
-            See :meth:`predict`.
-        max_pixels
-            Images with more pixels are refused.
-        """
-        done: list[Predictions] = []
-        count = 0
-        tiles = fitted_files(sources, self.card.input, mpp, max_pixels=max_pixels)
-        for chunk in _chunks(tiles, BATCH):
-            done.append(self._answer(chunk, views)[0])
-            count += len(chunk)
-            progress("classifying", count, len(sources))
-        return joined(done, self.classes)
-
-    def _answer(self, tiles: Sequence[Fitted], views: int) -> tuple[Predictions, Outputs | None]:
-        """Classify tiles (one without pixels is refused); also return the upright outputs of the others, if any."""
         if not 1 <= views <= VIEWS:
             raise ValueError(f"views is {views}; expected 1 to {VIEWS}")
-        probabilities = np.full((len(tiles), len(self.classes)), np.nan, np.float32)
-        doubts = [""] * len(tiles)
-        away = np.full(len(tiles), np.nan)
-        upright: Outputs | None = None
-        good = [i for i, tile in enumerate(tiles) if tile.pixels is not None]
-        if good:
-            stack = np.stack([tiles[i].pixels for i in good])  # pyright: ignore[reportCallIssue, reportArgumentType]
-            answers = [self.outputs(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
-            upright = answers[0]
+        keep = (features, maps, tiles)
+        done: list[Predictions] = []
+        total, answered = count(images), 0
+        for chunk in self._chunks(images, mpp, max_pixels, workers):
+            done.append(self._answered(chunk, views, *keep))
+            answered += len(chunk)
+            progress("classifying", answered, max(total or 0, answered))
+        return Predictions.joined(done, self.classes)
+
+    def __repr__(self) -> str:
+        model = self.card.input
+        return (
+            f"<Classifier {self.card.name!r}: {len(self.classes)} classes, tiles of {model.tile_px} px at "
+            f"{model.mpp:g} µm/px, {self.card.precision}>"
+        )
+
+    def __reduce__(self) -> tuple[Callable[[], Classifier], tuple[()]]:
+        if self.folder is None:
+            return partial(Classifier, self.card, self.graph.content, ood=self.ood, threads=self.threads), ()
+        return partial(_reopened, self.folder.resolve(), self.card.files["model.tflite"], self.threads), ()
+
+    def _chunks(
+        self,
+        images: Images,
+        mpp: float | Sequence[float | None] | None,
+        max_pixels: int,
+        workers: int | None,
+    ) -> Iterator[Sequence[Tile]]:
+        """Yield tiles of the model's size, some at a time."""
+        side = self.tile_px
+        stack = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 and mpp is None else None
+        if stack is not None and stack.shape[1:] == (side, side, 3):  # nothing to decode or to resample
+            for first in range(0, len(stack), _STACKED):
+                yield [Tile(pixels, size_px=(side, side)) for pixels in stack[first : first + _STACKED]]
+            return
+        if mpp is None or isinstance(mpp, int | float):
+            check_mpp(mpp)
+            pictures = zip(sources(images), repeat(mpp))
+        else:
+            pictures = zip(sources(images), mpp, strict=True)
+        tiles = read_tiles(pictures, self.card.input, max_pixels=max_pixels, workers=workers)
+        while chunk := list(islice(tiles, BATCH)):
+            yield chunk
+
+    def _answered(self, tiles: Sequence[Tile], views: int, features: bool, maps: bool, pixels: bool) -> Predictions:
+        """Classify tiles of the model's size; one without pixels, or without a finite answer, is refused."""
+        n = len(tiles)
+        refusals = [tile.refusal for tile in tiles]
+        probabilities, distances = np.full((n, len(self.classes)), np.nan, np.float32), np.full(n, np.nan)
+        kept_features = np.full((n, self.graph.n_features), np.nan, np.float32) if features else None
+        kept_maps = np.full((n, *self.graph.map_shape), np.nan, np.float32) if maps else None
+        kept_tiles = np.full((n, self.tile_px, self.tile_px, 3), 255, np.uint8) if pixels else None
+        rows = np.array([i for i, tile in enumerate(tiles) if tile.pixels is not None], np.int64)
+        if len(rows):
+            stack = np.stack([tiles[i].pixels for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
+            answers = [self.graph.run(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
             logits = np.mean([answer["logits"] for answer in answers], axis=0)
-            probabilities[good] = softmax(logits / self.card.calibration.temperature)
-            if self.domain:
-                away[good] = np.mean([self.domain.distances(answer["features"]) for answer in answers], axis=0)
-            for i, doubt in zip(good, self._doubts(probabilities[good], away[good]), strict=True):
-                doubts[i] = doubt
-        predictions = Predictions(
+            found = self._distances(answers)
+            finite = np.isfinite(logits).all(axis=1) & (np.isfinite(found) | (self.ood is None))
+            for row in rows[~finite]:
+                refusals[row] = _NOT_A_NUMBER
+            probabilities[rows[finite]] = softmax(logits[finite] / self.card.calibration.temperature)
+            distances[rows[finite]] = found[finite]
+            for kept, found in (
+                (kept_features, answers[0]["features"]), (kept_maps, answers[0]["cam"]), (kept_tiles, stack)
+            ):  # fmt: skip
+                if kept is not None:
+                    kept[rows] = found
+        rule = self.card.abstention
+        with np.errstate(invalid="ignore"):  # refused images have no numbers to compare
+            low = probabilities.max(axis=1) < rule.threshold if rule else np.zeros(n, bool)
+            unlike = distances > self.ood.threshold if self.ood else np.zeros(n, bool)
+        return Predictions(
             self.classes,
             probabilities,
-            tuple(tile.refusal for tile in tiles),
-            tuple(doubts),
-            np.array([tile.stretched for tile in tiles], bool),
-            away,
+            tuple(refusals),
+            low,
+            unlike,
+            distances,
+            tuple(tile.source for tile in tiles),
+            np.array([tile.size_px for tile in tiles], np.int64).reshape(n, 2),
+            np.array([tile.is_field_of_view_assumed for tile in tiles], bool),
+            kept_features,
+            kept_maps,
+            kept_tiles,
         )
-        return predictions, upright
 
-    def _doubts(self, probabilities: np.ndarray, away: np.ndarray) -> list[str]:
-        """Say why the model abstains on each tile; empty where it does not."""
-        low = np.zeros(len(probabilities), bool)
-        unlike = low
-        if rule := self.card.abstention:
-            low = probabilities.max(axis=1) < rule.threshold
-        if self.domain:
-            unlike = away > self.domain.threshold
-        both = zip(unlike, low, strict=True)
-        return [
-            "; ".join(word for word, holds in zip((UNLIKE, LOW_CONFIDENCE), pair, strict=True) if holds)
-            for pair in both
-        ]
+    def _distances(self, answers: Sequence[Outputs]) -> np.ndarray:
+        """Return the distance of each tile to the training tiles, averaged over views; NaN without references."""
+        if self.ood is None:
+            return np.full(len(answers[0]["logits"]), np.nan)
+        return np.mean([self.ood.distances(answer["features"]) for answer in answers], axis=0)
 
 
-def _chunks(items: Iterator, size: int) -> Iterator[list]:
-    while chunk := list(islice(items, size)):
-        yield chunk
+def _reopened(folder: Path, graph: str, threads: int | None) -> Classifier:
+    """Load in another process what was loaded from a folder in this one."""
+    classifier = Classifier.load(folder, threads=threads)
+    if classifier.card.files["model.tflite"] != graph:
+        raise BadBundle("holds another model than it did when it was loaded first", where=folder)
+    return classifier

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 from PIL import Image
 
 from gastropath.errors import UnknownSetting, did_you_mean
+from gastropath.images import Source
 from gastropath.inference.classifier import BATCH, Classifier
+from gastropath.inference.sources import Images, count, sources
 from gastropath.progress import Progress, silent
-from gastropath.results.predictions import Predictions
+from gastropath.results.predictions import Prediction
 
 _RAMP = np.array([[0, 0, 4], [0, 114, 178], [86, 180, 233], [240, 228, 66], [255, 250, 220]], np.float32)
 """From no evidence to most: dark, blue, yellow, pale; lightness rises throughout, so it also reads in grey."""
@@ -27,9 +29,9 @@ class Explanation:
     Attributes
     ----------
     source
-        File, as given.
+        The image, as given.
     answer
-        One prediction.
+        The prediction.
     pixels
         The image as the model saw it: ``uint8``, shape (tile_px, tile_px, 3); ``None`` where it was refused.
     code
@@ -38,8 +40,8 @@ class Explanation:
         Evidence for that class, 0 to 1: ``float32``, shape (tile_px, tile_px); ``None`` where it was refused.
     """
 
-    source: Path | bytes
-    answer: Predictions
+    source: Source
+    answer: Prediction
     pixels: np.ndarray | None
     code: str
     heat: np.ndarray | None
@@ -57,26 +59,26 @@ class Explanation:
         return overlay(self.pixels, self.heat)
 
 
-def explain_files(
+def explanations(
     classifier: Classifier,
-    sources: Sequence[Path | bytes],
+    images: Images,
     *,
     code: str | None = None,
     mpp: float | None = None,
     progress: Progress = silent,
 ) -> Iterator[Explanation]:
-    """Explain image files, or their bytes, one after the other; a few are in memory at a time.
+    """Explain images one after the other; a few are in memory at a time.
 
     Parameters
     ----------
     classifier
         The model.
-    sources
-        Files, or their content.
+    images
+        As :meth:`gastropath.inference.classifier.Classifier.predict` takes them.
     code
         Class to explain; by default the one the model gives.
     mpp
-        Micrometres per pixel of the files; see :meth:`gastropath.inference.classifier.Classifier.predict`.
+        Micrometres per pixel of the images; see there too.
 
     Raises
     ------
@@ -84,21 +86,22 @@ def explain_files(
         If the model has no such class.
     """
     if code is not None and code not in classifier.classes:
-        raise UnknownSetting(f"--class: the model has no class {code!r}{did_you_mean(code, classifier.classes)}")
-    done = 0
-    for first in range(0, len(sources), BATCH):
-        some = sources[first : first + BATCH]
-        answers, seen = classifier.look(some, mpp=mpp)
-        for place, source in enumerate(some):
-            answer = answers.take(np.array([place]))
-            if place not in seen:
+        raise UnknownSetting(
+            f"the model has no class {code!r}{did_you_mean(code, classifier.classes)}", parameter="code"
+        )
+    done, total = 0, count(images)
+    every = sources(images)
+    while some := list(islice(every, BATCH)):
+        answers = classifier.predict(some, mpp=mpp, maps=True, tiles=True)
+        for source, answer, pixels, of_tile in zip(some, answers, *answers.seen(), strict=True):
+            if answer.label is None:
                 yield Explanation(source, answer, None, "", None)
             else:
-                number = answer.numbers[0] if code is None else classifier.classes.index(code)
-                evidence = heat(seen[place].maps[..., number], classifier.tile_px)
-                yield Explanation(source, answer, seen[place].pixels, classifier.classes[number], evidence)
+                explained = code or answer.label
+                evidence = heat(of_tile[..., classifier.classes.index(explained)], classifier.tile_px)
+                yield Explanation(source, answer, pixels, explained, evidence)
             done += 1
-            progress("explaining", done, len(sources))
+            progress("explaining", done, max(total or 0, done))
 
 
 def heat(activation: np.ndarray, side: int) -> np.ndarray:

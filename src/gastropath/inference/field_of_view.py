@@ -1,94 +1,91 @@
-"""Pictures brought to the size a model takes: from arrays, files, or the content of files."""
+"""Pictures brought to the field of view and size that a model takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from gastropath.errors import CannotReadImage
-from gastropath.images import decode, fit
+from gastropath.images import Source, decode, to_tile
 from gastropath.parallel import each
 from gastropath.results.card import CardInput
+from gastropath.results.predictions import Refusal
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A picture of the model's size, or why there is none.
+class Tile:
+    """A picture in the model's size, or why there is none.
 
     Attributes
     ----------
     pixels
         ``uint8``, shape (tile_px, tile_px, 3).
+    source
+        Path of the picture; empty where it came from memory.
     refusal
-        Why it could not be read; empty where it was.
-    stretched
-        Whether its field of view was guessed.
+        Why it could not be read; ``None`` where it was.
+    is_field_of_view_assumed
+        Whether its micrometres per pixel are not known, and it was taken for one field of view.
     size_px
         Width and height of the picture itself.
     """
 
     pixels: np.ndarray | None
-    refusal: str = ""
-    stretched: bool = False
+    source: str = ""
+    refusal: Refusal | None = None
+    is_field_of_view_assumed: bool = False
     size_px: tuple[int, int] = (0, 0)
 
 
-def fitted(pixels: np.ndarray, wanted: CardInput, mpp: float | None) -> Fitted:
-    """Bring a picture to the model's size.
-
-    Parameters
-    ----------
-    pixels
-        ``uint8``, shape (h, w, 3).
-    wanted
-        What the model takes.
-    mpp
-        Micrometres per pixel. Where it is not known, the picture is taken for one field of view of the model.
+def check_mpp(mpp: float | None) -> None:
+    """Check micrometres per pixel.
 
     Raises
     ------
     ValueError
-        If ``mpp`` is out of range.
+        If they are out of range.
     """
     if mpp is not None and not 0.01 <= mpp <= 100:
         raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
-    height, width = pixels.shape[:2]
-    guessed = mpp is None and (width, height) != (wanted.tile_px, wanted.tile_px)
-    zoom = None if mpp is None else mpp / wanted.mpp
-    return Fitted(fit(pixels, wanted.tile_px, zoom), stretched=guessed, size_px=(width, height))
 
 
-def fitted_files(
-    sources: Sequence[Path | bytes],
-    wanted: CardInput,
-    mpp: float | Sequence[float | None] | None,
-    *,
-    max_pixels: int,
-    decoders: int | None = None,
-) -> Iterator[Fitted]:
-    """Decode image files (or their content) ahead of what takes them, in order; one that cannot be read is refused.
+def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: int) -> Tile:
+    """Decode a picture and bring it to the model's size; one that cannot be read is refused.
 
     Parameters
     ----------
-    sources
-        Files, or their content.
-    wanted, mpp
-        See :func:`fitted`; ``mpp`` of all files, or of each.
+    source
+        See :data:`gastropath.images.Source`.
+    model
+        What the model takes.
+    mpp
+        Micrometres per pixel. Where they are not known, the picture is taken for one field of view of the model.
     max_pixels
-        Images with more pixels are refused.
-    decoders
-        Files decoded at a time; by default one more than there are cores.
+        With more it is refused.
     """
+    check_mpp(mpp)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    try:
+        pixels = decode(source, max_pixels=max_pixels)
+    except CannotReadImage as error:
+        return Tile(None, name, Refusal(error.code, error.reason))
+    height, width = pixels.shape[:2]
+    zoom = None if mpp is None else mpp / model.mpp
+    assumed = mpp is None and (width, height) != (model.tile_px, model.tile_px)
+    return Tile(to_tile(pixels, model.tile_px, zoom), name, None, assumed, (width, height))
 
-    def read(item: tuple[Path | bytes, float | None]) -> Fitted:
-        source, its_mpp = item
-        try:
-            return fitted(decode(source, max_pixels=max_pixels), wanted, its_mpp)
-        except CannotReadImage as error:
-            return Fitted(None, str(error))
 
-    every = [mpp] * len(sources) if mpp is None or isinstance(mpp, int | float) else mpp
-    return each(read, zip(sources, every, strict=True), workers=decoders)
+def read_tiles(
+    pictures: Iterable[tuple[Source, float | None]], model: CardInput, *, max_pixels: int, workers: int | None = None
+) -> Iterator[Tile]:
+    """Decode pictures, each with its micrometres per pixel, in order and ahead of what takes them.
+
+    Parameters
+    ----------
+    workers
+        Pictures decoded at a time; by default one more than there are cores.
+    """
+    return each(lambda picture: read_tile(picture[0], model, picture[1], max_pixels), pictures, workers=workers)

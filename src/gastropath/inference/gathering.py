@@ -9,7 +9,7 @@ from pathlib import Path
 from gastropath.errors import NoTilesFound
 
 
-def gather(sources: Sequence[Path]) -> list[Path]:
+def gather(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """List files as named, and every file at or below a folder, sorted; each once.
 
     Files in a folder are taken whatever their name, so that a picture with a wrong suffix is answered and anything
@@ -22,10 +22,11 @@ def gather(sources: Sequence[Path]) -> list[Path]:
     """
     found: dict[str, Path] = {}
     for source in sources:
-        for file in _files(source):
+        for file in _files(Path(source)):
             found.setdefault(os.path.abspath(file), file)
     if not found:
-        raise NoTilesFound(f"{' '.join(map(str, sources))}: no files here; give image files or folders of them")
+        where = " ".join(map(str, sources))
+        raise NoTilesFound("no files here", where=where, remedy="give image files or folders of them")
     return list(found.values())
 
 
@@ -37,11 +38,11 @@ def _files(source: Path) -> Iterator[Path]:
     elif os.path.lexists(source):
         yield source
     else:
-        raise NoTilesFound(f"{source}: there is no such file or folder")
+        raise NoTilesFound("there is no such file or folder", where=source)
 
 
 def _cannot_open(error: OSError) -> None:
-    raise NoTilesFound(f"{error.filename}: cannot be opened: {error.strerror}")
+    raise NoTilesFound(f"cannot be opened: {error.strerror}", where=error.filename)
 
 
 def _hidden(name: str) -> bool:

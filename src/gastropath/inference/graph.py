@@ -102,6 +102,7 @@ class Graph:
         """
         side = card.input.tile_px
         self.content = content
+        self._shape = (side, side, 3)
         self._interpreters = Interpreters(content, workers=workers)
         self._pool: ThreadPoolExecutor | None = None
         self._starting = threading.Lock()
@@ -111,7 +112,8 @@ class Graph:
                 answer = runner(image=np.zeros((1, side, side, 3), np.uint8))
         except (ValueError, RuntimeError, KeyError) as error:
             raise BadBundle(f"{card.name}: the graph cannot be run: {error}") from None
-        self.n_features = answer["features"].shape[1]
+        self.n_features: int = answer["features"].shape[1]
+        self.map_shape: tuple[int, ...] = answer["cam"].shape[1:]
         if answer["logits"].shape != (1, len(card.classes)):
             raise BadBundle(
                 f"{card.name}: the graph answers with shape {answer['logits'].shape}, "
@@ -125,7 +127,20 @@ class Graph:
         ----------
         tiles
             ``uint8``, shape (n, tile_px, tile_px, 3), n at least 1.
+
+        Returns
+        -------
+        mapping
+            See :data:`Outputs`.
+
+        Raises
+        ------
+        ValueError
+            If they have another dtype or shape.
         """
+        if tiles.dtype != np.uint8 or tiles.shape[1:] != self._shape:
+            expected = ", ".join(map(str, self._shape))
+            raise ValueError(f"expected uint8 tiles of shape (n, {expected}), found {tiles.dtype} {tiles.shape}")
         workers = self._interpreters.workers
         share = min(TILES_IN_A_CALL, -(-len(tiles) // workers))
         parts = [tiles[first : first + share] for first in range(0, len(tiles), share)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import zipfile
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,22 +24,25 @@ _MAX_REFERENCES = 10_000
 
 
 @dataclass(frozen=True)
-class DomainCheck:
+class OodCheck:
     """Reference features of training tiles, and from which distance on a tile is unlike them.
 
     Attributes
     ----------
-    references
-        Features of training tiles, shape (r, f).
+    features
+        Of training tiles, ``float32``, shape (r, f).
     neighbours
         Number of nearest references whose distances are averaged.
     threshold
-        Tiles further away are unlike the training tiles.
+        Tiles further away are out of distribution.
+    labels
+        Class number of each training tile, ``int64``, shape (r,); ``None`` in a bundle that does not tell.
     """
 
-    references: np.ndarray
+    features: np.ndarray
     neighbours: int
     threshold: float
+    labels: np.ndarray | None = None
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Return the distance of each row of features, shape (n, f), to the training tiles: ``float64``, shape (n,)."""
@@ -47,21 +50,11 @@ class DomainCheck:
 
     @cached_property
     def _stand(self) -> np.ndarray:
-        return _whole(self.references)
-
-    def unlike(self, features: np.ndarray) -> np.ndarray:
-        """Tell which rows of features are unlike the training tiles: ``bool``, shape (n,)."""
-        return self.distances(features) > self.threshold
-
-    def to_bytes(self) -> bytes:
-        """Return ``domain.npz``: the references of unit length in half precision."""
-        buffer = io.BytesIO()
-        np.savez(buffer, references=_unit(self.references).astype(np.float16))
-        return buffer.getvalue()
+        return _whole(self.features)
 
     @staticmethod
-    def from_bytes(data: bytes, neighbours: int, threshold: float, where: str) -> DomainCheck:
-        """Read ``domain.npz``.
+    def from_bytes(data: bytes, neighbours: int, threshold: float, where: str | os.PathLike[str]) -> OodCheck:
+        """Read ``references.npz``, or ``domain.npz`` of an older bundle, which holds no labels.
 
         Raises
         ------
@@ -70,16 +63,45 @@ class DomainCheck:
         """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                references = stored["references"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise BadBundle(f"{where}: holds no reference features: {error}") from None
-        if references.ndim != 2 or not neighbours <= len(references) <= _MAX_REFERENCES:
+                features = stored["features"] if "features" in stored else stored["references"]
+                labels = stored.get("labels")
+        except Exception as error:  # a damaged archive fails in many ways
+            raise BadBundle(f"holds no reference features: {error}", where=where) from None
+        if features.ndim != 2 or features.dtype.kind != "f" or not neighbours <= len(features) <= _MAX_REFERENCES:
             raise BadBundle(
-                f"{where}: has references of shape {references.shape}; expected (r, f) with r >= {neighbours}"
+                f"has references of shape {features.shape} and type {features.dtype}; expected floating-point numbers "
+                f"(r, f) with r >= {neighbours}",
+                where=where,
             )
-        if not np.isfinite(references).all():
-            raise BadBundle(f"{where}: has references that are no numbers")
-        return DomainCheck(references.astype(np.float32), neighbours, threshold)
+        if labels is not None and (labels.shape != features.shape[:1] or labels.dtype.kind not in "iu"):
+            raise BadBundle(f"has {labels.shape} labels for {len(features)} references", where=where)
+        if not np.isfinite(features).all():
+            raise BadBundle("has references that are not finite numbers", where=where)
+        numbers = None if labels is None else labels.astype(np.int64)
+        return OodCheck(features.astype(np.float32), neighbours, threshold, numbers)
+
+
+def references_npz(features: np.ndarray, labels: np.ndarray) -> bytes:
+    """Return ``references.npz``: features of training tiles in half precision, and their class numbers.
+
+    Parameters
+    ----------
+    features
+        Shape (r, f), finite; what half precision cannot hold becomes its largest number.
+    labels
+        Class numbers, shape (r,).
+
+    Raises
+    ------
+    ValueError
+        If a feature is not finite.
+    """
+    if not np.isfinite(features).all():
+        raise ValueError("features of training tiles are not finite")
+    most = np.finfo(np.float16).max
+    buffer = io.BytesIO()
+    np.savez(buffer, features=np.clip(features, -most, most).astype(np.float16), labels=labels.astype(np.int32))
+    return buffer.getvalue()
 
 
 def distances(features: np.ndarray, references: np.ndarray, neighbours: int) -> np.ndarray:

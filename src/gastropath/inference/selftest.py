@@ -84,4 +84,4 @@ def examine(model: Path) -> Examination:
 
 
 def _logits(classifier: Classifier) -> np.ndarray:
-    return classifier.outputs(picture(classifier.tile_px)[None])["logits"][0]
+    return classifier.graph.run(picture(classifier.tile_px)[None])["logits"][0]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-FORMAT_VERSION = 1
+from gastropath.results.documents import Document, Upgrade
+from gastropath.results.interval import Part, Share
+from gastropath.results.metrics import Metrics
+from gastropath.results.versions import card_2
 
 INTENDED_USE = (
     "Research and education: sorting tiles of H&E-stained gastric tissue into the classes listed. Not for diagnosis; "
@@ -28,16 +32,11 @@ LIMITATIONS = (
     PUBLISHED_LABELS,
 )
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Source = Literal["validation", "out-of-fold"]
 """Tiles a model did not learn from: the validation part, or each tile by a model made without its fold."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CardClass(_Part):
+class CardClass(Part):
     """One output of the model."""
 
     code: Annotated[str, Field(min_length=1, max_length=200)]
@@ -45,7 +44,7 @@ class CardClass(_Part):
     color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
-class CardInput(_Part):
+class CardInput(Part):
     """What the graph takes: square ``uint8`` RGB tiles at a known resolution."""
 
     tile_px: Annotated[int, Field(ge=32, le=1024)]
@@ -54,7 +53,7 @@ class CardInput(_Part):
     layout: Literal["NHWC"] = "NHWC"
 
 
-class Calibration(_Part):
+class Calibration(Part):
     """What the logits are divided by before the softmax; 1 where confidence was not calibrated."""
 
     method: Literal["none", "temperature"] = "none"
@@ -63,7 +62,7 @@ class Calibration(_Part):
     n: Annotated[int, Field(ge=0)] = 0
 
 
-class Abstention(_Part):
+class Abstention(Part):
     """Below which confidence the model abstains, and what that gave on the ``n`` tiles it was chosen on."""
 
     threshold: Share
@@ -76,8 +75,8 @@ class Abstention(_Part):
     n: Annotated[int, Field(ge=1)]
 
 
-class Domain(_Part):
-    """How far a tile may lie from the training tiles; ``domain.npz`` holds the features of those that stand for all.
+class Domain(Part):
+    """How far a tile may lie from the training tiles, of which ``references.npz`` holds features.
 
     The threshold is the distance that ``accepted_share`` of ``n`` tiles of other groups keep below.
     """
@@ -91,14 +90,14 @@ class Domain(_Part):
     n: Annotated[int, Field(ge=1)]
 
 
-class Property(_Part):
+class Property(Part):
     """Mean and standard deviation over tiles."""
 
     mean: float
     sd: Annotated[float, Field(ge=0)]
 
 
-class LabelReview(_Part):
+class LabelReview(Part):
     """What a person's review of the labels changed in the tiles a model learned from, and the hash of the decisions."""
 
     dropped: Annotated[int, Field(ge=0)]
@@ -106,7 +105,7 @@ class LabelReview(_Part):
     sha256: str
 
 
-class TrainingData(_Part):
+class TrainingData(Part):
     """What the model learned from, and how to cite it where the tiles tell (empty where they do not).
 
     ``appearance`` tells what the tiles look like (empty where nobody looked).
@@ -118,24 +117,26 @@ class TrainingData(_Part):
     sha256: str
     synthetic: bool
     citation: Annotated[str, Field(max_length=4000)] = ""
-    appearance: dict[str, Property] = {}
+    appearance: dict[str, Property] = Field(default_factory=dict)
     review: LabelReview | None = None
 
 
-class SelfTest(_Part):
+class SelfTest(Part):
     """What the graph answered for a drawn picture where it was made; other computers must answer the same."""
 
     logits: tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
 
 
-class Card(_Part):
+class Card(Document):
     """The model card that programs read.
 
-    ``recipe`` holds the settings it was trained with; ``metrics`` is ``None`` in a draft, and the document of
-    ``metrics.json`` once the bundle is sealed. ``self_test`` is ``None`` where nothing was recorded.
+    ``recipe`` holds the settings it was trained with; ``metrics`` is ``None`` in a draft, and what ``metrics.json``
+    holds once the bundle is sealed. ``self_test`` is ``None`` where nothing was recorded.
     """
 
-    format_version: Literal[1] = FORMAT_VERSION
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2,)
+
+    format_version: Literal[2] = 2
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: str
     classes: Annotated[tuple[CardClass, ...], Field(min_length=2, max_length=1000)]
@@ -145,8 +146,8 @@ class Card(_Part):
     abstention: Abstention | None = None
     domain: Domain | None = None
     training_data: TrainingData
-    recipe: dict[str, Any] = {}
-    metrics: dict[str, Any] | None = None
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    metrics: Metrics | None = None
     self_test: SelfTest | None = None
     files: dict[str, str]
     versions: dict[str, str]
@@ -158,6 +159,12 @@ class Card(_Part):
         """Class codes in the order of the outputs."""
         return tuple(entry.code for entry in self.classes)
 
+    @field_validator("recipe")
+    @classmethod
+    def _finite_settings(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        json.dumps(recipe, allow_nan=False)  # a ValueError, which pydantic reports
+        return recipe
+
     @field_validator("files")
     @classmethod
     def _plain_names(cls, files: dict[str, str]) -> dict[str, str]:
@@ -165,7 +172,7 @@ class Card(_Part):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
                 raise ValueError(f"file name {name!r} is not a plain name")
             if not re.fullmatch(r"[0-9a-f]{64}", digest):
-                raise ValueError(f"the hash of {name} is no SHA-256")
+                raise ValueError(f"the hash of {name} is not a SHA-256")
         return files
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gastropath.results.interval import Figure, Part, Score, Share
+from gastropath.results.interval import Interval, Part, Share, ShareInterval
 
 
 class Shift(Part):
@@ -13,7 +13,7 @@ class Shift(Part):
     deviations: float
 
 
-class DataFigures(Part):
+class TileStatistics(Part):
     """What the judged tiles are like, and how they differ from the training tiles.
 
     ``sizes`` counts tiles by size in pixels. ``guessed`` tiles are of another size than the model's and were taken for
@@ -29,12 +29,12 @@ class DataFigures(Part):
     shifts: dict[str, Shift]
 
 
-class CorruptionFigures(Part):
+class CorruptionMetrics(Part):
     """What remains of the accuracy when the tiles are changed in one way; ``change`` is the difference, in pairs."""
 
     name: str
-    accuracy: Figure
-    change: Score
+    accuracy: ShareInterval
+    change: Interval
     coverage: Share
     selective_accuracy: Share | None
 
@@ -43,10 +43,10 @@ class Robustness(Part):
     """The same ``n`` tiles as they are, and changed in several ways."""
 
     n: int
-    accuracy: Figure
+    accuracy: ShareInterval
     coverage: Share
     selective_accuracy: Share | None
-    changed: tuple[CorruptionFigures, ...]
+    changed: tuple[CorruptionMetrics, ...]
 
 
 class CellCurve(Part):
@@ -59,7 +59,7 @@ class CellCurve(Part):
     share: tuple[float, ...]
     by_map: tuple[float, ...]
     by_chance: tuple[float, ...]
-    gain: Score
+    gain: Interval
     passed: bool
 
 
@@ -70,12 +70,12 @@ class RandomisedMaps(Part):
     """
 
     what: str
-    correlation: Score | None
+    correlation: Interval | None
     silent: Share
     passed: bool
 
 
-class ExplanationFigures(Part):
+class ExplanationChecks(Part):
     """Whether activation maps show what the model goes by, on ``n`` of the judged tiles."""
 
     n: int

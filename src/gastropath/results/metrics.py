@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from gastropath.results.checks import DataFigures, ExplanationFigures, Robustness
-from gastropath.results.interval import Figure, Part, Score, Share
+from gastropath.formulas import CoveragePoint, ReliabilityBin
+from gastropath.results.checks import ExplanationChecks, Robustness, TileStatistics
+from gastropath.results.documents import Document, Upgrade
+from gastropath.results.interval import Interval, Part, Share, ShareInterval
+from gastropath.results.versions import metrics_2
 
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
 
 
-class ClassFigures(Part):
+class ClassMetrics(Part):
     """Figures of one class; AUROC is one class against the rest."""
 
-    precision: Figure
-    recall: Figure
-    f1: Figure
-    auroc: Figure
+    precision: ShareInterval
+    recall: ShareInterval
+    f1: ShareInterval
+    auroc: ShareInterval
     support: Annotated[int, Field(ge=0)]
 
 
-class ReliabilityPoint(Part):
-    """One bin of equal mass."""
-
-    n: int
-    confidence: float
-    accuracy: float
-
-
-class CalibrationFigures(Part):
+class CalibrationMetrics(Part):
     """How well confidence matches accuracy.
 
     ``ece_by_chance`` is what a perfectly calibrated model of the same confidences would show on so many tiles.
     """
 
-    ece: Figure
-    ece_by_chance: Figure
-    nll: Score
-    brier: Score
-    bins: tuple[ReliabilityPoint, ...]
+    ece: ShareInterval
+    ece_by_chance: ShareInterval
+    nll: Interval
+    brier: Interval
+    bins: tuple[ReliabilityBin, ...]
 
 
 class Calibration(Part):
     """Before and after temperature scaling; ``after`` is ``None`` where confidence was not calibrated."""
 
-    before: CalibrationFigures
-    after: CalibrationFigures | None = None
+    before: CalibrationMetrics
+    after: CalibrationMetrics | None = None
     temperature: float = 1.0
 
 
@@ -62,15 +57,7 @@ class ClassCoverage(Part):
     unlike_training: Share | None
 
 
-class CurvePoint(Part):
-    """Were only tiles answered whose confidence reaches ``threshold``: their share, and the share of right answers."""
-
-    threshold: Share
-    coverage: Share
-    accuracy: Share
-
-
-class AbstentionFigures(Part):
+class AbstentionMetrics(Part):
     """What the model answers, at the thresholds its bundle carries.
 
     The curve follows the confidence alone. ``aurc`` is the area under risk (1 - accuracy) over coverage: 0 is perfect,
@@ -78,16 +65,16 @@ class AbstentionFigures(Part):
     """
 
     threshold: Share | None
-    coverage: Figure
-    selective_accuracy: Figure
+    coverage: ShareInterval
+    selective_accuracy: ShareInterval
     low_confidence: Share
     unlike_training: Share
     per_class: dict[str, ClassCoverage]
-    aurc: Figure
-    curve: tuple[CurvePoint, ...]
+    aurc: ShareInterval
+    curve: tuple[CoveragePoint, ...]
 
 
-class OutsiderFigures(Part):
+class OutOfDistributionMetrics(Part):
     """How a kind of picture that shows no class of the model is told from the judged tiles.
 
     ``auroc`` is that of the distance to the training tiles, ``confidence_auroc`` that of 1 - confidence;
@@ -95,21 +82,39 @@ class OutsiderFigures(Part):
     """
 
     n: int
-    auroc: Figure
-    confidence_auroc: Figure
-    false_accept: Figure
+    auroc: ShareInterval
+    confidence_auroc: ShareInterval
+    false_accept: ShareInterval
 
 
-class DomainFigures(Part):
-    """From which distance to the training tiles on a tile is unlike them, and the share of the judged tiles that is.
+class DomainMetrics(Part):
+    """From which distance to the training tiles a tile is out of distribution, and the share of judged tiles that is.
 
-    ``outsiders``: classes the model does not have, and pictures that show no tissue, by name.
+    ``other_classes`` holds classes that the model does not have, by code; ``pictures`` pictures that show no tissue, by
+    what they show.
     """
 
     method: str | None
     threshold: float | None
     unlike_training: Share
-    outsiders: dict[str, OutsiderFigures]
+    other_classes: dict[str, OutOfDistributionMetrics]
+    pictures: dict[str, OutOfDistributionMetrics]
+
+    @property
+    def kinds(self) -> tuple[tuple[str, OutOfDistributionMetrics], ...]:
+        """Both, the classes first."""
+        return (*self.other_classes.items(), *self.pictures.items())
+
+
+class SourceMetrics(Part):
+    """How good a model is on the tiles of one source (a data set, a laboratory), and what it answers of them."""
+
+    n: Annotated[int, Field(ge=1)]
+    accuracy: ShareInterval
+    macro_f1: ShareInterval
+    coverage: ShareInterval
+    selective_accuracy: ShareInterval
+    unlike_training: Share
 
 
 class ShortcutBaseline(Part):
@@ -118,8 +123,8 @@ class ShortcutBaseline(Part):
     ``None`` where there is no training part.
     """
 
-    macro_f1: Figure | None
-    gain: Score | None = None
+    macro_f1: ShareInterval | None
+    gain: Interval | None = None
 
 
 class Leakage(Part):
@@ -158,15 +163,19 @@ class SplitInfo(Part):
     purged: dict[str, int]
 
 
-class Metrics(Part):
+class Metrics(Document):
     """Everything ``metrics.json`` holds. Rows of the confusion matrix are true classes, columns predicted ones.
 
     ``parts`` counts the tiles of each part that could be read and have a class of the model. ``remembered`` counts the
     judged tiles that the model learned from; ``None`` where that is not known.
 
-    ``data``, ``robustness`` and ``explanations`` are ``None`` for answers of several models, one a fold.
+    ``by_source`` is empty where the tiles name no source. ``data``, ``robustness`` and ``explanations`` are ``None``
+    for answers of several models, one a fold.
     """
 
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2,)
+
+    format_version: Literal[2] = 2
     part: JudgedPart
     n: int
     groups: int
@@ -178,21 +187,22 @@ class Metrics(Part):
     parts: dict[str, int]
     remembered: int | None
     views: int
-    accuracy: Figure
-    train_accuracy: Figure | None
-    val_accuracy: Figure | None
-    balanced_accuracy: Figure
-    macro_precision: Figure
-    macro_recall: Figure
-    macro_f1: Figure
-    per_class: dict[str, ClassFigures]
+    accuracy: ShareInterval
+    train_accuracy: ShareInterval | None
+    val_accuracy: ShareInterval | None
+    balanced_accuracy: ShareInterval
+    macro_precision: ShareInterval
+    macro_recall: ShareInterval
+    macro_f1: ShareInterval
+    per_class: dict[str, ClassMetrics]
+    by_source: dict[str, SourceMetrics] = Field(default_factory=dict)
     confusion_matrix: tuple[tuple[int, ...], ...]
     calibration: Calibration
-    abstention: AbstentionFigures
-    domain: DomainFigures
-    data: DataFigures | None
+    abstention: AbstentionMetrics
+    domain: DomainMetrics
+    data: TileStatistics | None
     robustness: Robustness | None
-    explanations: ExplanationFigures | None
+    explanations: ExplanationChecks | None
     shortcut_baseline: ShortcutBaseline
     leakage: Leakage
     warnings: tuple[str, ...]

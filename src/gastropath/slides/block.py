@@ -13,11 +13,14 @@ import numpy as np
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import Card
-from gastropath.results.predictions import Predictions
+from gastropath.results.predictions import Predictions, Refusal
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import read_tiles
 from gastropath.slides.slide import Slide, open_slide
-from gastropath.slides.tissue_mask import TissueMask
+from gastropath.slides.tissue_mask import SENTENCES, TissueMask
+
+DAMAGED = "damaged"
+"""Why a tile could not be read, as tables say it."""
 
 _OPEN_SLIDES = 4
 """Slides that a worker keeps open."""
@@ -53,8 +56,9 @@ class Block:
         arrays = {
             "probabilities": answers.probabilities,
             "distances": answers.distances,
-            "doubts": np.array(answers.doubts, np.str_),
-            "refusals": np.array(answers.refusals, np.str_),
+            "is_low_confidence": answers.is_low_confidence,
+            "is_out_of_distribution": answers.is_out_of_distribution,
+            "refusals": np.array([refusal or ("", "") for refusal in answers.refusals], np.str_),
             "reasons": np.array(self.reasons, np.str_),
             "fractions": self.fractions,
         }
@@ -68,11 +72,15 @@ class Block:
     def read(cls, file: Path, numbers: np.ndarray, classes: tuple[str, ...]) -> Block:
         """Read what :meth:`to_bytes` gave."""
         with np.load(file, allow_pickle=False) as stored:
-            refusals, doubts, reasons = (
-                tuple(str(text) for text in stored[name]) for name in ("refusals", "doubts", "reasons")
-            )
-            predictions = Predictions(
-                classes, stored["probabilities"], refusals, doubts, np.zeros(len(numbers), bool), stored["distances"]
+            refusals = [Refusal(*map(str, pair)) if pair[0] else None for pair in stored["refusals"].reshape(-1, 2)]
+            reasons = tuple(str(reason) for reason in stored["reasons"])
+            predictions = Predictions.of(
+                classes,
+                stored["probabilities"],
+                refusals=refusals,
+                is_low_confidence=stored["is_low_confidence"],
+                is_out_of_distribution=stored["is_out_of_distribution"],
+                distances=stored["distances"],
             )
             return cls(numbers, stored["fractions"], reasons, predictions, stored.get("features"))
 
@@ -143,24 +151,31 @@ class BlockReader:
         """Read and answer the tiles that the mask did not leave out; return the place and the block."""
         classifier = self.classifier()
         n, reasons = len(wanted.numbers), tuple(str(reason) for reason in wanted.reasons)
-        refusals, doubts, distances = list(reasons), [""] * n, np.full(n, np.nan)
+        refusals = [Refusal(reason, SENTENCES[reason]) if reason else None for reason in reasons]
+        low, unlike, distances = np.zeros(n, bool), np.zeros(n, bool), np.full(n, np.nan)
         probabilities = np.full((n, len(classifier.classes)), np.nan, np.float32)
         features = None
         read = read_tiles(self.slide(), self.grid, wanted.numbers[wanted.reasons == ""])
         row_of = {int(number): row for row, number in enumerate(wanted.numbers)}
         for number, why in read.refused.items():
-            refusals[row_of[number]] = why
+            refusals[row_of[number]] = Refusal(DAMAGED, why)
         if len(read.numbers):
             rows = np.array([row_of[int(number)] for number in read.numbers], np.int64)
-            answers, seen = classifier.answer(read.pixels)
+            answers = classifier.predict(read.pixels, features=self.features)
             probabilities[rows], distances[rows] = answers.probabilities, answers.distances
-            for row, doubt in zip(rows, answers.doubts, strict=True):
-                doubts[row] = doubt
-            if self.features:
-                features = np.full((n, seen.shape[1]), np.nan, np.float32)
-                features[rows] = seen
-        answered = Predictions(
-            classifier.classes, probabilities, tuple(refusals), tuple(doubts), np.zeros(n, bool), distances
+            low[rows], unlike[rows] = answers.is_low_confidence, answers.is_out_of_distribution
+            for row, refusal in zip(rows, answers.refusals, strict=True):
+                refusals[row] = refusal
+            if answers.features is not None:
+                features = np.full((n, answers.features.shape[1]), np.nan, np.float32)
+                features[rows] = answers.features
+        answered = Predictions.of(
+            classifier.classes,
+            probabilities,
+            refusals=refusals,
+            is_low_confidence=low,
+            is_out_of_distribution=unlike,
+            distances=distances,
         )
         return wanted.place, Block(wanted.numbers, wanted.fractions, reasons, answered, features)
 

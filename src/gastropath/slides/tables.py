@@ -56,11 +56,11 @@ class Totals:
         """Count a block. Overlapping tiles each stand for their stride only, so that no place is counted twice."""
         areas = grid.cells(block.numbers)
         decisions, labels = block.predictions.decisions, block.predictions.labels
-        for i, (decision, label) in enumerate(zip(decisions, labels, strict=True)):
+        for i, (decision, label) in enumerate(zip(decisions.tolist(), labels.tolist(), strict=True)):
             if block.reasons[i]:
                 self.left_out[block.reasons[i]] += 1
             elif decision == "refused":
-                self.refused[block.predictions.refusals[i]] += 1
+                self.refused[block.predictions.reasons[i]] += 1
             else:
                 name = label if decision == "accepted" else NOT_SURE
                 self.tiles[name] += 1
@@ -143,7 +143,7 @@ def write_features(answered: Answered, path: Path) -> None:
     with replacing(path) as partial, h5py.File(partial, "w", track_order=False) as file:
         features = coords = None
         for block in answered.blocks():
-            rows = np.flatnonzero(block.predictions.classified)
+            rows = np.flatnonzero(block.predictions.is_classified)
             if block.features is None or not len(rows):
                 continue
             if features is None or coords is None:

@@ -22,7 +22,16 @@ UM_PER_PIXEL = 8.0
 MIN_TISSUE = 0.25
 """Share of a tile that must be tissue."""
 
-GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark border", "outside the region"
+GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark_border", "outside_region"
+"""Why a tile is left out, as tables say it."""
+
+SENTENCES = {
+    GLASS: "too little of the tile is tissue",
+    PEN: "marker pen covers most of the tile",
+    DARK: "a dark border covers most of the tile",
+    OUTSIDE: "lies outside the regions asked for",
+}
+"""The same in words."""
 
 _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # of stain, or of any colour, more than glass has

@@ -15,7 +15,7 @@ from gastropath import formulas
 from gastropath.errors import TooFewTiles
 from gastropath.results.card import Abstention, Calibration, Domain, Source
 
-MAX_REFERENCES = 2000
+MAX_REFERENCES = 4000
 NEIGHBOURS = 5
 
 _TEMPERATURES = (0.05, 20.0)

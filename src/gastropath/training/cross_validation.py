@@ -12,7 +12,7 @@ from gastropath.data.split.split import Split
 from gastropath.errors import UnknownSetting
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
-from gastropath.results.predictions import Predictions, joined
+from gastropath.results.predictions import Predictions
 
 TrainFold = Callable[[int, Split], Classifier]
 """Trains on the split of one fold and returns the calibrated model."""
@@ -66,6 +66,6 @@ def cross_validate(split: Split, train: TrainFold, *, with_validation: bool, pro
     for number, folded in fold_splits(split, with_validation=with_validation):
         held = folded.part("test")
         progress(f"fold {len(answers) + 1}", 0, len(held))
-        answers.append(train(number, folded).predict_files(list(held.files()), mpp=held.mpp(), progress=progress))
+        answers.append(train(number, folded).predict(held.files(), mpp=held.mpp(), progress=progress))
         order += folded.rows("test")
-    return OutOfFold(folded.index, folded.folds, joined(answers, split.index.classes).take(np.argsort(order)))
+    return OutOfFold(folded.index, folded.folds, Predictions.joined(answers, split.index.classes)[np.argsort(order)])

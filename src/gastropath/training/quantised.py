@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.bundle.files import DOMAIN, GRAPH, Bundle, write_bundle
+from gastropath.bundle.files import GRAPH, REFERENCES, Bundle, write_bundle
 from gastropath.data.split.split import Split
 from gastropath.inference.selftest import with_self_test
 from gastropath.progress import Progress, silent
@@ -60,9 +60,9 @@ def write_quantised(
     """
     trained = quantised(model, split, recipe, store, progress=progress)
     limitations = (*draft.limitations, NO_VNNI)
-    card, check = trained.calibrated(draft.model_copy(update={"precision": "int8", "limitations": limitations}), recipe)
+    card = trained.calibrated(draft.model_copy(update={"precision": "int8", "limitations": limitations}), recipe)
     card = with_self_test(card, trained.graph)
-    return write_bundle(folder, card, {GRAPH: trained.graph, **({DOMAIN: check.to_bytes()} if check else {})})
+    return write_bundle(folder, card, {GRAPH: trained.graph, REFERENCES: trained.references.to_bytes()})
 
 
 def quantised(

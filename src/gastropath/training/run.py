@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
+from gastropath.bundle.files import GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.data.index import TileIndex
 from gastropath.data.learned import LEARNED, write_learned
 from gastropath.data.review import Review, read_review
@@ -267,8 +267,8 @@ def export_run(run: Path, out: Path, precision: Precision) -> Bundle:
     bundle, model, source = _finished(run)
     graph = export_graph(model, precision, temperature=bundle.card.calibration.temperature)
     files: dict[str, Path | bytes] = {GRAPH: graph, KERAS_MODEL: source}
-    if bundle.card.domain:
-        files[DOMAIN] = bundle.domain
+    if bundle.references.is_file():
+        files[bundle.references.name] = bundle.references
     card = with_self_test(bundle.card.model_copy(update={"precision": precision}), graph)
     return write_bundle(out, card, files)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.bundle.files import DOMAIN, GRAPH, KERAS_MODEL, Bundle, write_bundle
+from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, Bundle, write_bundle
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.ood import DomainCheck, distances
+from gastropath.inference.ood import OodCheck, distances, references_npz
 from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import replacing
 from gastropath.progress import Progress, silent
@@ -22,6 +22,21 @@ from gastropath.training.pipeline import PixelStore
 from gastropath.training.recipe import Recipe
 
 _TILES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class References:
+    """Training tiles that stand for all: ``float32`` features, shape (r, f), and class numbers, shape (r,)."""
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to_bytes(self) -> bytes:
+        """Return ``references.npz``."""
+        return references_npz(self.features, self.labels)
 
 
 @dataclass(frozen=True)
@@ -37,13 +52,13 @@ class Trained:
     held_out
         Its answers for tiles it did not learn from.
     references
-        Features of the training tiles that stand for all, ``float32``, shape (r, f).
+        Training tiles that stand for all.
     """
 
     model: keras.Model
     graph: bytes
     held_out: HeldOut
-    references: np.ndarray
+    references: References
 
     @classmethod
     def judged(
@@ -72,14 +87,14 @@ class Trained:
         graph = export_graph(model)
         classifier = Classifier(draft, graph)
         chosen = choose_references(train.classes, seed)
-        references = _outputs(classifier, train.pixels, chosen, "describing training tiles", progress)["features"]
+        features = _outputs(classifier, train.pixels, chosen, "describing training tiles", progress)["features"]
         answers = _outputs(classifier, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
-        away = distances(answers["features"], references, min(NEIGHBOURS, len(references)))
+        away = distances(answers["features"], features, min(NEIGHBOURS, len(features)))
         held_out = HeldOut(answers["logits"], val.classes, away, "validation")
-        return cls(model, graph, held_out, references)
+        return cls(model, graph, held_out, References(features, train.classes[chosen]))
 
-    def calibrated(self, draft: Card, recipe: Recipe) -> tuple[Card, DomainCheck | None]:
-        """Complete a card with temperature, threshold and domain, and make the check of the domain."""
+    def calibrated(self, draft: Card, recipe: Recipe) -> Card:
+        """Complete a card with temperature, threshold and domain."""
         calibration, abstention, domain = calibrate(
             self.held_out,
             len(self.references),
@@ -91,14 +106,15 @@ class Trained:
         if domain is None:
             limits = tuple(limit for limit in card.limitations if limit != UNLIKE_IS_MEASURED)
             card = card.model_copy(update={"limitations": limits})
-        return card, DomainCheck(self.references, domain.neighbours, domain.threshold) if domain else None
+        return card
 
     def classifier(self, draft: Card, recipe: Recipe) -> Classifier:
         """Return the calibrated model, as it would answer from a bundle."""
-        card, check = self.calibrated(draft, recipe)
-        if check:  # in half precision, as from a file
-            check = DomainCheck.from_bytes(check.to_bytes(), check.neighbours, check.threshold, DOMAIN)
-        return Classifier(card, self.graph, domain=check)
+        card, check = self.calibrated(draft, recipe), None
+        if card.domain:  # in half precision, as from a file
+            data = self.references.to_bytes()
+            check = OodCheck.from_bytes(data, card.domain.neighbours, card.domain.threshold, REFERENCES)
+        return Classifier(card, self.graph, ood=check)
 
     def write(
         self, draft: Card, recipe: Recipe, folder: Path, *, keras_file: Path | None, precision: Precision = "float32"
@@ -118,10 +134,10 @@ class Trained:
         precision
             Of the bundle's graph.
         """
-        card, check = self.calibrated(draft.model_copy(update={"precision": precision}), recipe)
+        card = self.calibrated(draft.model_copy(update={"precision": precision}), recipe)
         graph = self.graph if precision == "float32" else export_graph(self.model, precision)
         card = with_self_test(card, graph)
-        files: dict[str, Path | bytes] = {GRAPH: graph, **({DOMAIN: check.to_bytes()} if check else {})}
+        files: dict[str, Path | bytes] = {GRAPH: graph, REFERENCES: self.references.to_bytes()}
         if keras_file is None:
             return write_bundle(folder, card, files)
         fold_temperature(self.model, card.calibration.temperature)
@@ -141,7 +157,7 @@ def _outputs(
 ) -> dict[str, np.ndarray]:
     found: dict[str, list[np.ndarray]] = {"logits": [], "features": []}
     for first in range(0, len(rows), _TILES_AT_ONCE):
-        answer = classifier.outputs(np.ascontiguousarray(pixels[rows[first : first + _TILES_AT_ONCE]]))
+        answer = classifier.graph.run(np.ascontiguousarray(pixels[rows[first : first + _TILES_AT_ONCE]]))
         for name, parts in found.items():
             parts.append(answer[name])
         progress(what, min(first + _TILES_AT_ONCE, len(rows)), len(rows))

@@ -23,7 +23,7 @@ from gastropath.training.head import Folds, Head, choose_strength, fit_head, gro
 from gastropath.training.linear_probe import feature_network, with_head
 from gastropath.training.recipe import PretrainedSettings, TransferRecipe
 from gastropath.training.tiles import sources
-from gastropath.training.trained import Trained
+from gastropath.training.trained import References, Trained
 
 MOST_VIEWS = 60_000
 """Tile views computed at most where the recipe leaves their number open."""
@@ -63,7 +63,7 @@ class FittedHead:
 
     head: Head
     held_out: HeldOut
-    references: np.ndarray
+    references: References
 
 
 def train_transfer(
@@ -119,11 +119,12 @@ def fit_on_features(
     """
     learned = learn_head(split, recipe, frozen, store, history, progress=progress)
     codes, val = split.index.classes, split.part("val")
-    references = learned.features[choose_references(learned.labels, recipe.seed), 0]
+    chosen = choose_references(learned.labels, recipe.seed)
+    references = References(learned.features[chosen, 0], learned.labels[chosen])
     held_out = []
     if len(val):
         of_val = extract(sources(val, recipe.mpp), frozen, store, progress=progress, what="features of val")[:, 0]
-        away = distances(of_val, references, min(NEIGHBOURS, len(references)))
+        away = distances(of_val, references.features, min(NEIGHBOURS, len(references)))
         held_out.append(HeldOut(learned.head.logits(of_val), val.numbers(codes), away, "validation"))
     if len(val) < _ENOUGH_VALIDATION and learned.folds:
         held_out.append(_out_of_fold(learned, len(codes), recipe))

@@ -84,7 +84,7 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
             assert 0 < float(row["saturation"]) < 255
     assert {Path(row["path"]).name: row["problem"] for row in rows if row["problem"]} == {
         "cut.png": "truncated: the file ends before the picture does",
-        "text.png": "unreadable: is no image (expected PNG, JPEG, TIFF, WEBP, BMP)",
+        "text.png": "unreadable: is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)",
         "zero.png": "unreadable: is empty (0 bytes)",
     }
     summary = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))

@@ -163,7 +163,7 @@ def test_size_and_mode_are_those_of_the_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("text.png", b"no picture", "unreadable: is no image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        ("text.png", b"no picture", "unreadable: is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
         ("empty.png", b"", "unreadable: is empty (0 bytes)"),
         ("gif.png", b"GIF89a", "unreadable: is a GIF picture (expected PNG, JPEG, TIFF, WEBP, BMP)"),
     ],

@@ -14,7 +14,7 @@ from gastropath.data.audit.record import TileRecord
 from gastropath.data.colour.study import FOLDS, ColourStudy, study_colour
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.index import TileIndex
-from gastropath.formulas import Estimate
+from gastropath.results.interval import Interval
 
 Colour = tuple[int, int, int]
 PINK, VIOLET, GREEN = (230, 150, 190), (110, 60, 150), (90, 190, 120)
@@ -61,7 +61,7 @@ def test_classes_of_their_own_colours_are_told_apart_by_colour(tiles: Tiles, rng
         for _ in range(20):
             tiles.add(label, colour, rng=rng)
     study = studied(tiles.audit())
-    assert study.balanced_accuracy.value > 0.95
+    assert study.balanced_accuracy.numbers[0] > 0.95
     assert study.recall.keys() == {"A", "B", "C"}
     assert min(study.recall.values()) > 0.9
     assert (study.n, study.units) == (60, 60)
@@ -77,8 +77,9 @@ def test_classes_of_the_same_colours_are_not_told_apart_and_the_interval_covers_
             tiles.add(label, any_colour(rng), rng=rng)
     study = studied(tiles.audit())
     reached = study.balanced_accuracy
-    assert reached.low <= 0.5 <= reached.high
-    assert reached.low <= reached.value <= reached.high
+    value, low, high = reached.numbers
+    assert low <= 0.5 <= high
+    assert low <= value <= high
     assert "colour says almost nothing about the class" in study.sentence
 
 
@@ -108,13 +109,14 @@ def test_copies_and_groups_are_never_learned_from_and_tested_on(kept: str, tiles
     near = tuple(NearPair(rows[0], row, 0.1) for rows in groups for row in rows[1:]) if kept == "near" else ()
     study = studied(tiles.audit(near))
     assert (study.n, study.units) == (192, 24)
-    assert study.balanced_accuracy.value < 0.75
-    assert study.balanced_accuracy.high - study.balanced_accuracy.low > 0.15  # of 24 units, not of 192 tiles
+    value, low, high = study.balanced_accuracy.numbers
+    assert value < 0.75
+    assert high - low > 0.15  # of 24 units, not of 192 tiles
 
 
 def test_copies_that_nobody_knows_of_would_give_nearly_everything(tiles: Tiles, rng: np.random.Generator):
     copies_at_random(tiles, rng)
-    assert studied(tiles.audit()).balanced_accuracy.value > 0.95
+    assert studied(tiles.audit()).balanced_accuracy.numbers[0] > 0.95
 
 
 def test_too_few_classes_or_separate_tiles_give_no_study(tiles: Tiles, rng: np.random.Generator):
@@ -177,7 +179,7 @@ def test_the_same_seed_gives_the_same_study(tiles: Tiles, rng: np.random.Generat
 
 
 def test_the_summary_is_json_even_without_an_interval():
-    study = ColourStudy(20, 20, Estimate(0.5), {"A": 0.25, "B": 0.75})
+    study = ColourStudy(20, 20, Interval.of(0.5), {"A": 0.25, "B": 0.75})
     summary = json.loads(json.dumps(study.summary(), allow_nan=False))
     assert summary["balanced_accuracy"] == {"value": 0.5, "low": None, "high": None}
     assert summary["recall"] == {"A": 0.25, "B": 0.75}

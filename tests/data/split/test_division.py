@@ -23,6 +23,7 @@ from gastropath.data.split.division import TOLERANCE, make_split
 from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.units import METHODS, Method
 from gastropath.errors import TooFewTiles, UnknownSetting
+from gastropath.results.split import FoldCounts
 
 Row = tuple[str, str, str]
 """Label, group (or nothing), and pixels of a tile."""
@@ -210,7 +211,7 @@ def test_three_groups_of_every_class_are_dealt_one_to_each_part():
     rows = [(code, f"g{g}", f"{code}{g}{i}") for code in "ABCDEFGH" for g in range(3) for i in range(4)]
     split = make_split(audit_of(rows), "group")
     assert Counter(split.parts) == {"train": 32, "val": 32, "test": 32}
-    assert split.describe()["groups"] == {"train": 1, "val": 1, "test": 1}
+    assert split.describe().groups == {"train": 1, "val": 1, "test": 1}
 
 
 def test_a_refused_tile_is_in_no_part(tmp_path: Path):
@@ -415,9 +416,8 @@ def test_folds_do_not_change_the_parts_and_divide_every_class_evenly(method: Met
     assert (plain.index, plain.parts, plain.folds) == (folded.index, folded.parts, ())
     assert set(folded.folds) - {""} == set("01234")
     assert_every_class_has_its_share(folded, {"A": 5, "B": 3, "C": 1})
-    described = folded.describe()["folds"]
-    assert described == {"k": 5, "left_out": folded.folds.count("")}
-    assert plain.describe()["folds"] is None
+    assert folded.describe().folds == FoldCounts(k=5, left_out=folded.folds.count(""))
+    assert plain.describe().folds is None
     if method != "block":
         assert "" not in folded.folds
 

@@ -46,7 +46,7 @@ def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
         )
     parts: list[Part] = []
     if study:
-        parts.append(Text(study.sentence, "warning" if study.balanced_accuracy.value > 0.5 else "plain"))
+        parts.append(Text(study.sentence, "warning" if (study.balanced_accuracy.value or 0) > 0.5 else "plain"))
     else:
         parts.append(Text(f"Too few separate tiles to cross-validate what colour alone tells ({FOLDS} folds).", "note"))
     parts.append(

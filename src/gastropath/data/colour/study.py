@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +11,8 @@ from gastropath.data.audit.audit import Audit, sample_rows
 from gastropath.data.colour.baseline import ColourBaseline, histograms_of
 from gastropath.data.duplicates.duplicates import linked
 from gastropath.errors import CannotReadImage
-from gastropath.formulas import Estimate
 from gastropath.progress import Progress, silent
+from gastropath.results.interval import Interval
 
 FOLDS = 5
 _TILES = 1000
@@ -37,37 +36,38 @@ class ColourStudy:
 
     n: int
     units: int
-    balanced_accuracy: Estimate
+    balanced_accuracy: Interval
     recall: dict[str, float]
 
     @property
     def sentence(self) -> str:
         """The finding in plain words."""
-        chance, reached = 1 / len(self.recall), self.balanced_accuracy
-        gained = (reached.value - chance) / (1 - chance)
+        chance, (value, low, high) = 1 / len(self.recall), self.balanced_accuracy.numbers
+        gained = (value - chance) / (1 - chance)
         verdict = (
             "colour says almost nothing about the class"
-            if reached.low <= chance or gained < 0.1
+            if low <= chance or gained < 0.1
             else "colour tells part of the class"
             if gained < 0.5
             else "colour tells most of the class, and a model may learn the stain instead of the tissue"
         )
         easiest = max(self.recall, key=lambda code: self.recall[code])
-        interval = f"mean over classes, 95 % interval {reached.low:.0%} to {reached.high:.0%}"
+        interval = f"mean over classes, 95 % interval {low:.0%} to {high:.0%}"
         return (
-            f"From colour alone, without any structure, {reached.value:.0%} of the tiles are put into the right class "
+            f"From colour alone, without any structure, {value:.0%} of the tiles are put into the right class "
             f"({interval}; guessing reaches {chance:.0%}): {verdict}. It tells {easiest} best "
             f"({self.recall[easiest]:.0%}). A model is worth something only where it is clearly better than this."
         )
 
     def summary(self) -> dict[str, object]:
         """Return what ``audit.json`` holds of it."""
-        reached = self.balanced_accuracy
-        figure = {"value": reached.value, "low": reached.low, "high": reached.high}
         return {
             "n": self.n,
             "folds": FOLDS,
-            "balanced_accuracy": {k: None if math.isnan(v) else round(v, 4) for k, v in figure.items()},
+            "balanced_accuracy": {
+                name: None if number is None else round(number, 4)
+                for name, number in self.balanced_accuracy.model_dump().items()
+            },
             "recall": {code: round(value, 4) for code, value in self.recall.items()},
         }
 
@@ -113,7 +113,7 @@ def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) ->
 
     low, high = formulas.bootstrap(balanced, units, seed=seed)
     value = float(np.mean(list(recall.values())))
-    return ColourStudy(len(rows), len(np.unique(units)), Estimate(value, float(low), float(high)), recall)
+    return ColourStudy(len(rows), len(np.unique(units)), Interval.of(value, float(low), float(high)), recall)
 
 
 def _units(audit: Audit) -> np.ndarray:

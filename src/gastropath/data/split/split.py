@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from gastropath.data.audit.audit import Audit
 from gastropath.data.duplicates.duplicates import Duplicates
 from gastropath.data.index import TileIndex, extra_columns
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
-from gastropath.outputs import write_json
+from gastropath.outputs import write_text
+from gastropath.results.split import FoldCounts, SplitDocument
 from gastropath.tables import read_table, write_table
 
 PARTS = ("train", "val", "test")
@@ -80,25 +80,26 @@ class Split:
         """Return the tiles of a part."""
         return self.index.take(self.rows(part))
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> SplitDocument:
         """Return ``split.json``: how the split was made."""
-        return {
-            "method": self.method,
-            "seed": self.seed,
-            "fractions": dict(zip(PARTS, FRACTIONS, strict=True)),
-            "tiles": {part: len(self.rows(part)) for part in PARTS},
-            "groups": {part: len(set(self.part(part).groups) - {""}) for part in PARTS},
-            "block": self.block,
-            "gap": self.gap,
-            "purged": self.purged,
-            "folds": {"k": len(set(self.folds) - {""}), "left_out": self.folds.count("")} if self.folds else None,
-            "duplicate_pairs_across_parts": self.duplicate_pairs_across_parts,
-            "identical_pairs_across_parts": self.identical_pairs_across_parts,
-            "near_pairs_across_parts": self.near_pairs_across_parts,
-            "index_sha256": self.index.sha256(),
-            "split_sha256": self.sha256(),
-            "synthetic": self.index.synthetic,
-        }
+        folds = FoldCounts(k=len(set(self.folds) - {""}), left_out=self.folds.count("")) if self.folds else None
+        return SplitDocument(
+            method=self.method,
+            seed=self.seed,
+            fractions=dict(zip(PARTS, FRACTIONS, strict=True)),
+            tiles={part: len(self.rows(part)) for part in PARTS},
+            groups={part: len(set(self.part(part).groups) - {""}) for part in PARTS},
+            block=dict(self.block) if self.block is not None else None,
+            gap=dict(self.gap) if self.gap is not None else None,
+            purged=dict(self.purged),
+            folds=folds,
+            duplicate_pairs_across_parts=self.duplicate_pairs_across_parts,
+            identical_pairs_across_parts=self.identical_pairs_across_parts,
+            near_pairs_across_parts=self.near_pairs_across_parts,
+            index_sha256=self.index.sha256(),
+            split_sha256=self.sha256(),
+            synthetic=self.index.synthetic,
+        )
 
     def sha256(self) -> str:
         """Return a fingerprint of paths, parts and folds, in hexadecimal: it tells a table that was edited."""
@@ -123,7 +124,7 @@ class Split:
         names = (*SPLIT_COLUMNS, *extra)
         rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, *extra.values(), strict=True))
         write_table(path, names, rows)
-        write_json(path.with_suffix(".json"), self.describe())
+        write_text(path.with_suffix(".json"), self.describe().to_json())
 
 
 def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Split:
@@ -217,37 +218,28 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
     return Split(chosen, tuple(row["part"] for row in listed), "file", None, folds=folds if any(folds) else ())
 
 
-class _Description(BaseModel, strict=True):
-    """What ``split.json`` holds beside what follows from the table."""
-
-    method: str
-    seed: int | None
-    identical_pairs_across_parts: int | None
-    near_pairs_across_parts: int | None
-    purged: dict[str, int]
-    block: dict[str, int] | None
-    gap: dict[str, int] | None
-    index_sha256: str
-    split_sha256: str
+_KNOWN_ONLY_THERE = (
+    "method", "seed", "identical_pairs_across_parts", "near_pairs_across_parts", "purged", "block", "gap",
+)  # fmt: skip
+"""What ``split.json`` holds beside what follows from the table."""
 
 
 def _described(split: Split, description: Path) -> Split | None:
     """Add to a split what its description says of it; ``None`` where the description is of other tiles or parts."""
-    known = dict(_read_description(description))
-    if (known.pop("index_sha256"), known.pop("split_sha256")) != (split.index.sha256(), split.sha256()):
+    known = _read_description(description)
+    if (known.index_sha256, known.split_sha256) != (split.index.sha256(), split.sha256()):
         return None
-    return replace(split, **known)
+    return replace(split, **{name: getattr(known, name) for name in _KNOWN_ONLY_THERE})
 
 
-def _read_description(file: Path) -> _Description:
+def _read_description(file: Path) -> SplitDocument:
     try:
-        return _Description.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+        return SplitDocument.parse(file.read_bytes(), file)
     except OSError as error:
-        reason = str(error)
-    raise CannotReadTable(f"{file}: is not the description of a split ({reason}); train again")
+        raise CannotReadTable(f"cannot be read: {error.strerror or error}", where=file) from None
+    except CannotReadTable as error:
+        what = f"is not the description of a split ({error.what})"
+        raise CannotReadTable(what, where=file, remedy="train again") from None
 
 
 def check_trainable(split: Split) -> None:
