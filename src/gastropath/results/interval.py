@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -79,7 +80,18 @@ def _of_share(interval: Interval) -> Interval:
     return interval
 
 
-ShareInterval = Annotated[Interval, AfterValidator(_of_share)]
+_SHARE_OR_NOTHING = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]}
+
+_SCHEMA = WithJsonSchema(
+    {
+        "type": "object",
+        "description": "A share with its 95 % interval.",
+        "properties": dict.fromkeys(("value", "low", "high"), _SHARE_OR_NOTHING),
+        "required": ["value", "low", "high"],
+        "additionalProperties": False,
+    }
+)
+ShareInterval = TypeAliasType("ShareInterval", Annotated[Interval, AfterValidator(_of_share), _SCHEMA])
 """An interval of a share: all its numbers lie between 0 and 1."""
 
 
