@@ -175,9 +175,9 @@ def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) ->
     index = split.index if split else index
     known = [i for i, label in enumerate(index.labels) if label in classifier.classes]
     if not known:
+        classes, known_to_model = ", ".join(index.classes), ", ".join(classifier.classes)
         raise NoTilesFound(
-            f"{index.root}: none of its classes ({', '.join(index.classes)}) is one of the model's "
-            f"({', '.join(classifier.classes)})"
+            f"none of its classes ({classes}) is one of the model's ({known_to_model})", where=index.root
         )
     return index.take(known), tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
 
@@ -206,9 +206,9 @@ def _rows(
         part: np.flatnonzero(predictions.is_classified & (of == part)) for part in dict.fromkeys((*PARTS, judged_part))
     }
     if judged_part not in parts:
-        raise NoTilesFound(f"{index.root}: the {judged_part} part has no tile of a class the model has")
+        raise NoTilesFound(f"the {judged_part} part has no tile of a class that the model has", where=index.root)
     if not len(rows[judged_part]):
-        raise NoTilesFound(f"{index.root}: none of the tiles to judge could be read")
+        raise NoTilesFound("none of the tiles to judge could be read", where=index.root)
     return rows
 
 

@@ -127,9 +127,8 @@ def read_judged(folder: Path, name: str) -> Judged:
     """
     table, document = folder / "predictions.csv", folder / "metrics.json"
     if missing := [file.name for file in (table, document) if not file.is_file()]:
-        raise CannotCompare(
-            f"{folder}: holds no {' and no '.join(missing)}; name a finished run, or the --out of an evaluation"
-        )
+        what = f"holds no {' and no '.join(missing)}"
+        raise CannotCompare(what, where=folder, remedy="name a finished run, or the folder of an evaluation")
     try:
         metrics = Metrics.parse(document.read_bytes(), document)
     except (OSError, CannotReadTable) as error:
@@ -138,10 +137,8 @@ def read_judged(folder: Path, name: str) -> Judged:
     _, rows = read_table(table, required=("path", "true_label", "predicted_label", "decision", "group", "part"))
     rows = [row for row in rows if row["part"] == metrics.part and row["decision"] != "refused"]
     if len(rows) != metrics.n:
-        raise CannotReadTable(
-            f"{table}: has {len(rows):,} rows of the judged part, but metrics.json beside it was computed from "
-            f"{metrics.n:,}; evaluate again"
-        )
+        what = f"has {len(rows):,} rows of the judged part, but metrics.json beside it was computed from {metrics.n:,}"
+        raise CannotReadTable(what, where=table, remedy="evaluate the model again")
     return Judged(
         name=name,
         part=metrics.whose,
@@ -171,7 +168,7 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
         If there are fewer than two, or they were judged on different tiles.
     """
     if len(runs) < 2:
-        raise CannotCompare("compare needs at least two runs or evaluations")
+        raise CannotCompare(f"expected at least two runs or evaluations, found {len(runs)}", parameter="runs")
     first = runs[0]
     for other in runs[1:]:
         _check_same_tiles(first, other)
@@ -208,13 +205,14 @@ def _check_same_tiles(first: Judged, other: Judged) -> None:
     if relabelled:
         raise CannotCompare(
             f"{first.name} and {other.name} were judged by different labels: {relabelled[0]} is {ours[relabelled[0]]} "
-            f"and {theirs[relabelled[0]]} ({len(relabelled):,} such tiles); evaluate both on the same data"
+            f"and {theirs[relabelled[0]]} ({len(relabelled):,} such tiles)",
+            remedy="evaluate both on the same data",
         )
     raise CannotCompare(
         f"{first.name} ({len(ours):,} tiles) and {other.name} ({len(theirs):,}) were judged on different tiles, "
         f"{len(common):,} in common; only in {first.name}: {_some(ours.keys() - common)}; only in {other.name}: "
-        f"{_some(theirs.keys() - common)}; evaluate both on the same tiles: gastropath evaluate --model RUN --data "
-        "DATA --split FILE"
+        f"{_some(theirs.keys() - common)}",
+        remedy="evaluate both models with the same data and the same split",
     )
 
 

@@ -64,8 +64,7 @@ def draw_sample(
     answers = classifier.predict(list(some.files()), mpp=some.mpp(), tiles=True)
     there = np.flatnonzero(answers.is_classified)
     if not len(there):
-        raise NoTilesFound(
-            f"{index.root}: the tiles were readable a moment ago and are not now; give the command again"
-        )
+        what = "the tiles could be read before and cannot be read any more"
+        raise NoTilesFound(what, where=index.root, remedy="try again")
     found = answers[there]
     return Sample(found.kept("tiles"), found, true[judged[drawn[there]]], resampling.take(drawn[there]))

@@ -79,7 +79,7 @@ def examine(model: Path) -> Examination:
     _ = open_bundle(model).keras_model  # verified only when asked for
     recorded, logits = classifier.card.self_test, _logits(classifier)
     if not np.isfinite(logits).all():
-        raise BadBundle(f"{model}: the graph answers {logits.tolist()}; expected a finite number for each class")
+        raise BadBundle(f"the graph answers {logits.tolist()}; expected a finite number for each class", where=model)
     return Examination(classifier, float(np.abs(logits - recorded.logits).max()) if recorded else None)
 
 
