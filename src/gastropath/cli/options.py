@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,11 +45,9 @@ def cache_folder(given: Path | None) -> Path:
         return given
     if set_here := os.environ.get("GASTROPATH_CACHE"):
         return Path(set_here)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "gastropath"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "gastropath"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gastropath"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("gastropath", appauthor=False, opinion=False)  # on Windows neither author nor "Cache" in it
 
 
 def model_folder(given: Path | None) -> Path:
