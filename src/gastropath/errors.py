@@ -140,6 +140,10 @@ class MissingExtra(GastroPathError):
         )
 
 
+class UnsupportedVersion(GastroPathError):
+    """A package is installed in a version that GastroPath cannot work with."""
+
+
 class CannotUseCluster(GastroPathError):
     """No Dask scheduler answers, or its workers cannot do the work."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
+
+from gastropath.app.internals import inline_scripts
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,7 +47,7 @@ def _content_policy() -> str:
     return "; ".join(
         [
             "default-src 'self'",
-            f"script-src 'self' {_inline_scripts()}",
+            f"script-src 'self' {_scripts_of_the_page()}",
             "style-src 'self' 'unsafe-inline'",  # Streamlit writes its styles while it runs
             "img-src 'self' data: blob:",  # answers hold their pictures
             "font-src 'self' data:",
@@ -59,9 +59,7 @@ def _content_policy() -> str:
     )
 
 
-def _inline_scripts() -> str:
+def _scripts_of_the_page() -> str:
     """Return the hashes of the scripts inside Streamlit's page, which are allowed and no others."""
-    page = (resources.files("streamlit") / "static" / "index.html").read_text("utf-8")
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    digests = (hashlib.sha256(script.encode()).digest() for script in inline_scripts())
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from starlette.datastructures import Headers
-from starlette.formparsers import MultiPartParser
 from starlette.responses import PlainTextResponse
 from streamlit.runtime import get_instance
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+from gastropath.app.internals import UPLOAD_PATH
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 MAX_FILE_MB = 25
 """Larger files are refused by the page before they are sent, and by Streamlit before they are read."""
@@ -44,7 +44,6 @@ _SWEEP_SECONDS = 5
 _LEAST_BYTES = 4_096  # what a file takes at least, with its name and the objects around it
 _HEAD_BYTES = 16_384  # of a form part: its headers, and in them the file's name
 
-_UPLOAD = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
 _NOT_TAKEN = b"\0gastropath: not taken\0"
 
 _P = ParamSpec("_P")
@@ -57,6 +56,8 @@ def keep_forms_in_memory() -> None:
     Streamlit gives its users no setting for that. The size is limited before: by Streamlit for a file, by
     :class:`UploadLimits` for all.
     """
+    from starlette.formparsers import MultiPartParser
+
     MultiPartParser.spool_max_size = 0
 
 
@@ -90,7 +91,7 @@ class UploadLimits:
         self._arriving: Counter[str] = Counter()  # bytes by session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        upload = _UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        upload = UPLOAD_PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if upload is None:
             await self._app(scope, receive, send)
             return
@@ -144,8 +145,7 @@ async def forget_absent() -> None:
 
 def _files() -> dict[str, list[int]]:
     """Return the size of each file held, by session."""
-    manager = get_instance().uploaded_file_mgr
-    assert isinstance(manager, MemoryUploadedFileManager)
+    manager = cast("MemoryUploadedFileManager", get_instance().uploaded_file_mgr)
     return {
         session: [max(_LEAST_BYTES, len(file.data)) for file in list(files.values())]
         for session, files in list(manager.file_storage.items())

@@ -14,11 +14,10 @@ from typing import Any
 import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
-from streamlit import net_util
-from streamlit.web.bootstrap import load_config_options
 
 from gastropath.app.examples import DRAWN
 from gastropath.app.headers import SafeHeaders
+from gastropath.app.internals import check_internals
 from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
 from gastropath.errors import CannotListen
@@ -58,7 +57,10 @@ def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
     ------
     BadBundle
         If the model cannot be opened; better now than on the first visitor's screen.
+    UnsupportedVersion
+        If Streamlit is of a version in which the page's limits would have no effect.
     """
+    check_internals()
     folder = open_bundle(model).folder
     keep_forms_in_memory()
     _ask_nobody_for_the_address()
@@ -91,7 +93,8 @@ def listen(address: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise CannotListen(
-            f"cannot listen on port {port} of {address} ({error.strerror or error}); choose another --port or --address"
+            f"cannot listen on port {port} of {address} ({error.strerror or error})",
+            remedy="choose another `port` or `address`",
         ) from None
     return listening
 
@@ -112,9 +115,11 @@ def serve(model: Path, listening: socket.socket, *, base_path: str | None = None
 
     Raises
     ------
-    BadBundle
-        If the model cannot be opened.
+    BadBundle, UnsupportedVersion
+        As :func:`parts`.
     """
+    from streamlit.web.bootstrap import load_config_options
+
     address, port, *_ = listening.getsockname()
     settings = {**SETTINGS, "server.port": port, "server.address": address}
     if base_path is not None:
@@ -140,6 +145,8 @@ def _ask_nobody_for_the_address() -> None:
     It does so for every request that comes from another site's page, to see whether the page may be its own, and all
     visitors wait meanwhile: up to two seconds where that server cannot be reached. There is no setting for it.
     """
+    from streamlit import net_util
+
     net_util.get_external_ip = lambda: None
 
 
