@@ -44,7 +44,7 @@ def fetch(
                 tell=console.note,
             )
     except KeyboardInterrupt:
-        console.note("what has come so far is kept: the same command goes on there")
+        console.note("download interrupted; run the same command again to resume")
         raise
     for note in fetched.notes:
         console.note(f"note: {note}")

@@ -69,29 +69,18 @@ def refused(archive: Path, says: str, limits: Limits = ANY) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_files_come_out_as_they_went_in(tmp_path: Path, method: int):
-    files = {
-        TILE: random.Random(1).randbytes(2_300_000),
-        "HMU-GC-HE-30K/all_image/ADI/ADI_1.png": b"",
-        "Übersicht.txt": b"x",
-    }
-    archive = zipped(tmp_path / "a.zip", *files.items(), method=method)
-    assert unpacked(archive) == files
+def test_files_come_out_as_they_went_in_without_what_macos_and_windows_add(tmp_path: Path, method: int):
+    files = {TILE: random.Random(1).randbytes(2_300_000), "a/ADI_1.png": b"", "Übersicht.txt": b"x"}
+    debris = ["__MACOSX/._TUM_1.png", "a/.DS_Store", "a/._1.png", "a/Thumbs.db", "desktop.ini"]
+    entries = [*files.items(), ("a/", b""), *[(name, b"?") for name in debris]]
+    assert unpacked(zipped(tmp_path / "a.zip", *entries, method=method)) == files
 
 
 def test_progress_counts_files(tmp_path: Path):
     archive = zipped(tmp_path / "a.zip", ("a/", b""), ("a/1.png", b"1"), ("a/2.png", b"2"))
     steps: list[tuple[str, int, int]] = []
-    (tmp_path / "out").mkdir()
-    unpack(read_contents(archive), tmp_path / "out", progress=lambda *step: steps.append(step))
+    unpack(read_contents(archive), tmp_path, progress=lambda *step: steps.append(step))
     assert steps == [("unpacking files", 1, 2), ("unpacking files", 2, 2)]
-
-
-def test_what_macos_and_windows_add_is_left_out_and_counted(tmp_path: Path):
-    debris = ["__MACOSX/._TUM_1.png", "a/.DS_Store", "a/._1.png", "a/Thumbs.db", "desktop.ini"]
-    archive = zipped(tmp_path / "a.zip", ("a/1.png", b"1"), *[(name, b"?") for name in debris])
-    assert read_contents(archive).left_out == len(debris)
-    assert unpacked(archive) == {"a/1.png": b"1"}
 
 
 def test_modes_in_the_archive_are_not_taken_over(tmp_path: Path):
@@ -219,7 +208,7 @@ def test_links_and_special_files_are_refused(tmp_path: Path, info: zipfile.ZipIn
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_entries_for_one_place_are_refused(tmp_path: Path, first: str, second: str):
-    refused(zipped(tmp_path / "a.zip", (first, b""), (second, b"")), "is there twice")
+    refused(zipped(tmp_path / "a.zip", (first, b""), (second, b"")), "appears twice")
 
 
 def test_the_same_folder_may_be_named_often(tmp_path: Path):
@@ -227,20 +216,27 @@ def test_the_same_folder_may_be_named_often(tmp_path: Path):
     assert set(unpacked(archive)) == {"a/b/1.png", "a/2.png"}
 
 
-@pytest.mark.parametrize("flag", [0x1, 0x41, 0x2001])
-def test_an_encrypted_entry_is_refused(tmp_path: Path, flag: int):
-    archive = zipped(tmp_path / "a.zip", (TILE, b"1"))
-    refused(patched(archive, 8, struct.pack("<H", flag), local=6), "is encrypted")
-
-
-def test_an_uncommon_method_is_refused(tmp_path: Path):
-    refused(zipped(tmp_path / "a.zip", (TILE, b"1" * 100), method=zipfile.ZIP_LZMA), "is packed by method 14")
-
-
-def test_a_bomb_is_refused_by_what_it_claims(tmp_path: Path):
-    archive = zipped(tmp_path / "a.zip", (TILE, bytes(3_000_000)), method=zipfile.ZIP_DEFLATED)
-    assert archive.stat().st_size < 10_000
-    refused(archive, "as a bomb does")
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        *[
+            (
+                lambda file, flag=flag: patched(zipped(file, (TILE, b"1")), 8, struct.pack("<H", flag), local=6),
+                "encrypt",
+            )
+            for flag in (0x1, 0x41, 0x2001)
+        ],
+        (lambda file: zipped(file, (TILE, b"1" * 100), method=zipfile.ZIP_LZMA), "is packed by method 14"),
+        (lambda file: zipped(file, (TILE, bytes(3_000_000)), method=zipfile.ZIP_DEFLATED), "as a bomb does"),
+        (lambda file: patched(zipped(file, (TILE, bytes(100))), 20, struct.pack("<I", 10_000)), "overlap"),
+        (lambda file: None, "there is no such file"),
+        (lambda file: file.mkdir(), "there is no such file"),
+        (lambda file: file.write_bytes(b"\n<!DOCTYPE html><p>Log in"), "looks like a web page"),
+    ],
+)
+def test_what_is_not_an_ordinary_archive_is_refused(tmp_path: Path, make: Callable[[Path], object], says: str):
+    make(tmp_path / "a.zip")
+    refused(tmp_path / "a.zip", says)
 
 
 def test_limits_of_number_size_and_sum_hold(tmp_path: Path):
@@ -251,33 +247,21 @@ def test_limits_of_number_size_and_sum_hold(tmp_path: Path):
     assert len(unpacked(archive, Limits(entries=5, file_bytes=1000, total_bytes=5000))) == 5
 
 
-def test_entries_that_claim_more_room_than_the_archive_has_are_refused(tmp_path: Path):
-    archive = zipped(tmp_path / "a.zip", (TILE, bytes(100)))
-    refused(patched(archive, 20, struct.pack("<I", 10_000)), "overlap")
-
-
-def test_a_file_longer_than_it_claims_is_never_written_beyond_that(tmp_path: Path):
+@pytest.mark.parametrize("claims", [10, 999_999])
+def test_nothing_is_written_of_a_file_that_is_not_as_long_as_it_claims(tmp_path: Path, claims: int):
     archive = zipped(tmp_path / "a.zip", (TILE, bytes(900_000)), method=zipfile.ZIP_DEFLATED)
-    contents = read_contents(patched(archive, 24, struct.pack("<I", 10)))
+    contents = read_contents(patched(archive, 24, struct.pack("<I", claims)))
     (tmp_path / "out").mkdir()
-    with pytest.raises(BadArchive, match="download it again"):
+    with pytest.raises(BadArchive, match=r"download it again|not as long as it says"):
         unpack(contents, tmp_path / "out")
-    assert sum(file.stat().st_size for file in tmp_path.rglob("*.png")) <= 10
-
-
-def test_a_file_shorter_than_it_claims_is_damaged(tmp_path: Path):
-    archive = zipped(tmp_path / "a.zip", (TILE, bytes(1000)), method=zipfile.ZIP_DEFLATED)
-    with pytest.raises(BadArchive, match="ends after 1,000 of 5,000 bytes"):
-        unpacked(patched(archive, 24, struct.pack("<I", 5000)))
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_bytes_are_counted_and_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     archive = zipped(tmp_path / "a.zip", (TILE, bytes(1000)))
-    chunks = iter([bytes(600), bytes(600), b""])
-    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *_: next(chunks))
-    with pytest.raises(BadArchive, match="is longer than the archive says"):
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda _, n: bytes(1200)[:n])
+    with pytest.raises(BadArchive, match="not as long as it says"):
         unpacked(archive)
-    assert (tmp_path / "unpacked" / TILE).stat().st_size <= 1000
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -295,7 +279,7 @@ def test_a_damaged_byte_is_noticed(tmp_path: Path, method: int):
 def test_a_truncated_archive_is_refused(tmp_path: Path, keep: int):
     archive = zipped(tmp_path / "a.zip", *[(f"a/{n}.png", bytes(100)) for n in range(9)])
     archive.write_bytes(archive.read_bytes()[:keep])
-    refused(archive, "is no whole zip archive")
+    refused(archive, "is not a complete zip archive")
 
 
 @settings(max_examples=100, deadline=None)
@@ -312,17 +296,6 @@ def test_a_garbled_archive_is_refused_in_one_sentence_or_unpacked_within_its_fol
         with suppress(BadArchive):  # any other error fails
             unpack(read_contents(archive), base / "out")
         assert sorted(path.name for path in base.iterdir()) == ["a.zip", "out"]
-
-
-def test_a_web_page_saved_as_an_archive_is_called_one(tmp_path: Path):
-    (tmp_path / "a.zip").write_bytes(b"\n<!DOCTYPE html><p>Log in")
-    refused(tmp_path / "a.zip", "looks like a web page")
-
-
-@pytest.mark.parametrize("make", [lambda file: None, lambda file: file.mkdir()], ids=["missing", "folder"])
-def test_no_file_is_no_archive(tmp_path: Path, make: Callable[[Path], None]):
-    make(tmp_path / "a.zip")
-    refused(tmp_path / "a.zip", "there is no such file")
 
 
 def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

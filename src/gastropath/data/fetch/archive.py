@@ -18,7 +18,6 @@ from gastropath.errors import BadArchive
 from gastropath.outputs import writing
 from gastropath.progress import Progress, silent
 
-_CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 4096
 _SYMBOLIC_LINK_OF_WINDOWS = 0x400
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -39,10 +38,8 @@ class Limits:
     ----------
     entries
         Files and folders.
-    file_bytes
-        Of one file, unpacked.
-    total_bytes
-        Of all files, unpacked.
+    file_bytes, total_bytes
+        Of one file and of all, unpacked.
     ratio
         Unpacked to packed bytes of one file; files under a megabyte may be packed more tightly.
     depth
@@ -58,24 +55,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Contents:
-    """What will be unpacked of an archive, every entry checked.
+    """What will be unpacked of an archive: entry and path of each file, every entry checked.
 
-    Attributes
-    ----------
-    archive
-        The zip file.
-    files
-        Entry and path of each file, the path relative and safe on every system.
-    limits
-        What it was checked against.
-    left_out
-        Number of entries that macOS or Windows added and nobody needs.
+    Paths are relative and safe on every system. What macOS and Windows add to archives is left out.
     """
 
     archive: Path
     files: tuple[tuple[zipfile.ZipInfo, str], ...]
-    limits: Limits
-    left_out: int
 
     @property
     def disk_bytes(self) -> int:
@@ -93,12 +79,12 @@ def read_contents(archive: Path, limits: Limits = Limits()) -> Contents:
         packed in an uncommon way, is there twice or as file and folder, or goes beyond ``limits``.
     """
     if not archive.is_file():
-        raise BadArchive(f"{archive}: there is no such file")
+        raise BadArchive("there is no such file", where=archive)
     with _understood(archive), zipfile.ZipFile(archive) as opened:
         infos = opened.infolist()
     if len(infos) > limits.entries:
-        raise BadArchive(f"{archive}: holds {len(infos):,} entries, at most {limits.entries:,} are unpacked")
-    places = _Places()
+        raise BadArchive(f"holds {len(infos):,} entries, at most {limits.entries:,} are unpacked", where=archive)
+    taken: dict[str, str] = {}
     files: list[tuple[zipfile.ZipInfo, str]] = []
     for info in infos:
         path = entry_path(info.orig_filename, limits.depth)
@@ -107,17 +93,17 @@ def read_contents(archive: Path, limits: Limits = Limits()) -> Contents:
         _check_entry(archive, info, limits)
         if _is_debris(path):
             continue
-        if not places.take(path, is_folder=info.is_dir()):
-            raise _bad(archive, info, "is there twice, or differs from another name only in small and capital letters")
+        if not _take(taken, path, is_folder=info.is_dir()):
+            raise _bad(archive, info, "appears twice, or differs from another name only in small and capital letters")
         if not info.is_dir():
             files.append((info, path))
     unpacked, packed = (sum(getattr(info, size) for info in infos) for size in ("file_size", "compress_size"))
     if unpacked > limits.total_bytes:
-        raise BadArchive(f"{archive}: unpacks to {unpacked:,} bytes, at most {limits.total_bytes:,} are unpacked")
+        what = f"unpacks to {unpacked:,} bytes, at most {limits.total_bytes:,} are unpacked"
+        raise BadArchive(what, where=archive)
     if packed > archive.stat().st_size:
-        raise BadArchive(f"{archive}: its entries overlap, as they do in archives made to fill a disk")
-    left_out = sum(not info.is_dir() for info in infos) - len(files)
-    return Contents(archive, tuple(files), limits, left_out)
+        raise BadArchive("its entries overlap, as they do in archives made to fill a disk", where=archive)
+    return Contents(archive, tuple(files))
 
 
 def unpack(contents: Contents, folder: Path, *, progress: Progress = silent) -> None:
@@ -126,17 +112,22 @@ def unpack(contents: Contents, folder: Path, *, progress: Progress = silent) -> 
     Raises
     ------
     BadArchive
-        If an entry is damaged or longer than it says.
+        If an entry is damaged, or not as long as it says.
     CannotWrite
         If the disk is full or the folder cannot be written to.
     """
-    budget, done = contents.limits.total_bytes, 0
-    with writing(folder), _opened(contents.archive) as opened:
-        for info, path in contents.files:
+    with _understood(contents.archive):
+        opened = zipfile.ZipFile(contents.archive)
+    with opened, writing(folder):
+        for done, (info, path) in enumerate(contents.files, start=1):
+            with _understood(contents.archive), opened.open(info) as source:
+                data = source.read(info.file_size + 1)  # what it says is at most ``limits.file_bytes``
+            if len(data) != info.file_size:
+                raise _bad(contents.archive, info, f"is not as long as it says ({info.file_size:,} bytes)")
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            budget -= _unpack_one(contents.archive, opened, info, target, budget)
-            done += 1
+            with target.open("xb") as file:
+                file.write(data)
             progress("unpacking files", done, len(contents.files))
 
 
@@ -174,29 +165,19 @@ def _is_debris(path: str) -> bool:
     return any(part in _DEBRIS for part in parts) or parts[-1].startswith("._")
 
 
-class _Places:
-    """Which paths are taken, on a disk that tells neither capitals nor ways to write an accent apart."""
+def _take(taken: dict[str, str], path: str, *, is_folder: bool) -> bool:
+    """Take a path and the folders above it; false where something else is in the way.
 
-    def __init__(self) -> None:
-        self._folders: dict[str, str] = {}
-        self._files: set[str] = set()
-
-    def take(self, path: str, *, is_folder: bool) -> bool:
-        """Take a path and the folders above it; false where something else is in the way."""
-        parts = path.split("/")
-        above = len(parts) if is_folder else len(parts) - 1
-        for depth in range(1, above + 1):
-            folder = "/".join(parts[:depth])
-            key = _key(folder)
-            if key in self._files or self._folders.setdefault(key, folder) != folder:
-                return False
-        if is_folder:
-            return True
-        key = _key(path)
-        if key in self._files or key in self._folders:
+    ``taken`` has what is taken by its name on a disk that tells neither capitals nor ways to write an accent apart.
+    """
+    parts = path.split("/")
+    for depth in range(1, len(parts) + is_folder):
+        folder = "/".join(parts[:depth])
+        if taken.setdefault(_key(folder), f"{folder}/") != f"{folder}/":
             return False
-        self._files.add(key)
+    if is_folder:
         return True
+    return _key(path) not in taken and taken.setdefault(_key(path), path) == path
 
 
 def _key(path: str) -> str:
@@ -211,62 +192,31 @@ def _check_entry(archive: Path, info: zipfile.ZipInfo, limits: Limits) -> None:
     if info.flag_bits & _ENCRYPTED:
         raise _bad(archive, info, "is encrypted; the published archive is not")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _bad(archive, info, f"is packed by method {info.compress_type}; pack it again as an ordinary zip file")
+        raise _bad(archive, info, f"is packed by method {info.compress_type}, not as ordinary zip files are")
     if info.file_size > limits.file_bytes:
         raise _bad(archive, info, f"unpacks to {info.file_size:,} bytes, at most {limits.file_bytes:,} are unpacked")
     if info.file_size > max(limits.ratio * info.compress_size, 1_000_000):
         raise _bad(archive, info, f"unpacks to {info.file_size:,} bytes from {info.compress_size:,}, as a bomb does")
 
 
-def _unpack_one(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: int) -> int:
-    """Write one file and return its bytes, counted as they come."""
-    written = 0
-    with _understood(archive):
-        source = opened.open(info)
-    with source, target.open("xb") as file:
-        while True:
-            with _understood(archive):
-                chunk = source.read(_CHUNK_BYTES)
-            if not chunk:
-                break
-            written += len(chunk)
-            if written > min(info.file_size, budget):
-                raise _bad(archive, info, "is longer than the archive says")
-            file.write(chunk)
-    if written != info.file_size:
-        raise _bad(archive, info, f"ends after {written:,} of {info.file_size:,} bytes")
-    return written
-
-
 def _bad(archive: Path, info: zipfile.ZipInfo, what: str) -> BadArchive:
-    return BadArchive(f"{archive}: nothing was unpacked, for its entry {info.orig_filename[:200]!r} {what}")
-
-
-@contextmanager
-def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
-    with _understood(archive):
-        opened = zipfile.ZipFile(archive)
-    with opened:
-        yield opened
+    return BadArchive(f"nothing was unpacked, for its entry {info.orig_filename[:200]!r} {what}", where=archive)
 
 
 @contextmanager
 def _understood(archive: Path) -> Iterator[None]:
     """Turn all that goes wrong while an archive is read into one sentence; nothing is written inside this block."""
+    again = "download it again"
     try:
         yield
     except OSError as error:
         if error.errno == errno.EINVAL:  # a place before the start of the file
-            raise BadArchive(f"{archive}: is damaged; download it again") from error
-        raise BadArchive(f"{archive}: cannot be read ({error.strerror})") from error
+            raise BadArchive("is damaged", where=archive, remedy=again) from error
+        raise BadArchive(f"cannot be read ({error.strerror})", where=archive) from error
     except (
         zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
         OverflowError,
     ) as error:  # fmt: skip
-        page = ", and looks like a web page" if _begins_with(archive, b"<") else ""
-        raise BadArchive(f"{archive}: is no whole zip archive{page} ({error}); download it again") from error
-
-
-def _begins_with(file: Path, signature: bytes) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(64).lstrip().startswith(signature)
+        with archive.open("rb") as file:
+            page = ", and looks like a web page" if file.read(64).lstrip().startswith(b"<") else ""
+        raise BadArchive(f"is not a complete zip archive{page} ({error})", where=archive, remedy=again) from error

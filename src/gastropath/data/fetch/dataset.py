@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gastropath.data.fetch import published
 from gastropath.data.fetch.archive import Contents, read_contents, unpack
-from gastropath.data.fetch.download import download, resumable_bytes
-from gastropath.data.fetch.published import (
-    API,
-    CITATION,
-    COUNTS,
-    FILE,
-    LICENCE,
-    LICENCE_TEXT,
-    NAME,
-    PAGE,
-    PublishedFile,
-    difference,
-    published_file,
-)
-from gastropath.data.fetch.web import Sleep, Tell, unheard
+from gastropath.data.fetch.download import download, part_of
+from gastropath.data.fetch.published import COUNTS, NAME, PAGE, PublishedFile, difference, published_file
+from gastropath.data.fetch.web import Tell
 from gastropath.data.fetch.workplace import check_room, workplace
 from gastropath.data.index import find_tiles
 from gastropath.errors import BadArchive, CannotDownload, NoTilesFound, OutputExists
@@ -34,11 +21,10 @@ from gastropath.outputs import write_text, writing
 from gastropath.progress import Progress, silent
 
 _SOURCE = "source.json"
-_ZIP = b"PK\x03\x04"
 _UNPACKED_PER_BYTE = 1.1
 """Room for the tiles by the size of the archive: PNG files hardly get smaller in a zip file, and fill whole blocks."""
 
-_BY_HAND = f"or download it in a browser from {PAGE} and give the file: gastropath fetch --archive FILE.zip"
+_BY_HAND = f"try again later, or download it in a browser from {PAGE} and give that file as `archive`"
 
 
 @dataclass(frozen=True)
@@ -52,8 +38,8 @@ class Fetched:
     counts
         Tiles of each class.
     source
-        What the archive was: ``md5`` and ``bytes``, with ``figshare_file`` where they are as published there, or the
-        name ``archive`` of the user's own file; empty where nothing is known.
+        ``md5`` and ``bytes`` of the archive, with ``figshare_file`` if it is as published there, or with the name
+        ``archive`` of the user's own file; empty where nothing is known.
     already_there
         Whether nothing had to be done.
     notes
@@ -75,7 +61,7 @@ class Fetched:
             "classes": dict(self.counts),
             "tiles_as_published": self.counts == COUNTS,
             "source": dict(self.source),
-            "licence": LICENCE,
+            "licence": published.LICENCE,
             "cite": PAGE,
             "notes": list(self.notes),
         }
@@ -86,11 +72,10 @@ def fetch(
     *,
     archive: Path | None = None,
     keep_archive: bool = False,
-    api: str = API,
+    api: str = published.API,
     today: str = "",
-    sleep: Sleep = time.sleep,
     progress: Progress = silent,
-    tell: Tell = unheard,
+    tell: Tell = lambda sentence: None,
 ) -> Fetched:
     """Download the data set, verify and unpack it into ``out/HMU-GC-HE-30K``, with citation and licence.
 
@@ -109,8 +94,10 @@ def fetch(
         Address of figshare's API, or of a server that answers like it.
     today
         Date to note in the citation.
-    sleep, progress, tell
-        As for :func:`gastropath.data.fetch.download.download`.
+    progress
+        Called with megabytes while a file is downloaded or verified, then with files unpacked.
+    tell
+        Told in a sentence why there is a pause.
 
     Raises
     ------
@@ -125,34 +112,31 @@ def fetch(
     """
     if (found := already_there(out)) is not None:
         return found
-    if archive is not None:
-        contents = read_contents(archive)
-        source = {"archive": archive.name, "bytes": archive.stat().st_size, "md5": md5_of(archive, progress)}
-        with workplace(out, NAME) as partial:
-            return _put(partial, out / NAME, contents, source, today, progress)
-    try:
-        published = published_file(api, sleep=sleep, tell=tell)
-        with workplace(out, NAME) as partial:
-            file = out / f"{NAME}.zip"
-            was_there = _is_published(file, published, progress)
+    with workplace(out, NAME) as work:
+        if archive is not None:
+            contents = read_contents(archive)
+            source = {"archive": archive.name, "bytes": archive.stat().st_size, "md5": _md5(archive, progress)}
+            return _put(work, out / NAME, contents, source, today, progress)
+        file = out / f"{NAME}.zip"
+        try:
+            record = published_file(api, tell)
+            was_there = _is_published(file, record, progress)
             if not was_there:
-                missing = published.size - resumable_bytes(file, published.size, published.md5)
-                check_room(out, missing, round(published.size * _UNPACKED_PER_BYTE))
-                download(
-                    published.addresses, file, size=published.size, md5=published.md5, begins_with=_ZIP,
-                    sleep=sleep, progress=progress, tell=tell,
-                )  # fmt: skip
-            source = {"figshare_file": FILE, "bytes": published.size, "md5": published.md5}
-            fetched = _put(partial, out / NAME, read_contents(file), source, today, progress)
-            if not keep_archive and not was_there:
-                file.unlink()
-    except CannotDownload as error:
-        raise CannotDownload(f"{error}. Try again later, {_BY_HAND}") from error
+                _check_room_for(file, record)
+                download(record, file, work, progress, tell)
+        except CannotDownload as error:
+            error.remedy = "; ".join(filter(None, [error.remedy, _BY_HAND]))
+            raise
+        source = {"figshare_file": published.FILE, "bytes": record.size, "md5": record.md5}
+        fetched = _put(work, out / NAME, read_contents(file), source, today, progress)
+        part_of(file, record.md5).unlink(missing_ok=True)  # of a call that was killed when all of it had come
+        if not keep_archive and not was_there:
+            file.unlink()
     notes = list(fetched.notes)
     if was_there and not keep_archive:
         notes.append(f"{file} was there before and is kept; it is not needed any more")
-    if published.licence not in ("", LICENCE):
-        notes.append(f"figshare now names another licence than {LICENCE}: {published.licence}; see {PAGE}")
+    if record.licence not in ("", published.LICENCE):
+        notes.append(f"figshare now names another licence than {published.LICENCE}: {record.licence}; see {PAGE}")
     return replace(fetched, notes=tuple(notes))
 
 
@@ -165,56 +149,64 @@ def already_there(out: Path) -> Fetched | None:
         If something else stands there, or tiles are missing or too many.
     """
     folder = out / NAME
-    if _is_free(folder):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
-    try:
-        counts = find_tiles([folder]).counts() if folder.is_dir() else {}
-    except NoTilesFound:
-        counts = {}
-    source = _read_source(folder)
-    if counts and counts in (source.get("classes"), COUNTS):
-        return Fetched(folder, counts, source, already_there=True, notes=difference(counts))
+    counts, source = _counts(folder) if folder.is_dir() else {}, _read_source(folder)
     expected = source.get("classes")
+    if counts and counts in (expected, COUNTS):
+        return Fetched(folder, counts, source, already_there=True, notes=difference(counts))
     n_expected = sum((expected if isinstance(expected, dict) else COUNTS).values())
     raise OutputExists(
-        f"{folder}: is there already and holds {sum(counts.values()):,} tiles, expected were {n_expected:,}; "
-        "move it away or choose another --out"
+        f"already exists and holds {sum(counts.values()):,} tiles, expected were {n_expected:,}",
+        where=folder,
+        remedy="move it away, or choose another `out`",
     )
 
 
-def md5_of(file: Path, progress: Progress = silent) -> str:
-    """Return the MD5 of a file in hexadecimal; ``progress`` is called with megabytes."""
-    digest, total, done = hashlib.md5(usedforsecurity=False), file.stat().st_size, 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 23):
-            digest.update(chunk)
-            done += len(chunk)
-            progress("computing the MD5 (MB)", math.ceil(done / 1e6), math.ceil(total / 1e6))
-    return digest.hexdigest()
+def _md5(file: Path, progress: Progress) -> str:
+    import pooch
+
+    progress("verifying (MB)", 0, math.ceil(file.stat().st_size / 1e6))
+    return pooch.file_hash(str(file), "md5")
 
 
-def _is_published(file: Path, published: PublishedFile, progress: Progress) -> bool:
+def _is_published(file: Path, record: PublishedFile, progress: Progress) -> bool:
     """Whether the archive lies there already; another file of that name is the user's and stays."""
     if not file.exists():
         return False
-    if file.is_file() and file.stat().st_size == published.size and md5_of(file, progress) == published.md5:
+    if file.is_file() and file.stat().st_size == record.size and _md5(file, progress) == record.md5:
         return True
     raise OutputExists(
-        f"{file}: is there but is not the published archive ({published.size:,} bytes, MD5 {published.md5}); move it "
-        "away, or unpack it all the same with --archive"
+        f"already exists and is not the published archive ({record.size:,} bytes, MD5 {record.md5})",
+        where=file,
+        remedy="move it away, or give it as `archive` to unpack it all the same",
     )
 
 
+def _check_room_for(file: Path, record: PublishedFile) -> None:
+    """Check that the rest of the archive has room, and its tiles; parts of other versions make room."""
+    part = part_of(file, record.md5)
+    for other in set(file.parent.glob(f"{file.name}.*partial*")) - {part}:
+        other.unlink()
+    come = part.stat().st_size if part.is_file() else 0
+    check_room(file.parent, max(record.size - come, 0), round(record.size * _UNPACKED_PER_BYTE))
+
+
 def _put(
-    partial: Path, target: Path, contents: Contents, source: Mapping[str, object], today: str, progress: Progress
+    work: Path, target: Path, contents: Contents, source: Mapping[str, object], today: str, progress: Progress
 ) -> Fetched:
     """Unpack beside the final folder, add citation and licence, and give all of it its name in one step."""
     check_room(target.parent, 0, contents.disk_bytes)
+    unpacked = work / "unpacked"
     with writing(target):
-        partial.mkdir()
-        unpack(contents, partial, progress=progress)
-        folder = _data_folder(partial)
-        counts = _count(folder, contents.archive)
+        unpacked.mkdir()
+        unpack(contents, unpacked, progress=progress)
+        folder = _data_folder(unpacked)
+        counts = _counts(folder)
+        if not set(counts) & set(COUNTS):
+            found = ", ".join(list(counts)[:10]) or "no folders of images"
+            expected = f"expected the folders {', '.join(COUNTS)} with tiles in them"
+            raise BadArchive(f"{expected}, found {found}", where=contents.archive)
         _describe(folder, counts, source, today)
         if hasattr(os, "sync"):
             os.sync()  # the name must not outlive a power failure that the files do not
@@ -234,15 +226,11 @@ def _data_folder(unpacked: Path) -> Path:
     return unpacked
 
 
-def _count(folder: Path, archive: Path) -> dict[str, int]:
+def _counts(folder: Path) -> dict[str, int]:
     try:
-        counts = find_tiles([folder]).counts()
+        return find_tiles([folder]).counts()
     except NoTilesFound:
-        counts = {}
-    if not set(counts) & set(COUNTS):
-        found = ", ".join(list(counts)[:10]) or "no folders of images"
-        raise BadArchive(f"{archive}: expected the folders {', '.join(COUNTS)} with tiles in them, found {found}")
-    return counts
+        return {}
 
 
 def _describe(folder: Path, counts: Mapping[str, int], source: Mapping[str, object], today: str) -> None:
@@ -253,8 +241,8 @@ def _describe(folder: Path, counts: Mapping[str, int], source: Mapping[str, obje
     archive = "\n".join(f"{key}: {value}" for key, value in {**source, "fetched": today}.items() if value)
     document = {"name": NAME, **source, "classes": dict(counts), "fetched": today}
     texts = {
-        "CITATION.txt": f"{CITATION}\nThe archive these tiles came from ({verified}):\n{archive}\n",
-        "LICENSE.txt": LICENCE_TEXT,
+        "CITATION.txt": f"{published.CITATION}\nThe archive these tiles came from ({verified}):\n{archive}\n",
+        "LICENSE.txt": published.LICENCE_TEXT,
         _SOURCE: json.dumps(document, indent=2, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
@@ -268,7 +256,3 @@ def _read_source(folder: Path) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _is_free(folder: Path) -> bool:
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))

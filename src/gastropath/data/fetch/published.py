@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gastropath.data.fetch.web import Sleep, Tell, read_document, unheard
+from gastropath.data.fetch.web import Tell, read_document
 from gastropath.errors import CannotDownload
 from gastropath.tissue import TISSUE_CLASSES
 
@@ -44,19 +44,7 @@ GastroPath, which fetched them, has a licence of its own that does not cover the
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """The archive as figshare describes it.
-
-    Attributes
-    ----------
-    addresses
-        Where it can be had, the best first.
-    size
-        In bytes.
-    md5
-        In hexadecimal.
-    licence
-        Name of the licence, empty where none is given.
-    """
+    """The archive as figshare describes it: where it can be had (best first), its bytes, MD5 and licence (or empty)."""
 
     addresses: tuple[str, ...]
     size: int
@@ -64,15 +52,8 @@ class PublishedFile:
     licence: str = ""
 
 
-def published_file(api: str = API, *, sleep: Sleep = time.sleep, tell: Tell = unheard) -> PublishedFile:
-    """Ask figshare for the size and MD5 of the archive.
-
-    Parameters
-    ----------
-    api
-        Address of figshare's API, or of a server that answers like it.
-    sleep, tell
-        As for :func:`gastropath.data.download.download`.
+def published_file(api: str, tell: Tell) -> PublishedFile:
+    """Ask figshare, or a server that answers like it, for the size and MD5 of the archive.
 
     Raises
     ------
@@ -81,28 +62,26 @@ def published_file(api: str = API, *, sleep: Sleep = time.sleep, tell: Tell = un
     """
     api = api.rstrip("/")
     address = f"{api}/v2/articles/{ARTICLE}"
-    article = read_document(address, sleep=sleep, tell=tell)
+    article = read_document(address, tell)
     article = article if isinstance(article, dict) else {}
     listed = [entry for entry in article.get("files") or [] if isinstance(entry, dict)]
     entry = next((entry for entry in listed if entry.get("id") == FILE), None)
     if entry is None:
         found = ", ".join(f"{entry.get('name')} ({entry.get('id')})" for entry in listed) or "no files"
-        raise CannotDownload(f"{address}: expected the file {FILE} of {NAME}, found {found}; the record was changed")
+        raise CannotDownload(f"expected the file {FILE}, found {found}; the record was changed", where=address)
     size, md5 = entry.get("size"), str(entry.get("computed_md5") or entry.get("supplied_md5") or "").lower()
     if not isinstance(size, int) or not 0 < size <= _LARGEST_ARCHIVE_BYTES:
-        raise CannotDownload(f"{address}: expected a size of at most {_LARGEST_ARCHIVE_BYTES:,} bytes, found {size!r}")
-    if len(md5) != 32 or set(md5) - set("0123456789abcdef"):
-        raise CannotDownload(f"{address}: expected an MD5 of 32 hexadecimal digits, found {md5!r}")
+        raise CannotDownload(
+            f"expected a size of at most {_LARGEST_ARCHIVE_BYTES:,} bytes, found {size!r}", where=address
+        )
+    if not re.fullmatch("[0-9a-f]{32}", md5):
+        raise CannotDownload(f"expected an MD5 of 32 hexadecimal digits, found {md5!r}", where=address)
     # The API's own address comes first: the other one, made for browsers, turns away programs at times.
-    addresses = dict.fromkeys((f"{api}/v2/file/download/{FILE}", str(entry.get("download_url") or "")))
+    addresses = (f"{api}/v2/file/download/{FILE}", str(entry.get("download_url") or ""))
     schemes = ("https://",) if api.startswith("https://") else ("https://", "http://")
+    safe = tuple(address for address in dict.fromkeys(addresses) if address.startswith(schemes))
     licence = article.get("license")
-    return PublishedFile(
-        addresses=tuple(address for address in addresses if address.startswith(schemes)),
-        size=size,
-        md5=md5,
-        licence=str(licence.get("name") or "") if isinstance(licence, dict) else "",
-    )
+    return PublishedFile(safe, size, md5, str(licence.get("name") or "") if isinstance(licence, dict) else "")
 
 
 def difference(counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -14,20 +14,10 @@ from gastropath.outputs import alone, writing
 
 @contextmanager
 def workplace(folder: Path, name: str) -> Iterator[Path]:
-    """Make a folder ready for work, and keep a second call out while this one lasts.
+    """Keep a second call out of a folder while the block lasts, and yield an empty sub-folder for what is half-made.
 
-    Parameters
-    ----------
-    folder
-        Made if it is not there, and removed again if it was not and nothing is left in it.
-    name
-        Of what will be made in it.
-
-    Yields
-    ------
-    pathlib.Path
-        A name in the folder for what is half-made, the same in each call and free: what a killed call left under it
-        is removed first, and what this one leaves, last.
+    Its name is the same in each call: what a killed call left in it is removed first, and what this one leaves, last.
+    ``folder`` is made if it is not there, and removed again if it was not and nothing is left in it.
 
     Raises
     ------
@@ -38,14 +28,16 @@ def workplace(folder: Path, name: str) -> Iterator[Path]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-    partial = folder / f".partial-{name}"
+    work = folder / f".partial-{name}"
     try:
-        with alone(folder, "gastropath fetch"):
-            shutil.rmtree(partial, ignore_errors=True)
+        with alone(folder, "download"):
+            shutil.rmtree(work, ignore_errors=True)
             try:
-                yield partial
+                with writing(work):
+                    work.mkdir()
+                yield work
             finally:
-                shutil.rmtree(partial, ignore_errors=True)
+                shutil.rmtree(work, ignore_errors=True)
     finally:
         if not was_there:
             with suppress(OSError):  # it holds something
@@ -58,8 +50,9 @@ def check_room(folder: Path, download_bytes: int, unpacked_bytes: int) -> None:
     if needed > free:
         parts = f" ({_amount(download_bytes)} to download and {_amount(unpacked_bytes)} for the tiles)"
         raise CannotWrite(
-            f"{folder}: {_amount(needed)} are needed{parts if download_bytes else ' for the tiles'}, {_amount(free)} "
-            "are free; free some space, or choose another disk with --out"
+            f"{_amount(needed)} are needed{parts if download_bytes else ' for the tiles'}, {_amount(free)} are free",
+            where=folder,
+            remedy="free some space, or choose another disk for `out`",
         )
 
 
