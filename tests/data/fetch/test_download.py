@@ -104,7 +104,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_arrives_whole_and_under_its_name_alone(attempt: Attempted, server: FileServer, capfd):
     assert attempt() == BODY
-    assert attempt.shown[-2:] == [("downloading (MB)", 2, 2), ("verifying (MB)", 0, 2)]
+    assert attempt.shown[-3:] == [("downloading (MB)", 2, 2), ("verifying (MB)", 0, 2), ("verifying (MB)", 2, 2)]
     assert (attempt.pauses, attempt.told) == ([], [])
     assert server.asked[0][1]["User-Agent"].startswith("gastropath/")
     assert capfd.readouterr() == ("", "")

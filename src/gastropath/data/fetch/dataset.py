@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from gastropath.data.fetch import published
 from gastropath.data.fetch.archive import Contents, read_contents, unpack
-from gastropath.data.fetch.download import download, part_of
+from gastropath.data.fetch.download import download, megabytes, part_of
 from gastropath.data.fetch.published import COUNTS, NAME, PAGE, PublishedFile, difference, published_file
 from gastropath.data.fetch.web import Tell
 from gastropath.data.fetch.workplace import check_room, workplace
@@ -166,8 +165,11 @@ def already_there(out: Path) -> Fetched | None:
 def _md5(file: Path, progress: Progress) -> str:
     import pooch
 
-    progress("verifying (MB)", 0, math.ceil(file.stat().st_size / 1e6))
-    return pooch.file_hash(str(file), "md5")
+    size = megabytes(file.stat().st_size)
+    progress("verifying (MB)", 0, size)
+    md5 = pooch.file_hash(str(file), "md5")
+    progress("verifying (MB)", size, size)
+    return md5
 
 
 def _is_published(file: Path, record: PublishedFile, progress: Progress) -> bool:

@@ -69,6 +69,7 @@ def download(published: PublishedFile, file: Path, work: Path, progress: Progres
                     raise CannotDownload(str(error), where=file, remedy=advice) from None
                 tell(f"{file.name}: came with another MD5 than published; once more from the start")
             else:
+                progress("verifying (MB)", megabytes(published.size), megabytes(published.size))
                 os.replace(work / file.name, file)
                 part.unlink(missing_ok=True)
                 return
@@ -86,8 +87,6 @@ def _complete(
     size, refusals = published.size, list[str]()
     try:
         with part.open("ab", buffering=0) as file:  # unbuffered: what has come outlives a kill
-            if _end(file) > size:
-                file.truncate(0)
             for address in published.addresses:
                 try:
                     persist(partial(_continue, address, file, size, progress), tell, partial(_end, file))
@@ -101,7 +100,7 @@ def _complete(
     finally:
         if part.is_file() and not part.stat().st_size:
             part.unlink()
-    progress("verifying (MB)", 0, math.ceil(size / 1e6))
+    progress("verifying (MB)", 0, megabytes(size))
     Path(output).unlink()
     try:
         os.link(part, output)  # so that an interruption while pooch verifies costs the other name, not the part
@@ -129,7 +128,7 @@ def _continue(address: str, file: FileIO, size: int, progress: Progress) -> None
                 file.truncate(0)
                 raise CannotDownload(f"sends more than the {size:,} bytes that are published", where=address)
             chunk = chunk[file.write(chunk) :] or bytes_of(response.read1, _CHUNK_BYTES)
-            progress("downloading (MB)", math.ceil(_end(file) / 1e6), math.ceil(size / 1e6))
+            progress("downloading (MB)", megabytes(_end(file)), megabytes(size))
     if _end(file) < size:
         raise TryAgain(f"the connection ended after {_end(file):,} of {size:,} bytes")
 
@@ -152,6 +151,11 @@ def _first_byte(address: str, response: HTTPResponse, position: int, size: int) 
     if total not in (None, size):
         raise CannotDownload(f"offers a file of {total:,} bytes, published are {size:,}", where=address)
     return first
+
+
+def megabytes(n_bytes: int) -> int:
+    """Return whole megabytes, as progress counts them; a part of one is one."""
+    return math.ceil(n_bytes / 1e6)
 
 
 def _end(file: FileIO) -> int:
