@@ -234,9 +234,9 @@ def test_too_long_a_name_is_told(tmp_path: Path):
 def test_an_existing_result_is_not_overwritten_unasked(tmp_path: Path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "metrics.json").write_text("old")
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="already exists; choose another out, or set overwrite"):
         new_folder(tmp_path / "run")
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="already exists; choose another out, or set overwrite"):
         new_file(tmp_path / "run" / "metrics.json")
     assert (tmp_path / "run" / "metrics.json").read_text() == "old"
     assert new_file(tmp_path / "run" / "metrics.json", overwrite=True).read_text() == "old"
@@ -282,16 +282,16 @@ def test_an_old_result_stays_until_the_new_one_is_complete(tmp_path: Path):
     with pytest.raises(RuntimeError):
         fail()
     assert (out / "audit.json").read_text() == "second"
-    with pytest.raises(OutputExists, match="is there already"), replacing_folder(out, ("audit.json",)):
+    with pytest.raises(OutputExists, match="already exists"), replacing_folder(out, ("audit.json",)):
         pytest.fail("began")
 
 
-def test_overwriting_cannot_delete_what_is_no_such_result(tmp_path: Path):
+def test_overwriting_cannot_delete_what_is_not_such_a_result(tmp_path: Path):
     tiles = tmp_path / "tiles"
     (tiles / "TUM").mkdir(parents=True)
     (tiles / "audit.json").touch()
     with (
-        pytest.raises(OutputExists, match=r"holds 'TUM', which is no part of such a result"),
+        pytest.raises(OutputExists, match=r"holds 'TUM', which is not part of such a result"),
         replacing_folder(tiles, ("audit.json",), overwrite=True),
     ):
         pytest.fail("began")

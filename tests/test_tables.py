@@ -67,7 +67,7 @@ def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes):
     [
         (b"", "no column 'path'; the file is empty"),
         (b"paths,label\na,b\n", "no column 'path'; did you mean 'paths'"),
-        (b"path;label\na;b\n", "no column 'path'; its cells are parted by ';', save it with commas"),
+        (b"path;label\na;b\n", "no column 'path'; its cells are separated by ';': save it with commas"),
         (b"path,label,path\na,b,c\n", "column 'path' twice"),
         (b"path,label\na\n", "line 2: expected 2 cells"),
         (b"path,label\na,b\na,b,c\n", "line 3: expected 2 cells"),
@@ -78,7 +78,7 @@ def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes):
         (b"\x89PNG\r\n\x1a\n\0\0\0", "no column 'path'|cannot be read"),
     ],
 )
-def test_what_is_no_such_table_is_refused_with_the_place(tmp_path: Path, content: bytes, reason: str):
+def test_what_is_not_such_a_table_is_refused_with_the_place(tmp_path: Path, content: bytes, reason: str):
     file = tmp_path / "t.csv"
     file.write_bytes(content)
     with pytest.raises(CannotReadTable, match=reason) as raised:

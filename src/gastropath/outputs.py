@@ -17,6 +17,23 @@ from gastropath.errors import CannotWrite, OutputExists
 _PARTIAL = ".partial-"
 """How the name of everything half-written begins."""
 
+_ANOTHER = "choose another `out`"
+_NO_PERMISSION = ("no permission to write here", "choose another folder for `out`")
+_FILE_IN_THE_WAY = ("a file stands where a folder is needed", _ANOTHER)
+_REFUSED = {
+    errno.ENOSPC: ("the disk is full", "free some space and run it again"),
+    errno.EDQUOT: ("your disk quota is used up", "free some space and run it again"),
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.EROFS: _NO_PERMISSION,
+    errno.ENOTDIR: _FILE_IN_THE_WAY,
+    errno.EEXIST: _FILE_IN_THE_WAY,
+    errno.EISDIR: ("a folder stands where a file is needed", _ANOTHER),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter `out`"),
+    errno.EIO: ("the disk reports an error", "choose another disk for `out`"),
+}
+"""What the operating system may refuse, in words, and what to do."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -65,49 +82,46 @@ def _put_folder(partial: Path, target: Path, before: Path) -> None:
 def _refuse_own_ground(folder: Path) -> None:
     here = Path.cwd()
     if folder.resolve() in (here, *here.parents):
-        raise CannotWrite(f"{folder}: is the folder you are in; go to another one, or choose another --out")
+        raise CannotWrite(
+            "is the folder you are in", where=folder, remedy="go to another folder first, or choose another `out`"
+        )
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about ``path`` into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise CannotWrite(f"{path}: the disk is full; free some space and run the same command again") from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise CannotWrite(f"{path}: no permission to write here; choose another folder with --out") from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            raise CannotWrite(f"{path}: a file stands where a folder is needed; choose another --out") from error
-        if error.errno == errno.EISDIR:
-            raise CannotWrite(f"{path}: a folder stands where a file is needed; choose another --out") from error
-        if error.errno == errno.EDQUOT:
-            raise CannotWrite(f"{path}: your disk quota is used up; free some space and run again") from error
-        if error.errno == errno.ENAMETOOLONG:
-            raise CannotWrite(f"{path}: the name is too long; choose a shorter --out") from error
-        if error.errno == errno.EIO:
-            raise CannotWrite(f"{path}: the disk reports an error; choose another disk with --out") from error
-        raise
-
-
-@contextmanager
-def alone(folder: Path, who: str) -> Iterator[None]:
-    """Keep a second process out of a folder while the block lasts; the system lets go of it when a process is killed.
-
-    Windows locks no folders, and some network file systems know no locks: there nobody is kept out.
-
-    Parameters
-    ----------
-    folder
-        Is there.
-    who
-        Is at work, for the message.
+    """Turn what the operating system says about ``path`` into one sentence.
 
     Raises
     ------
     CannotWrite
-        If another process is at work in the folder.
+        In place of an ``OSError`` that a user can mend: full disk, no permission, a name that is taken or too long.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        what, remedy = _REFUSED[error.errno]
+        raise CannotWrite(what, where=path, remedy=remedy) from error
+
+
+@contextmanager
+def alone(folder: Path, who: str) -> Iterator[None]:
+    """Keep a second process out of a folder while the block lasts; the lock ends with the process, however that ends.
+
+    Windows cannot lock a folder, and some network file systems have no locks: there nobody is kept out.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    who
+        What is running, for the message, e.g. ``"training"``.
+
+    Raises
+    ------
+    CannotWrite
+        If another process has locked the folder.
     """
     try:
         import fcntl
@@ -121,7 +135,7 @@ def alone(folder: Path, who: str) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CannotWrite(
-                    f"{folder}: another {who} is at work here; let it end, or choose another --out"
+                    f"another {who} is running here", where=folder, remedy="wait until it ends, or choose another `out`"
                 ) from None
         yield
     finally:
@@ -131,7 +145,7 @@ def alone(folder: Path, who: str) -> Iterator[None]:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, complete or not at all.
 
-    Bytes of a file name that are no UTF-8 are written as an escape, ``\\udcff``, which JSON reads back.
+    Bytes of a file name that are not UTF-8 are written as an escape, ``\udcff``, which JSON reads back.
     """
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -155,7 +169,7 @@ def write_json(path: Path, document: object) -> None:
 
 
 def new_folder(path: Path, *, overwrite: bool = False) -> Path:
-    """Make an output folder that was not there, or is empty (what a killed process left half-written aside).
+    """Make an output folder that does not exist yet or is empty (but for what a killed process left half-written).
 
     With ``overwrite`` the old content is deleted at once; :func:`replacing_folder` keeps it until the new is complete.
 
@@ -169,7 +183,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Path:
     with writing(path):
         if content(path):
             if not overwrite:
-                raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+                raise _already_exists(path)
             _refuse_own_ground(path)
             shutil.rmtree(path.resolve())
             path.resolve().mkdir()
@@ -183,7 +197,7 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
     """Give an empty temporary folder beside ``path``; it becomes ``path`` when the block ends without an error.
 
     An old result stays whole until then. Nothing but an old result is ever replaced: a folder that holds other names
-    than the result has is refused, so a slip of ``--out`` cannot delete tiles or a trained model.
+    than the result has is refused, so a slip in ``out`` cannot delete tiles or a trained model.
 
     Parameters
     ----------
@@ -210,14 +224,19 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
 def check_replaceable(path: Path, holds: Iterable[str], *, overwrite: bool = False) -> None:
     """Check what :func:`replacing_folder` checks, for work that would be lost if it were refused only at its end."""
     with writing(path):
-        found = content(path)
-        if found and not overwrite:
-            raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+        names = content(path)
+        if names and not overwrite:
+            raise _already_exists(path)
         patterns = tuple(holds)
-        if strays := sorted(n for n in found if not any(fnmatch.fnmatchcase(n, pattern) for pattern in patterns)):
-            raise OutputExists(f"{path}: holds {strays[0]!r}, which is no part of such a result; choose another --out")
+        if strays := sorted(n for n in names if not any(fnmatch.fnmatchcase(n, pattern) for pattern in patterns)):
+            what = f"holds {strays[0]!r}, which is not part of such a result"
+            raise OutputExists(what, where=path, remedy=_ANOTHER)
         if path.is_dir():
             _refuse_own_ground(path)
+
+
+def _already_exists(path: Path) -> OutputExists:
+    return OutputExists("already exists", where=path, remedy=f"{_ANOTHER}, or set `overwrite` to replace it")
 
 
 def content(folder: Path) -> set[str]:
@@ -228,23 +247,23 @@ def content(folder: Path) -> set[str]:
 
 
 def new_file(path: Path, *, overwrite: bool = False) -> Path:
-    """Check that an output file is not there yet (or may be replaced), and that its folder can be written to.
+    """Check that an output file does not exist yet (or may be replaced), and that its folder can be written to.
 
     Raises
     ------
     OutputExists
-        If it is there and ``overwrite`` is false.
+        If it exists and ``overwrite`` is false.
     CannotWrite
         If it is a folder or a device, or its folder cannot be made or written to.
     """
     with writing(path):
         if path.is_dir():
-            raise CannotWrite(f"{path}: is a folder; --out names a file here")
+            raise CannotWrite("is a folder; expected the name of a file", where=path, remedy=_ANOTHER)
         if path.exists():
             if not path.is_file():
-                raise CannotWrite(f"{path}: is no ordinary file; choose another --out")
+                raise CannotWrite("is not an ordinary file", where=path, remedy=_ANOTHER)
             if not overwrite:
-                raise OutputExists(f"{path}: is there already; choose another --out, or add --overwrite to replace it")
+                raise _already_exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     return path

@@ -42,7 +42,7 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dic
     Raises
     ------
     CannotReadTable
-        If the file is missing or is no CSV, lacks a required column or has it twice, or has a line of another length.
+        If the file is missing or is not CSV, lacks a required column or has it twice, or has a line of another length.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -50,24 +50,26 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dic
             columns = list(reader.fieldnames or [])
             for column in required:
                 if column not in columns:
-                    raise CannotReadTable(f"{path}: has no column {column!r}{_hint(column, columns)}")
+                    raise CannotReadTable(f"has no column {column!r}", where=path, remedy=_hint(column, columns))
                 if columns.count(column) > 1:
-                    raise CannotReadTable(f"{path}: has column {column!r} twice; keep one of them")
+                    raise CannotReadTable(f"has column {column!r} twice", where=path, remedy="keep one of them")
             rows = []
             for row in reader:
                 if None in row or None in row.values():
-                    raise CannotReadTable(f"{path}, line {reader.line_num}: expected {len(columns)} cells in each line")
+                    where = f"{path}, line {reader.line_num}"
+                    raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
                 rows.append(row)
     except FileNotFoundError:
-        raise CannotReadTable(f"{path}: there is no such file") from None
+        raise CannotReadTable("there is no such file", where=path) from None
     except (OSError, csv.Error) as error:
-        raise CannotReadTable(f"{path}: cannot be read as a CSV table: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotReadTable(f"cannot be read as a CSV table: {reason or error}", where=path) from None
     return columns, rows
 
 
 def _hint(column: str, columns: Sequence[str]) -> str:
     if not columns:
-        return "; the file is empty"
+        return "the file is empty"
     if len(columns) == 1 and (mark := next((mark for mark in ";\t" if mark in columns[0]), None)):
-        return f"; its cells are parted by {mark!r}, save it with commas"
-    return did_you_mean(column, columns)
+        return f"its cells are separated by {mark!r}: save it with commas"
+    return did_you_mean(column, columns).removeprefix("; ")

@@ -266,7 +266,7 @@ def test_evaluate_never_replaces_a_run(gastropath, finished_run, synthetic_tiles
         "evaluate", "--model", finished_run, "--data", synthetic_tiles, "--out", "mine", "--overwrite"
     )
     assert status == 1
-    assert "no part of such a result" in _one_error(err)
+    assert "not part of such a result" in _one_error(err)
     assert _left(tmp_path / "mine") == before
 
 

@@ -262,7 +262,7 @@ def test_a_bundle_without_a_keras_model_makes_a_space_without(finished_run, tmp_
 
 def test_an_older_space_is_replaced_only_when_asked_and_nothing_else_ever_is(finished_run, tmp_path):
     build_space(finished_run, tmp_path / "space", title="first")
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="already exists"):
         build_space(finished_run, tmp_path / "space", title="second")
     build_space(finished_run, tmp_path / "space", title="second", overwrite=True)
     assert 'title: "second"' in (tmp_path / "space" / "README.md").read_text()
