@@ -131,7 +131,7 @@ def test_features_are_those_of_this_computer_and_outlive_a_worker(mortal, noise_
 def test_what_a_worker_finds_wrong_is_told_as_it_would_be_here(cluster, tmp_path):
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")
     with pool(cluster.address) as workers:
-        with pytest.raises(CannotReadImage, match=r"is (truncated|damaged|no image)"):
+        with pytest.raises(CannotReadImage, match=r"is not an image"):
             list(workers.each(partial(load_tile, tile_px=64), [tmp_path / "torn.png"]))
         with pytest.raises(CannotUseCluster, match="same installation"):
             list(workers.each(_only_here, [1]))

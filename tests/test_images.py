@@ -17,9 +17,10 @@ from PIL import Image
 
 from gastropath import images
 from gastropath.errors import CannotReadImage
-from gastropath.images import decode, encode_jpeg, encode_png, inspect, load_tile, resize
+from gastropath.images import decode, encode_jpeg, encode_png, inspect, is_debris, load_tile, resize
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")
+
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
@@ -395,3 +396,20 @@ def test_every_real_tile_is_decoded(real_tiles: Path):
     from gastropath.data.index import find_tiles
 
     assert {load_tile(file, 224).shape for file in find_tiles([real_tiles]).files()} == {(224, 224, 3)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".DS_Store", "._TUM_1.png", "__MACOSX", "Icon\r"),
+        *("Thumbs.db", "ehthumbs.db", "Desktop.ini", "$RECYCLE.BIN", "System Volume Information"),
+        *("@eaDir", "#recycle", ".git"),
+    ],
+)
+def test_what_systems_leave_in_folders_is_debris(name: str):
+    assert is_debris(name)
+
+
+@pytest.mark.parametrize("name", ["TUM_1.png", "TUM", "icon.png", "desktop", "eaDir", "SYNTHETIC.json"])
+def test_what_a_person_named_is_not_debris(name: str):
+    assert not is_debris(name)

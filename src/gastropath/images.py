@@ -27,6 +27,15 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
 """File names that are taken for tiles when a folder is searched."""
 
+_DEBRIS = frozenset(
+    {
+        *("__macosx", "icon\r"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+        *("@eadir", "#recycle"),
+    }
+)
+"""What macOS, Windows and Synology's storage leave in folders, in small letters."""
+
 MAX_PIXELS = 50_000_000
 """Images with more pixels are refused before a pixel is decoded."""
 
@@ -58,11 +67,24 @@ _OTHER_KINDS = (
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 
+def is_debris(name: str) -> bool:
+    """Tell whether a file or folder of this name was left there by the system, not by a person.
+
+    Hidden names (``.DS_Store``, ``._TUM_1.png``, ``.git``) are debris too.
+
+    Examples
+    --------
+    >>> is_debris("Thumbs.db"), is_debris("TUM_1.png")
+    (True, False)
+    """
+    return name.startswith(".") or name.lower() in _DEBRIS
+
+
 def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode one image to 8-bit RGB.
 
     Transparent parts become white (glass), 16-bit grey is scaled to 8 bits, and the orientation in the EXIF header
-    is applied. Animations and files with several pages are refused: which of the pictures is meant is not known.
+    is applied. Animations and files with several pages are refused: nobody knows which of the pictures is meant.
 
     Parameters
     ----------

@@ -7,13 +7,13 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from itertools import repeat
-from typing import Any, Generic, Protocol, TypeVar, cast
+from itertools import chain, islice, repeat
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
 from gastropath.errors import CannotUseCluster, MissingExtra
 
@@ -21,16 +21,22 @@ Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 _WORTH_PROCESSES = 1000
-"""Inputs from which processes repay their start."""
+"""Number of inputs from which processes repay their start."""
+
+_BATCH = 16
+"""Inputs that travel to a process together: sending one takes about as long as sending many."""
+
+_MATRIX_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Variables that matrix libraries read once, when they are loaded."""
 
 _IN_FLIGHT = 4
-"""Inputs that are sent to a cluster before the first answer is waited for, per thread of its workers."""
+"""Inputs that are sent to a cluster before its first result is awaited, per thread of its workers."""
 
 _CONNECT_SECONDS = 20
 _ADDRESS = "an address like tcp://node7:8786, which `dask scheduler` prints"
 
 _given_cores = 0
-"""Set in a worker of a cluster, whose node runs others beside it."""
+"""Set in a worker of a cluster, whose node runs other workers too."""
 
 
 def cores() -> int:
@@ -43,24 +49,65 @@ def cores() -> int:
 
 
 def each(
-    function: Callable[[Input], Result], inputs: Iterable[Input], *, workers: int | None = None
+    function: Callable[[Input], Result],
+    inputs: Iterable[Input],
+    *,
+    workers: int | None = None,
+    prefer: Literal["threads", "processes"] = "threads",
 ) -> Iterator[Result]:
     """Yield ``function(x)`` for every input, in order, with a bounded number under way.
-
-    Threads are enough here: decoding, resampling, hashing and inference let go of Python's lock while they work.
 
     Parameters
     ----------
     function
-        Called once an input, from several threads. Its first error ends the iteration and is raised here.
+        Called once an input, by several workers at a time. Its first error ends the iteration and is raised here.
     inputs
         Taken lazily, so memory does not grow with their number.
     workers
-        Threads; by default one more than there are cores, so that waiting for the disk costs nothing.
+        Threads, by default one more than there are cores, so that waiting for the disk costs nothing; or processes, by
+        default one a core.
+    prefer
+        ``"threads"`` suit work that releases Python's lock: decoding, resampling, hashing, inference. ``"processes"``
+        suit work of many small steps that hold it: ``function``, inputs and results travel between processes and must
+        be small, and each process keeps the matrix library to one thread. Fewer than a thousand inputs, a single core
+        or an installation without joblib get threads all the same.
     """
+    if prefer == "processes":
+        following = iter(inputs)
+        first = list(islice(following, _WORTH_PROCESSES))
+        inputs = chain(first, following)
+        if len(first) == _WORTH_PROCESSES and (executor := _processes(workers or cores())):
+            yield from _in_processes(executor, function, inputs)
+            return
     count = workers or cores() + 1
     with ThreadPoolExecutor(count) as pool:
-        yield from _in_order(lambda item: pool.submit(function, item), inputs, repeat(4 * count), _cancel)
+        yield from _in_order(partial(pool.submit, function), inputs, repeat(4 * count), _cancel)
+
+
+def _processes(count: int) -> Executor | None:
+    """Start processes that need no ``if __name__ == "__main__"`` in the caller's script; ``None`` where they cannot."""
+    if count == 1:
+        return None
+    try:
+        from joblib.externals.loky import ProcessPoolExecutor
+    except ImportError:
+        return None
+    return cast("Executor", ProcessPoolExecutor(count, env=dict.fromkeys(_MATRIX_THREADS, "1")))
+
+
+def _in_processes(executor: Executor, function: Callable[[Input], Result], inputs: Iterable[Input]) -> Iterator[Result]:
+    def submit(batch: list[Input]) -> Future[list[Result]]:
+        return executor.submit(_all_of, function, batch)
+
+    following = iter(inputs)
+    batches = iter(lambda: list(islice(following, _BATCH)), [])
+    with executor:
+        for results in _in_order(submit, batches, repeat(4 * cores()), _cancel):
+            yield from results
+
+
+def _all_of(function: Callable[[Input], Result], inputs: list[Input]) -> list[Result]:
+    return [function(item) for item in inputs]
 
 
 def _in_order(
@@ -69,7 +116,7 @@ def _in_order(
     room: Iterable[int],
     cancel: Callable[[Sequence[Any]], object],
 ) -> Iterator[Any]:
-    """Yield results in the order of the inputs; for each input ``room`` tells how many may be under way."""
+    """Yield results in the order of the inputs; for each input ``room`` says how many may be under way."""
     waiting: deque[Any] = deque()
     try:
         for item, most in zip(inputs, room, strict=False):
@@ -87,31 +134,6 @@ def _cancel(futures: Sequence[Future[Any]]) -> None:
         future.cancel()
 
 
-def each_in_processes(function: Callable[[Input], Result], inputs: Sequence[Input]) -> Iterator[Result]:
-    """Yield ``function(x)`` for every input, in order, from one process a core where there are many inputs.
-
-    For work of many small steps, each of which holds Python's lock. ``function``, inputs and results travel between
-    processes and must be small; each process keeps the matrix library to one thread. A few inputs, or an installation
-    without joblib, get threads.
-    """
-    if len(inputs) < _WORTH_PROCESSES or cores() == 1:
-        yield from each(function, inputs)
-        return
-    try:
-        from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky import get_reusable_executor
-    except ImportError:
-        yield from each(function, inputs)
-        return
-    try:
-        with parallel_config("loky", n_jobs=cores(), inner_max_num_threads=1):
-            work = Parallel(return_as="generator")(delayed(function)(item) for item in inputs)
-            yield from cast("Iterator[Result]", work)
-    finally:
-        # Else the processes wait for more work, and hold memory.
-        get_reusable_executor(reuse=True).shutdown(wait=True)  # pyright: ignore[reportArgumentType]  # True is documented
-
-
 class Pool(Protocol):
     """Where work is done."""
 
@@ -123,7 +145,7 @@ class Pool(Protocol):
     def each(
         self, function: Callable[[Input], Result], inputs: Iterable[Input], *, workers: int | None = None
     ) -> Iterator[Result]:
-        """Yield ``function(x)`` for every input, in order; see :func:`each`. A cluster has its own workers."""
+        """Yield ``function(x)`` for every input, in order; see :func:`each`. A cluster ignores ``workers``."""
         ...
 
 
@@ -145,7 +167,7 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
     Parameters
     ----------
     scheduler
-        Address, e.g. ``tcp://node7:8786``. Whoever may speak to it can run anything on its workers, as with every Dask
+        Address, e.g. ``tcp://node7:8786``. Whoever can reach it can run anything on its workers, as with every Dask
         cluster: keep it in a trusted network, or use ``tls://`` with Dask's own settings.
 
     Raises
@@ -153,7 +175,7 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
     MissingExtra
         If Dask is not installed.
     CannotUseCluster
-        If no scheduler answers there.
+        If it is not an address, or no scheduler answers there.
     """
     if scheduler is None:
         yield HERE
@@ -161,22 +183,21 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
     try:
         from distributed import Client
     except ImportError:
-        raise MissingExtra("--scheduler", "cluster", "distributed") from None
+        raise MissingExtra("working on a Dask cluster", "cluster", "distributed") from None
     if not re.fullmatch(r"([a-z]+://)?.+:\d+", scheduler):
-        raise CannotUseCluster(f"{scheduler}: expected {_ADDRESS}")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told in our own words
+        raise CannotUseCluster(f"{scheduler!r} is not an address", parameter="scheduler", remedy=f"expected {_ADDRESS}")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said in our own words
     try:
         client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise CannotUseCluster(
-            f"{scheduler}: no Dask scheduler answers here ({' '.join(str(error).split())[:200]}); expected {_ADDRESS}"
-        ) from None
+        what = f"no Dask scheduler answers here ({' '.join(str(error).split())[:200]})"
+        raise CannotUseCluster(what, where=scheduler, parameter="scheduler", remedy=f"expected {_ADDRESS}") from None
     with client:
         yield _Dask(client, scheduler)
 
 
 class _Dask:
-    """The workers of a Dask cluster. Dask places the work, and does again what a dead worker had."""
+    """The workers of a Dask cluster. Dask distributes the work, and repeats what a dead worker had."""
 
     remote = True
 
@@ -196,19 +217,23 @@ class _Dask:
             yield from _in_order(submit, inputs, self._room(), cancel)
         except KilledWorker:
             raise CannotUseCluster(
-                f"{self._address}: the same piece of work ended several workers; they may lack memory. "
-                "The same command goes on"
+                "one task killed several workers, probably for lack of memory",
+                where=self._address,
+                remedy="give each worker more memory or fewer threads and run it again: finished work is kept",
             ) from None
         except (CommClosedError, CancelledError):
             raise CannotUseCluster(
-                f"{self._address}: the scheduler is gone; start it anew: the same command goes on"
+                "the scheduler has stopped",
+                where=self._address,
+                remedy="start the scheduler and run it again: finished work is kept",
             ) from None
         except (ImportError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "deserialization" not in str(error):
                 raise
-            told = " ".join(str(error).split())
             raise CannotUseCluster(
-                f"{self._address}: a worker cannot do the work ({told}); it needs the same installation as this one"
+                f"a worker cannot run the task ({' '.join(str(error).split())})",
+                where=self._address,
+                remedy="each worker needs the same installation as this computer",
             ) from None
 
     def _room(self) -> Iterator[int]:
@@ -219,7 +244,7 @@ class _Dask:
 
 @dataclass(frozen=True)
 class _Task(Generic[Input, Result]):
-    """Does a piece of work on a worker, with as many cores as the worker has threads."""
+    """A function that runs on a worker, with as many cores as the worker has threads."""
 
     function: Callable[[Input], Result]
     version: str
@@ -229,7 +254,8 @@ class _Task(Generic[Input, Result]):
         from distributed import get_worker
 
         worker = get_worker()
-        if (found := version("gastropath")) != self.version:
-            raise CannotUseCluster(f"{worker.address}: has GastroPath {found}; expected {self.version}, as here")
+        if (installed := version("gastropath")) != self.version:
+            what = f"the worker has GastroPath {installed}, this computer {self.version}"
+            raise CannotUseCluster(what, where=worker.address, remedy="install the same version on both")
         _given_cores = worker.state.nthreads
         return self.function(item)

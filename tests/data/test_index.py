@@ -75,7 +75,7 @@ def test_folders_below_a_class_belong_to_it(tmp_path: Path):
     assert labelled(find_tiles([tmp_path])) == [("c.png", "STR"), ("a.png", "TUM"), ("b.png", "TUM")]
 
 
-def test_what_macos_windows_and_killed_processes_leave_is_ignored(archive: Path):
+def test_what_systems_and_killed_processes_leave_is_ignored(archive: Path):
     clean = find_tiles([archive])
     tiles = archive / "HMU-GC-HE-30K" / "all_image"
     touched(
@@ -83,6 +83,7 @@ def test_what_macos_windows_and_killed_processes_leave_is_ignored(archive: Path)
     )
     touched(tiles, "TUM/Icon\r", "TUM/ehthumbs.db", "TUM/.partial-x/TUM_1.png", ".partial-y/half.png")
     touched(archive, "__MACOSX/HMU-GC-HE-30K/all_image/TUM/._TUM_1.png", "__MACOSX/TUM/a.png", "$RECYCLE.BIN/x/a.png")
+    touched(tiles, "TUM/@eaDir/TUM_1.png", "@eaDir/TUM/a.png")
     assert find_tiles([archive]) == clean
 
 

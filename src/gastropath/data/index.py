@@ -14,17 +14,12 @@ import numpy as np
 
 from gastropath.data.synthetic.tiles import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
-from gastropath.images import SUFFIXES
+from gastropath.images import SUFFIXES, is_debris
 from gastropath.tables import read_table
 
 _SEARCH_DEPTH = 5
 
 _TABLE_COLUMNS = ("path", "label", "group")
-
-_DEBRIS = frozenset(
-    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin", "system volume information"}
-)
-"""What macOS and Windows leave in folders, in small letters; hidden names (``.DS_Store``, ``._TUM_1.png``) go too."""
 
 
 @dataclass(frozen=True)
@@ -297,14 +292,14 @@ def _folders(folder: Path) -> list[Path]:
         entries = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
     except OSError as error:
         raise NoTilesFound(f"{folder}: cannot be opened: {error.strerror}") from None
-    return [folder / name for name in sorted(sorted(entries), key=natural) if not _hidden(name)]
+    return [folder / name for name in sorted(sorted(entries), key=natural) if not is_debris(name)]
 
 
 def _holds_images(folder: Path) -> bool:
     try:
         with os.scandir(folder) as entries:
             return any(
-                Path(entry.name).suffix.lower() in SUFFIXES and not _hidden(entry.name) and entry.is_file()
+                Path(entry.name).suffix.lower() in SUFFIXES and not is_debris(entry.name) and entry.is_file()
                 for entry in entries
             )
     except OSError:
@@ -316,9 +311,5 @@ def _walk(folder: Path, left_out: Counter[str]) -> Iterator[tuple[Path, list[str
         left_out[f"folders that cannot be opened ({error.strerror})"] += 1
 
     for parent, folders, names in os.walk(folder, onerror=cannot_open):
-        folders[:] = [name for name in folders if not _hidden(name)]
-        yield Path(parent), [name for name in names if not _hidden(name)]
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _DEBRIS
+        folders[:] = [name for name in folders if not is_debris(name)]
+        yield Path(parent), [name for name in names if not is_debris(name)]

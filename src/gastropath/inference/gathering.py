@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gastropath.errors import NoTilesFound
+from gastropath.images import is_debris
+
+_OWN_MARKER = "synthetic.json"
 
 
 def gather(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -46,4 +49,4 @@ def _cannot_open(error: OSError) -> None:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in {"__macosx", "thumbs.db", "desktop.ini", "synthetic.json"}
+    return is_debris(name) or name.lower() == _OWN_MARKER

@@ -23,7 +23,7 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, write_tiles
 from gastropath.images import decode
-from gastropath.parallel import each, each_in_processes
+from gastropath.parallel import each
 
 SLIDE = Path(__file__).parents[4] / "shared" / "data" / "slides" / "CMU-1-Small-Region.svs"
 SIDE_PX = 224
@@ -319,7 +319,7 @@ def test_what_is_compared_stays_the_same_when_it_is_saved_and_read(tmp_path: Pat
 @pytest.mark.slow
 def test_no_two_of_twenty_thousand_generated_tiles_are_near_duplicates(tmp_path: Path):
     tasks = [(code, number, str(tmp_path / f"{code}_{number}.bmp")) for code in DRAWINGS for number in range(2500)]
-    points = list(each_in_processes(draw_and_shrink, tasks))
+    points = list(each(draw_and_shrink, tasks, prefer="processes"))
     assert len(points) == 20_000
     with one_thread_each():
         assert find_near_duplicates([Path(file) for *_, file in tasks], points) == []

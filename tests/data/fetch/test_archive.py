@@ -83,6 +83,13 @@ def test_progress_counts_files(tmp_path: Path):
     assert steps == [("unpacking files", 1, 2), ("unpacking files", 2, 2)]
 
 
+def test_what_macos_windows_and_synology_add_is_left_out_and_counted(tmp_path: Path):
+    debris = ["__MACOSX/._TUM_1.png", "a/.DS_Store", "a/._1.png", "a/Thumbs.db", "desktop.ini", "a/@eaDir/1.png"]
+    archive = zipped(tmp_path / "a.zip", ("a/1.png", b"1"), *[(name, b"?") for name in debris])
+    assert read_contents(archive).left_out == len(debris)
+    assert unpacked(archive) == {"a/1.png": b"1"}
+
+
 def test_modes_in_the_archive_are_not_taken_over(tmp_path: Path):
     zipped(tmp_path / "a.zip", (named("a/run.sh", mode=stat.S_IFREG | 0o6777), b"#!/bin/sh"))
     unpacked(tmp_path / "a.zip")

@@ -18,7 +18,7 @@ from gastropath.data.duplicates.pairs import write_pairs
 from gastropath.data.index import TileIndex
 from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
-from gastropath.parallel import each_in_processes
+from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
@@ -203,10 +203,10 @@ def read_tiles(index: TileIndex, *, with_points: bool, progress: Progress = sile
     records: list[TileRecord] = []
     points: dict[int, Keypoints] = {}
     seen: set[str] = set()
-    for record, found in each_in_processes(partial(read_tile, with_points=with_points), [*index.files()]):
-        if found is not None and record.pixel_sha256 not in seen:
+    for record, keypoints in each(partial(read_tile, with_points=with_points), index.files(), prefer="processes"):
+        if keypoints is not None and record.pixel_sha256 not in seen:
             seen.add(record.pixel_sha256)
-            points[len(records)] = found
+            points[len(records)] = keypoints
         records.append(record)
         progress("reading tiles", len(records), len(index))
     return Audit(index, tuple(records), points=points)

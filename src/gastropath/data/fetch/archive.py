@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastropath.errors import BadArchive
+from gastropath.images import is_debris
 from gastropath.outputs import writing
 from gastropath.progress import Progress, silent
 
@@ -22,7 +23,6 @@ _BLOCK_BYTES = 4096
 _SYMBOLIC_LINK_OF_WINDOWS = 0x400
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
-_DEBRIS = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
@@ -91,7 +91,7 @@ def read_contents(archive: Path, limits: Limits = Limits()) -> Contents:
         if path is None:
             raise _bad(archive, info, "has a name that leads elsewhere or cannot exist on every system")
         _check_entry(archive, info, limits)
-        if _is_debris(path):
+        if any(map(is_debris, path.split("/"))):
             continue
         if not _take(taken, path, is_folder=info.is_dir()):
             raise _bad(archive, info, "appears twice, or differs from another name only in small and capital letters")
@@ -158,11 +158,6 @@ def _is_plain(part: str) -> bool:
         and len(part.encode("utf-8")) <= 255
         and part.partition(".")[0].rstrip().casefold() not in _RESERVED
     )
-
-
-def _is_debris(path: str) -> bool:
-    parts = path.casefold().split("/")
-    return any(part in _DEBRIS for part in parts) or parts[-1].startswith("._")
 
 
 def _take(taken: dict[str, str], path: str, *, is_folder: bool) -> bool:

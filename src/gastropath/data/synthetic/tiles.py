@@ -18,7 +18,7 @@ from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.errors import OutputExists
 from gastropath.outputs import replacing, write_json, writing
-from gastropath.parallel import each_in_processes
+from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 
 GENERATOR = "gastropath.data.synthetic.tiles"
@@ -119,7 +119,7 @@ def write_tiles(
         (out / code).mkdir(exist_ok=True)
     tiles = [(code, number) for code in DRAWINGS for number in range(1, tiles_per_class + 1)]
     draw = partial(_write_tile, out, seed=seed, shifted=shifted)
-    for done, _ in enumerate(each_in_processes(draw, tiles), start=1):
+    for done, _ in enumerate(each(draw, tiles, prefer="processes"), start=1):
         progress("drawing synthetic tiles", done, len(tiles))
     return out
 
