@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -27,6 +28,14 @@ def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str,
         # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoted if has_return else plain).writerow(cells)
+
+
+def fingerprint(rows: Iterable[Iterable[str]]) -> str:
+    """Return the SHA-256 of rows of text, in hexadecimal."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(("\0".join(row) + "\n").encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gastropath.data.index import TileIndex, find_tiles, natural
+from gastropath.data.folders import natural
+from gastropath.data.index import LeftOut, TileIndex, find_tiles
 from gastropath.errors import CannotReadTable, GastroPathError, NoTilesFound, UnknownSetting
 
 # Whether a file is a picture is found out when it is read: here, empty files will do.
@@ -41,7 +42,7 @@ def test_the_archive_the_data_set_and_its_image_folder_give_the_same_tiles(archi
     assert index.paths[:3] == ("ADI/ADI_1.png", "ADI/ADI_2.png", "ADI/ADI_10.png")
     assert index.counts() == {"ADI": 3, "STR": 3, "TUM": 3}
     assert all(file.is_file() for file in index.files())
-    assert index.left_out == {}
+    assert index.left_out == ()
     assert not index.synthetic
 
 
@@ -90,12 +91,13 @@ def test_what_systems_and_killed_processes_leave_is_ignored(archive: Path):
 def test_other_files_and_empty_folders_are_counted(tmp_path: Path):
     touched(tmp_path, "TUM/a.png", "TUM/b.txt", "TUM/c.txt", "TUM/noname", "STR/d.csv")
     (tmp_path / "ADI").mkdir()
-    assert find_tiles([tmp_path]).left_out == {
-        "files that are no images (.txt)": 2,
-        "files that are no images (no suffix)": 1,
-        "files that are no images (.csv)": 1,
-        "empty class folders": 2,
+    assert set(find_tiles([tmp_path]).left_out) == {
+        LeftOut("not_an_image", ".txt", 2),
+        LeftOut("not_an_image", "no suffix", 1),
+        LeftOut("not_an_image", ".csv", 1),
+        LeftOut("empty_class", "", 2),
     }
+    assert str(LeftOut("not_an_image", ".txt", 2)) == "files that are not images (.txt)"
 
 
 def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch):
@@ -147,7 +149,7 @@ def test_further_columns_are_kept_in_their_order_whatever_tiles_are_taken(tmp_pa
     assert (plain.extra, plain.sha256()) == ({}, index.sha256())
 
 
-def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path):
+def test_a_column_that_occurs_twice_is_refused(tmp_path: Path):
     with pytest.raises(CannotReadTable, match="has column 'note' twice; rename or remove one"):
         find_tiles([table(tmp_path, "path,note,label,note\na,1,TUM,2\n")])
 
@@ -163,9 +165,9 @@ def test_a_table_without_groups_and_with_absolute_paths_is_read(tmp_path: Path):
 def test_a_repeated_row_is_left_out_and_counted_but_a_contradiction_is_refused(tmp_path: Path):
     index = find_tiles([table(tmp_path, "path,label\na,TUM\nb,STR\na,TUM\n")])
     assert index.paths == ("a", "b")
-    assert index.left_out == {"rows that repeat a path": 1}
+    assert index.left_out == (LeftOut("repeated_row", "", 1),)
     for row in ("a,STR,1", "a,TUM,2"):
-        with pytest.raises(CannotReadTable, match="row 2: a stands there before with another label or group"):
+        with pytest.raises(CannotReadTable, match="row 2: a is listed twice with different labels or groups"):
             find_tiles([table(tmp_path, f"path,label,group\na,TUM,1\n{row}\n")])
 
 
@@ -188,7 +190,7 @@ def test_a_table_that_lacks_something_is_refused_in_one_line(tmp_path: Path, tex
 def test_chosen_classes_are_taken_and_the_others_counted(archive: Path):
     index = find_tiles([archive], ["TUM", "ADI"])
     assert index.counts() == {"ADI": 3, "TUM": 3}
-    assert index.left_out == {"tiles of class STR": 3}
+    assert index.left_out == (LeftOut("other_class", "STR", 3),)
 
 
 @pytest.mark.parametrize(
@@ -211,13 +213,13 @@ def test_what_holds_no_tiles_is_refused_with_what_was_expected(tmp_path: Path):
         find_tiles([tmp_path / "flat"])
     with pytest.raises(NoTilesFound, match="expected a folder, or a CSV file"):
         find_tiles([tmp_path / "flat" / "a.png"])
-    with pytest.raises(NoTilesFound, match="not several with a file among them"):
+    with pytest.raises(NoTilesFound, match="is a file among several sources"):
         find_tiles([tmp_path, table(tmp_path, "path,label\na,b\n")])
 
 
 def test_several_sets_of_classes_are_named_instead_of_guessing(tmp_path: Path):
     touched(tmp_path, "train/TUM/a.png", "test/TUM/b.png")
-    with pytest.raises(NoTilesFound, match=r"several folders of classes; name those you mean: .*test .*train"):
+    with pytest.raises(NoTilesFound, match=r"several folders of classes; name the ones you mean: .*test .*train"):
         find_tiles([tmp_path])
     assert len(find_tiles([tmp_path / "train", tmp_path / "test"])) == 2
 
@@ -234,7 +236,7 @@ def test_a_class_folder_that_cannot_be_opened_is_counted(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "scandir", guarded)
     index = find_tiles([tmp_path])
     assert index.counts() == {"TUM": 1}
-    assert index.left_out["folders that cannot be opened (Permission denied)"] == 1
+    assert LeftOut("closed_folder", "Permission denied", 1) in index.left_out
 
 
 def test_drawn_tiles_are_known_as_such_in_every_form(synthetic_tiles: Path, tmp_path: Path):
@@ -244,7 +246,7 @@ def test_drawn_tiles_are_known_as_such_in_every_form(synthetic_tiles: Path, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file names are text on Windows")
-def test_a_file_name_that_is_no_utf8_is_found(tmp_path: Path):
+def test_a_file_name_that_is_not_utf8_is_found(tmp_path: Path):
     (tmp_path / "TUM").mkdir()
     (tmp_path / "TUM" / os.fsdecode(b"caf\xe9.png")).touch()
     index = find_tiles([tmp_path])
@@ -279,7 +281,7 @@ def test_the_real_tiles_are_all_found(real_tiles: Path):
     assert {"BACK", "OTHER"} < set(index.classes)
     assert all(file.is_file() for file in index.files())
     eight = find_tiles([real_tiles], ["ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM"])
-    assert eight.left_out == {"tiles of class BACK": 8, "tiles of class OTHER": 22}
+    assert eight.left_out == (LeftOut("other_class", "BACK", 8), LeftOut("other_class", "OTHER", 22))
 
 
 def test_a_table_tells_the_resolution_of_its_tiles_and_a_general_one_fills_the_gaps(tmp_path: Path):
@@ -288,6 +290,19 @@ def test_a_table_tells_the_resolution_of_its_tiles_and_a_general_one_fills_the_g
     index = find_tiles([tmp_path / "tiles.csv"])
     assert index.mpp() == (0.25, None)
     assert index.with_mpp(0.5).mpp() == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("mpp", [0.24230769, 1, 1 / 3, 0.01])
+def test_a_given_resolution_keeps_all_its_digits(mpp: float):
+    index = TileIndex(Path("/x"), ("a",), ("T",), ("",))
+    assert index.with_mpp(mpp).mpp() == (mpp,)
+
+
+def test_sizes_of_files_are_looked_up_once(tmp_path: Path, monkeypatch):
+    index = find_tiles([touched(tmp_path, "TUM/a.png", "STR/b.png")])
+    before = index.sha256()
+    monkeypatch.setattr(os, "stat", None)
+    assert index.sha256() == before
 
 
 @pytest.mark.parametrize("cell", ["half", "0", "-1", "1000", "nan"])

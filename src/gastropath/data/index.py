@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from gastropath.data.synthetic.tiles import synthetic_marker
+from gastropath.data.folders import class_root, common_folder, files_below, natural, subfolders
+from gastropath.data.marker import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
-from gastropath.images import SUFFIXES, is_debris
-from gastropath.tables import read_table
-
-_SEARCH_DEPTH = 5
+from gastropath.images import SUFFIXES
+from gastropath.tables import fingerprint, read_table
 
 _TABLE_COLUMNS = ("path", "label", "group")
+
+LEFT_OUT = {
+    "not_an_image": "files that are not images",
+    "empty_class": "class folders without an image",
+    "closed_folder": "folders that cannot be opened",
+    "repeated_row": "rows that repeat a path",
+    "other_class": "tiles of classes that were not asked for",
+}
+"""Why something that was found is not among the tiles: codes, and what each means."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was found and not taken.
+
+    Attributes
+    ----------
+    code
+        Why, one of :data:`LEFT_OUT`.
+    detail
+        Suffix of the files, what the system said of a folder, or the class; empty where there is no more to say.
+    n
+        How many.
+    """
+
+    code: str
+    detail: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{LEFT_OUT[self.code]} ({self.detail})" if self.detail else LEFT_OUT[self.code]
 
 
 @dataclass(frozen=True)
@@ -37,18 +67,18 @@ class TileIndex:
     groups
         Patient, slide or other unit that must stay on one side of a split; empty where unknown.
     left_out
-        What was found and not taken, with its number.
+        What was found and not taken.
     synthetic
-        Whether any folder is marked as drawn by :mod:`gastropath.data.synthetic.tiles`.
+        Whether any folder is marked as computer-drawn, see :mod:`gastropath.data.marker`.
     extra
-        What the table held beside the known columns: a cell of each tile, by column, in the order of the table.
+        Further columns of the table, in its order: by name a cell for each tile.
     """
 
     root: Path
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     groups: tuple[str, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
     synthetic: bool = False
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -97,11 +127,12 @@ class TileIndex:
         known = self.classes
         for code in classes:
             if code not in known:
-                raise UnknownSetting(f"--classes: there is no class {code!r} in the data{did_you_mean(code, known)}")
+                what = f"there is no class {code!r} in the data{did_you_mean(code, known)}"
+                raise UnknownSetting(what, parameter="classes")
         wanted = set(classes)
-        others = Counter(f"tiles of class {label}" for label in self.labels if label not in wanted)
+        others = Counter(("other_class", label) for label in self.labels if label not in wanted)
         chosen = self.take(i for i, label in enumerate(self.labels) if label in wanted)
-        return replace(chosen, left_out={**self.left_out, **others})
+        return replace(chosen, left_out=(*self.left_out, *_counted(others)))
 
     def numbers(self, codes: Sequence[str]) -> np.ndarray:
         """Return the number of each tile's label in ``codes``: ``int64``, shape (n,)."""
@@ -109,31 +140,42 @@ class TileIndex:
         return np.array([number[label] for label in self.labels], np.int64)
 
     def mpp(self) -> tuple[float | None, ...]:
-        """Return the micrometres per pixel of each tile, from the column ``mpp``; ``None`` where it says nothing.
+        """Return the micrometres per pixel of each tile, from the column ``mpp``; ``None`` where the cell is empty.
 
         Raises
         ------
         CannotReadTable
-            If a cell is no such number.
+            If a cell is not a number from 0.01 to 100.
         """
         return tuple(map(_mpp, self.paths, self.extra.get("mpp", ("",) * len(self))))
 
     def with_mpp(self, mpp: float) -> TileIndex:
         """Return the index with these micrometres per pixel where a tile has none of its own."""
         known = self.extra.get("mpp", ("",) * len(self))
-        return replace(self, extra={**self.extra, "mpp": tuple(cell or f"{mpp:g}" for cell in known)})
+        return replace(self, extra={**self.extra, "mpp": tuple(cell or repr(float(mpp)) for cell in known)})
 
     def sha256(self) -> str:
         """Return a fingerprint of paths, labels, groups and file sizes, in hexadecimal.
 
-        It tells other tiles of the same names from these without decoding any, and stays the same when the folder
-        moves, or when a table gets further columns.
+        It distinguishes other tiles of the same names without decoding any, and stays the same when the folder moves,
+        or when a table gets further columns. The sizes are looked up once.
         """
-        digest = hashlib.sha256()
-        for file, *row in zip(self.files(), self.paths, self.labels, self.groups, strict=True):
-            size = os.path.getsize(file) if os.path.isfile(file) else -1
-            digest.update("\0".join((*row, f"{size}\n")).encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
+        sizes = (file_bytes(file) for file in self.files())
+        rows = zip(self.paths, self.labels, self.groups, sizes, strict=True)
+        return fingerprint((*row, "-1" if size is None else str(size)) for *row, size in rows)
+
+
+def file_bytes(file: Path) -> int | None:
+    """Return the size of a file; ``None`` where there is no file, or no file can have that path."""
+    try:
+        status = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) -> TileIndex:
@@ -145,7 +187,7 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
         Folders with a sub-folder for each class (or a folder above such a one), or one CSV file with the columns
         ``path,label`` and optionally ``group``, its paths relative to the folder it lies in. Further columns are kept.
     classes
-        Classes to take; tiles of others are counted in ``left_out``. By default all.
+        Classes to take; tiles of others are counted as left out. By default all.
 
     Raises
     ------
@@ -158,7 +200,7 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
     """
     for source in sources:
         if not source.exists():
-            raise NoTilesFound(f"{source}: there is no such file or folder")
+            raise NoTilesFound("there is no such file or folder", where=source)
     is_table = len(sources) == 1 and sources[0].is_file()
     index = _from_table(sources[0]) if is_table else _from_folders(sources)
     return index.of_classes(classes) if classes else index
@@ -170,17 +212,12 @@ def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> 
     Raises
     ------
     CannotReadTable
-        If one stands there twice: a row is read by name, so one of the two would be lost.
+        If one occurs twice: a row is read by name, so one of the two would be lost.
     """
     for name, n in Counter(columns).items():
         if n > 1:
-            raise CannotReadTable(f"{table}: has column {name!r} twice; rename or remove one of them")
+            raise CannotReadTable(f"has column {name!r} twice", where=table, remedy="rename or remove one of them")
     return [name for name in columns if name not in set(known)]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key by which ``ADI_2`` comes before ``ADI_10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _mpp(path: str, cell: str) -> float | None:
@@ -191,27 +228,27 @@ def _mpp(path: str, cell: str) -> float | None:
     except ValueError:
         value = 0.0
     if not 0.01 <= value <= 100:
-        raise CannotReadTable(
-            f"{path}: mpp is {cell!r}; expected micrometres per pixel between 0.01 and 100, or nothing"
-        )
+        what = f"mpp is {cell!r}; expected micrometres per pixel between 0.01 and 100, or nothing"
+        raise CannotReadTable(what, where=path)
     return value
 
 
 def _from_table(table: Path) -> TileIndex:
     if table.suffix.lower() != ".csv":
-        raise NoTilesFound(f"{table}: expected a folder, or a CSV file with the columns path,label")
+        raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table)
     columns, rows = read_table(table, required=("path", "label"))
     extra = extra_columns(table, columns, _TABLE_COLUMNS)
     if not rows:
-        raise NoTilesFound(f"{table}: the table has no rows")
+        raise NoTilesFound("the table has no rows", where=table)
     first: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, start=1):
         path, label, group = row["path"], row["label"], row.get("group", "")
         if not path or not label:
-            raise CannotReadTable(f"{table}, row {number}: path and label must not be empty")
+            raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
         before = first.setdefault(path, row)
         if (before["label"], before.get("group", "")) != (label, group):
-            raise CannotReadTable(f"{table}, row {number}: {path} stands there before with another label or group")
+            what = f"{path} is listed twice with different labels or groups"
+            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
     repeated = len(rows) - len(first)
     root = table.parent
     folders = {(root / path).parent for path in first}
@@ -220,96 +257,42 @@ def _from_table(table: Path) -> TileIndex:
         paths=tuple(first),
         labels=tuple(row["label"] for row in first.values()),
         groups=tuple(row.get("group", "") for row in first.values()),
-        left_out={"rows that repeat a path": repeated} if repeated else {},
+        left_out=(LeftOut("repeated_row", "", repeated),) if repeated else (),
         synthetic=any(synthetic_marker(folder) is not None for folder in folders),
         extra={name: tuple(row[name] for row in first.values()) for name in extra},
     )
 
 
 def _from_folders(sources: Sequence[Path]) -> TileIndex:
-    roots = list({root.resolve(): root for root in map(_class_root, sources)}.values())
-    common = _common(roots)
+    roots = list({root.resolve(): root for root in map(class_root, sources)}.values())
+    common = common_folder(roots)
     found: list[tuple[str, str]] = []
-    left_out: Counter[str] = Counter()
+    left_out: Counter[tuple[str, str]] = Counter()
+
+    def cannot_open(error: OSError) -> None:
+        left_out["closed_folder", str(error.strerror)] += 1
+
     for root in roots:
-        for folder in _folders(root):
+        for folder in subfolders(root):
             before = len(found)
-            for parent, names in _walk(folder, left_out):
-                for name in names:
-                    file = parent / name
-                    if file.suffix.lower() in SUFFIXES:
-                        path = file if len(roots) == 1 else file.absolute()
-                        found.append((folder.name, path.relative_to(common).as_posix()))
-                    else:
-                        left_out[f"files that are no images ({file.suffix or 'no suffix'})"] += 1
+            for file in files_below(folder, cannot_open):
+                if file.suffix.lower() in SUFFIXES:
+                    path = file if len(roots) == 1 else file.absolute()
+                    found.append((folder.name, path.relative_to(common).as_posix()))
+                else:
+                    left_out["not_an_image", file.suffix or "no suffix"] += 1
             if len(found) == before:
-                left_out["empty class folders"] += 1
+                left_out["empty_class", ""] += 1
     found.sort(key=lambda item: (item[0], natural(item[1]), item[1]))  # the last tells 1.png from 01.png
     return TileIndex(
         root=common,
         paths=tuple(path for _, path in found),
         labels=tuple(label for label, _ in found),
         groups=("",) * len(found),
-        left_out=dict(left_out),
+        left_out=_counted(left_out),
         synthetic=any(synthetic_marker(root) is not None for root in roots),
     )
 
 
-def _common(roots: Sequence[Path]) -> Path:
-    if len(roots) == 1:
-        return roots[0]
-    try:
-        return Path(os.path.commonpath([root.absolute() for root in roots]))
-    except ValueError:  # drives of Windows
-        raise NoTilesFound(f"{' '.join(map(str, roots))}: lie on different drives; put them on one") from None
-
-
-def _class_root(source: Path) -> Path:
-    """Find the one folder at or below ``source`` whose sub-folders hold images."""
-    if source.is_file():
-        raise NoTilesFound(f"{source}: expected folders, or a single CSV file, but not several with a file among them")
-    level = [source]
-    for _ in range(_SEARCH_DEPTH):
-        roots = [folder for folder in level if any(_holds_images(child) for child in _folders(folder))]
-        if len(roots) == 1:
-            return roots[0]
-        if roots:
-            names = " ".join(str(root) for root in roots[:6])
-            raise NoTilesFound(f"{source}: holds several folders of classes; name those you mean: {names}")
-        level = [child for folder in level for child in _folders(folder)]
-    if _holds_images(source):
-        raise NoTilesFound(
-            f"{source}: holds images but no sub-folder for each class; expected e.g. {source.name}/TUM/tile.png. "
-            "If this folder is one class, give the folder above it"
-        )
-    raise NoTilesFound(
-        f"{source}: no tiles found; expected a sub-folder for each class with {', '.join(sorted(SUFFIXES))} files in it"
-    )
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
-    except OSError as error:
-        raise NoTilesFound(f"{folder}: cannot be opened: {error.strerror}") from None
-    return [folder / name for name in sorted(sorted(entries), key=natural) if not is_debris(name)]
-
-
-def _holds_images(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return any(
-                Path(entry.name).suffix.lower() in SUFFIXES and not is_debris(entry.name) and entry.is_file()
-                for entry in entries
-            )
-    except OSError:
-        return False
-
-
-def _walk(folder: Path, left_out: Counter[str]) -> Iterator[tuple[Path, list[str]]]:
-    def cannot_open(error: OSError) -> None:
-        left_out[f"folders that cannot be opened ({error.strerror})"] += 1
-
-    for parent, folders, names in os.walk(folder, onerror=cannot_open):
-        folders[:] = [name for name in folders if not is_debris(name)]
-        yield Path(parent), [name for name in names if not is_debris(name)]
+def _counted(counter: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(code, detail, n) for (code, detail), n in counter.items())

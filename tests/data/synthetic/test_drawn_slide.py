@@ -10,9 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from gastropath.data.marker import synthetic_marker
 from gastropath.data.synthetic.anatomy import CODES, GLASS, divide, draw_plan
 from gastropath.data.synthetic.slide import write_slide
-from gastropath.data.synthetic.tiles import synthetic_marker
 from gastropath.data.synthetic.truth import TRUTH_PX, read_truth
 from gastropath.errors import MissingExtra, OutputExists
 from gastropath.slides.slide import Slide, open_slide
@@ -189,7 +189,7 @@ def test_impossible_settings_are_refused_before_anything_is_written(tmp_path, se
 @pytest.mark.parametrize("module", ["scipy", "tifffile"])
 def test_a_missing_package_is_named_before_anything_is_drawn(tmp_path, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtra, match=rf"{module}.*gastropath\[slides\]"):
+    with pytest.raises(MissingExtra, match=rf"{module}.*\.\[slides\]"):
         write_slide(tmp_path / "out", seed=0, size_px=SMALL)
     assert not (tmp_path / "out").exists()
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gastropath.data.marker import synthetic_marker
 from gastropath.data.synthetic import tiles as synthetic
 from gastropath.data.synthetic.textures import DRAWINGS
-from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, synthetic_marker, write_tiles
+from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, write_tiles
 from gastropath.errors import OutputExists
 
 CODES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")

@@ -158,7 +158,7 @@ class Audit:
             "duplicate_groups": len(self.duplicates.groups),
             "label_conflicts": [[self.index.paths[i] for i in group] for group in self.conflicts()],
             "refused": self.refused(),
-            "left_out": dict(self.index.left_out),
+            "left_out": {str(entry): entry.n for entry in self.index.left_out},
             "synthetic": self.index.synthetic,
             "index_sha256": self.index.sha256(),
         }

@@ -152,7 +152,7 @@ def _refused(audit: Audit, refused: dict[str, str]) -> list[Part]:
     if len(refused) > _SHOWN_REFUSED:
         parts.append(Text(f"{len(refused) - _SHOWN_REFUSED:,} more are in index.csv.", "note"))
     if audit.index.left_out:
-        parts.append(Table(("left out", "number"), [(what, f"{n:,}") for what, n in audit.index.left_out.items()]))
+        parts.append(Table(("left out", "number"), [(str(entry), f"{entry.n:,}") for entry in audit.index.left_out]))
     return parts or [Text("Nothing was refused or left out.")]
 
 

@@ -1,8 +1,10 @@
-"""The plan of a synthetic slide: which tissue lies where, and what of it is drawn at one go.
+"""The plan of a synthetic slide: which tissue lies where, and the fields in which it is drawn.
 
 A piece of stomach wall with a tumour that has grown from the mucosa into the muscle, and a lymph node in its fat. All
 lengths are slide heights, so a small slide shows the same anatomy in fewer cells.
 """
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from gastropath.data.synthetic.textures import DRAWINGS
 
 CODES = tuple(DRAWINGS)
 GLASS = 0
-"""Its number on a plan; tissue has the place of its class in `CODES`, counted from 1."""
+"""Its number on a plan; tissue has the position of its class in :data:`CODES`, counted from 1."""
 
 _NUMBER = {code: number for number, code in enumerate(CODES, start=1)}
 _WARP = ((0.30, 0.018), (0.10, 0.012), (0.04, 0.005), (0.015, 0.002))  # wavelength and amount: borders are organic
@@ -27,15 +29,15 @@ def draw_plan(rng: np.random.Generator, width: int, height: int) -> NDArray[np.u
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng
         Source of randomness.
-    width, height : int
+    width, height
         Of the plan, in pixels.
 
     Returns
     -------
-    uint8 [height, width]
-        `GLASS`, or the place of the class in `CODES`, counted from 1.
+    numpy.ndarray
+        ``uint8``, shape (height, width): :data:`GLASS`, or the position of the class in :data:`CODES`, counted from 1.
     """
     x, y = _ground(rng, width, height)
     right = width / height
@@ -78,17 +80,17 @@ def divide(rng: np.random.Generator, plan: NDArray[np.uint8], side: float) -> ND
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng
         Source of randomness.
-    plan : uint8 [height, width]
-        As `draw_plan` gives it.
-    side : float
+    plan
+        As :func:`draw_plan` gives it.
+    side
         About how wide a field is at most, in pixels of the plan.
 
     Returns
     -------
-    int32 [height, width]
-        Number of the field, 0 for glass.
+    numpy.ndarray
+        ``int32``, shape (height, width): number of the field, 0 for glass.
     """
     height, width = plan.shape
     cell, _ = _cells(rng, *_ground(rng, width, height), side / height)
@@ -109,10 +111,10 @@ def _cells(rng: np.random.Generator, x: Map, y: Map, spacing: float) -> tuple[ND
 
     Returns
     -------
-    cell : int [height, width]
-        Number of the nearest seed.
-    border : float32 [height, width]
-        Distance to the nearest other cell, roughly.
+    cell : numpy.ndarray
+        Integer, shape (height, width): number of the nearest seed.
+    border : numpy.ndarray
+        ``float32``, shape (height, width): distance to the nearest other cell, roughly.
     """
     canvas = Canvas(rng, 1, max(float(x.max()), float(y.max())))
     seeds = np.stack(canvas.scatter(spacing, 0.16, margin_um=spacing), axis=1)

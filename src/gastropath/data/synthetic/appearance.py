@@ -1,5 +1,7 @@
 """How laboratories and scanners render drawn tissue: stains, light, magnification, blur and noise."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +17,18 @@ class Appearance:
 
     Attributes
     ----------
-    haematoxylin, eosin : tuple of 3 float
-        Optical density per unit of concentration in R, G, B; they add up to 1.5.
-    haematoxylin_strength, eosin_strength : float
+    haematoxylin, eosin
+        Optical density per unit of concentration in red, green and blue; the three add up to 1.5.
+    haematoxylin_strength, eosin_strength
         Factors on the concentrations.
-    glass : tuple of 3 float
-        Colour of empty glass in R, G, B, 0 to 1.
-    scale : float
-        Magnification against the nominal 0.5 micrometres per pixel; 1.2 shows everything 1.2 times as large.
-    blur_px : float
+    glass
+        Colour of empty glass in red, green and blue, 0 to 1.
+    scale
+        Magnification relative to the nominal 0.5 micrometres per pixel; 1.2 shows everything 1.2 times as large.
+    blur_px
         Standard deviation of the optical blur in pixels.
-    noise : float
-        Standard deviation of the sensor noise in grey levels of 255.
+    noise
+        Standard deviation of the sensor noise in grey levels, 0 to 255.
     """
 
     haematoxylin: tuple[float, float, float]
@@ -99,11 +101,11 @@ def draw_appearance(rng: np.random.Generator, *, shifted: bool) -> Appearance:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng
         Source of randomness.
-    shifted : bool
-        False draws from the training domain; True draws stain hues, stain strengths, glass and scale from ranges
-        that do not overlap the training domain's.
+    shifted
+        ``False`` draws from the training domain; ``True`` draws stain hues, stain strengths, glass and scale from
+        ranges that do not overlap those of the training domain.
     """
     brightness = _between(_GLASS, _position(rng, shifted))
     cast = _CAST * (2 * _hue(rng, shifted) - 1)  # warm above 0, cool below
@@ -125,17 +127,17 @@ def stained(haematoxylin: Map, eosin: Map, appearance: Appearance, rng: np.rando
 
     Parameters
     ----------
-    haematoxylin, eosin : float32 [height, width]
-        Concentrations; below 0 is 0.
-    appearance : Appearance
+    haematoxylin, eosin
+        Concentrations, ``float32``, shape (height, width); negative ones count as 0.
+    appearance
         Stains, glass, blur and noise.
-    rng : numpy.random.Generator
+    rng
         Draws the noise.
 
     Returns
     -------
-    uint8 [height, width, 3]
-        RGB.
+    numpy.ndarray
+        RGB, ``uint8``, shape (height, width, 3).
     """
     haematoxylin = np.float32(appearance.haematoxylin_strength) * np.maximum(haematoxylin, 0)
     eosin = np.float32(appearance.eosin_strength) * np.maximum(eosin, 0)

@@ -3,6 +3,8 @@
 All lengths are micrometres on the tissue; concentration 1 is a well stained normal nucleus.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,19 +18,19 @@ class Canvas:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng
         Source of everything random on this canvas.
-    tile_px : int
+    tile_px
         Side of the field in pixels.
-    mpp : float
+    mpp
         Micrometres per pixel.
 
     Attributes
     ----------
-    haematoxylin, eosin : float32 [tile_px, tile_px]
-        Concentrations, 0 where there is only glass.
-    x, y : float32 [tile_px, tile_px]
-        Position of each pixel's centre in micrometres.
+    haematoxylin, eosin
+        Concentrations, ``float32``, shape (tile_px, tile_px); 0 where there is only glass.
+    x, y
+        Position of each pixel's centre in micrometres, ``float32``, shape (tile_px, tile_px).
     """
 
     def __init__(self, rng: np.random.Generator, tile_px: int, mpp: float):
@@ -43,7 +45,7 @@ class Canvas:
         )
 
     def noise(self, wavelength_um: float) -> Map:
-        """Smooth noise of about unit variance, float32 [tile_px, tile_px]."""
+        """Return smooth noise of about unit variance, ``float32``, shape (tile_px, tile_px)."""
         span = self.field_um / wavelength_um
         knots = self.rng.standard_normal((int(span) + 5,) * 2, dtype=np.float32) * 1.5
         left, top = self.rng.uniform(1, 2, 2)
@@ -51,7 +53,7 @@ class Canvas:
         return np.asarray(Image.fromarray(knots).resize(size, Image.Resampling.BICUBIC, box=box))
 
     def streaks(self, u: Map, v: Map, length_um: float, width_um: float) -> Map:
-        """Noise drawn out along `u`: `length_um` long and `width_um` wide where `u`, `v` are curved coordinates."""
+        """Return noise stretched along ``u``: streaks of this length and width in the curved coordinates ``u, v``."""
         rows, columns = u / np.float32(length_um), v / np.float32(width_um)
         rows, columns = rows - rows.min(), columns - columns.min()
         table = self.rng.standard_normal((int(rows.max()) + 2, int(columns.max()) + 2), dtype=np.float32) * 1.5
@@ -64,7 +66,7 @@ class Canvas:
         return above * (1 - down) + (flat[corner] * (1 - right) + flat[corner + 1] * right) * down
 
     def flow(self, wave_um: float, wavelength_um: float, warp_um: float) -> tuple[Map, Map, Values]:
-        """Coordinates along (`u`) and across (`v`) a wavy field of fibres, and the fibres' local angle in radians."""
+        """Return coordinates along (u) and across (v) a wavy field of fibres, and their local angle in radians."""
         angle = self.rng.uniform(0, np.pi)
         u = (self.x * np.cos(angle) + self.y * np.sin(angle)).astype(np.float32)
         v = self.y * np.cos(angle) - self.x * np.sin(angle)
@@ -75,7 +77,7 @@ class Canvas:
         return u, v, np.arctan2(-right, down)
 
     def scatter(self, spacing_um: float, jitter: float = 0.25, margin_um: float = 8.0) -> tuple[Values, Values]:
-        """Positions of a loosely packed crowd: a hexagonal grid of `spacing_um`, jittered by that share of it."""
+        """Return positions on a hexagonal grid of this spacing, each moved at random by the share ``jitter`` of it."""
         step = spacing_um * np.sqrt(3) / 2
         rows = np.arange(-margin_um, self.field_um + margin_um + step, step)
         columns = np.arange(-margin_um, self.field_um + margin_um + spacing_um, spacing_um)
@@ -86,7 +88,7 @@ class Canvas:
         return x.ravel() + start[0] + moves[0], y.ravel() + start[1] + moves[1]
 
     def at(self, values: Values, x: Values, y: Values) -> Values:
-        """Values of a map at the given positions (the nearest pixel on the canvas)."""
+        """Return the values of a map at positions in micrometres (the nearest pixel on the canvas)."""
         column, row = (np.clip(p / self.mpp, 0, self.tile_px - 1).astype(np.intp) for p in (x, y))
         return values[row, column]
 
@@ -107,19 +109,19 @@ class Canvas:
 
         Parameters
         ----------
-        layer : float32 [tile_px, tile_px]
-            Changed in place.
-        x, y : float [k]
-            Centres.
-        long_um, short_um : float or float [k]
-            Half axes.
-        angle : float or float [k]
-            Direction of the long axis, radians.
-        amount : float or float [k]
-            Concentration.
-        hollow : float
+        layer
+            ``float32``, shape (tile_px, tile_px); changed in place.
+        x, y
+            Centres in micrometres, shape (k,).
+        long_um, short_um
+            Half axes, of all or of each, shape (k,).
+        angle
+            Direction of the long axis in radians, of all or of each.
+        amount
+            Concentration, of all or of each.
+        hollow
             How much paler the middle is than the rim, 0 to 1.
-        wobble : float
+        wobble
             Irregularity of the outline, as a share of the radius.
         """
         if len(x) == 0:
@@ -149,14 +151,15 @@ class Canvas:
         np.maximum.at(layer.reshape(-1), (row * self.tile_px + column)[drawn], value[drawn])
 
     def compartments(self, spacing_um: float, jitter: float, warp_um: float, rounding_um: float) -> tuple[Map, Map]:
-        """Divide the field into cells of about `spacing_um` with rounded corners (a softened Voronoi diagram).
+        """Divide the field into cells of about this spacing with rounded corners (a softened Voronoi diagram).
 
         Returns
         -------
-        border_um : float32 [tile_px, tile_px]
-            Distance to the nearest border; below 0 in the corners where several cells meet.
-        angle : float32 [tile_px, tile_px]
-            Direction of that border, radians.
+        border_um : numpy.ndarray
+            Distance to the nearest border, ``float32``, shape (tile_px, tile_px); below 0 in the corners where several
+            cells meet.
+        angle : numpy.ndarray
+            Direction of that border in radians, ``float32``, shape (tile_px, tile_px).
         """
         reach = 2.3 * spacing_um
         seeds = np.stack(self.scatter(spacing_um, jitter, 1.2 * spacing_um), axis=1).astype(np.float32)

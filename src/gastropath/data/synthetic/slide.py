@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gastropath.data.marker import MARKER
 from gastropath.data.synthetic.anatomy import CODES, divide, draw_plan
 from gastropath.data.synthetic.appearance import middle_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
-from gastropath.data.synthetic.tiles import MARKER, MPP
+from gastropath.data.synthetic.tiles import MPP
 from gastropath.data.synthetic.truth import TRUTH_PX, write_truth_picture, write_truth_regions
 from gastropath.errors import MissingExtra
 from gastropath.outputs import replacing_folder, write_json
@@ -43,36 +44,34 @@ _LEAST_PX = 512
 def write_slide(
     out: Path, *, seed: int, size_px: tuple[int, int] = SIZE_PX, overwrite: bool = False, progress: Progress = silent
 ) -> Path:
-    """Draw a slide into a folder: `drawn.tif`, its truth `truth.png` and `truth.geojson`, and the marker.
+    """Draw a slide into a folder: ``drawn.tif``, its truth ``truth.png`` and ``truth.geojson``, and the marker.
 
     Stain and scanner are the middle of the domain that training tiles are drawn from, at 0.5 micrometres per pixel.
     Tissue is drawn in fields of about half a millimetre with irregular borders.
 
     Parameters
     ----------
-    out : Path
+    out
         Folder, made if missing.
-    seed : int
+    seed
         Not negative; with the size it decides everything.
-    size_px : tuple of 2 int
+    size_px
         Width and height, each a multiple of 16 and at least 512, the width not below the height. A smaller slide shows
         the same anatomy in fewer cells.
-    overwrite : bool
+    overwrite
         Whether an old slide may be replaced.
-    progress : callable
-        Called as `progress(label, done, total)`.
 
     Returns
     -------
-    Path
+    pathlib.Path
         The slide.
 
     Raises
     ------
     ValueError
-        Another size, or a negative seed.
+        If the size is another, or the seed is negative.
     MissingExtra
-        tifffile or SciPy is not installed.
+        If tifffile or SciPy is not installed.
     OutputExists, CannotWrite
         See :func:`gastropath.outputs.replacing_folder`.
     """
@@ -80,8 +79,8 @@ def write_slide(
     grain = _STEP ** (_LEVELS - 1)
     if seed < 0 or not _LEAST_PX <= height <= width or width % grain or height % grain:
         raise ValueError(
-            f"Expected a seed of at least 0 and a slide at least as wide as high, with sides of {_LEAST_PX} px or more "
-            f"in steps of {grain}, found seed {seed} and {width} x {height} px."
+            f"expected a seed of at least 0 and a slide at least as wide as high, with sides of {_LEAST_PX} px or more "
+            f"in steps of {grain}; found seed {seed} and {width} x {height} px"
         )
     for module in ("scipy", "tifffile"):
         if find_spec(module) is None:
@@ -111,7 +110,7 @@ def _marker(seed: int, size_px: tuple[int, int]) -> dict[str, object]:
 
 
 def _draw(plan: NDArray[np.uint8], fields: NDArray[np.int32], seed: int, progress: Progress) -> NDArray[np.float16]:
-    """Draw all fields: concentrations of haematoxylin and eosin, shape (2, height, width)."""
+    """Draw all fields: concentrations of haematoxylin and eosin, ``float16``, shape (2, height, width)."""
     stains = np.zeros((2, *(TRUTH_PX * side for side in plan.shape)), np.float16)
     numbers = range(1, int(fields.max()) + 1)
     drawings = each(partial(_field, plan, fields, seed), numbers, workers=cores())
@@ -124,7 +123,7 @@ def _draw(plan: NDArray[np.uint8], fields: NDArray[np.int32], seed: int, progres
 def _field(
     plan: NDArray[np.uint8], fields: NDArray[np.int32], seed: int, number: int
 ) -> tuple[slice, slice, NDArray[np.float16]]:
-    """Draw a field with what little of it reaches over its border: rows, columns, and stains as in `_draw`."""
+    """Draw a field and the little of it that reaches over its border: rows, columns, and stains as in :func:`_draw`."""
     own = fields == number
     rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
     top, left = max(0, rows[0] - _OVER), max(0, columns[0] - _OVER)
@@ -140,7 +139,7 @@ def _field(
 
 
 def _share(part: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return how much of each pixel of level 0 a field has: its outline without the steps of the plan, a little soft.
+    """Return which share of each level-0 pixel a field has: its outline without the steps of the plan, a little soft.
 
     Where two fields meet, their shares add up to 1.
     """
@@ -186,7 +185,7 @@ def _write_pyramid(path: Path, stains: NDArray[np.float16], seed: int) -> None:
 
 
 def _band(stains: NDArray[np.float16], seed: int, top: int) -> NDArray[np.uint8]:
-    """Colour a row of chunks: `uint8`, shape (height, width, 3)."""
+    """Colour a row of chunks: ``uint8``, shape (height, width, 3)."""
     above = min(top, _BLUR_PX)
     haematoxylin, eosin = stains[:, top - above : top + _CHUNK_PX + _BLUR_PX].astype(np.float32)
     pixels = stained(haematoxylin, eosin, middle_appearance(), np.random.default_rng([seed, 2, top]))

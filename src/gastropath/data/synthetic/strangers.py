@@ -1,4 +1,4 @@
-"""Pictures that show no tissue, drawn: what a model should call unlike its training tiles."""
+"""Drawn pictures that show no tissue: a model should find each of them out-of-distribution."""
 
 from __future__ import annotations
 

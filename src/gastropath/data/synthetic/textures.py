@@ -1,8 +1,10 @@
-"""The eight drawings behind the synthetic tiles: one H&E-like texture a tissue class.
+"""The eight drawings behind the synthetic tiles: an H&E-like texture for each tissue class.
 
 A drawing fills two maps, the concentration of haematoxylin (nuclei, mucus) and of eosin (cytoplasm, fibres), and
 knows nothing of colour. All lengths are micrometres on the tissue; concentration 1 is a well stained normal nucleus.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 

@@ -1,11 +1,12 @@
-"""Synthetic tissue tiles: eight H&E-like textures in ever changing stains, for demonstrations and tests.
+"""Synthetic tissue tiles: eight H&E-like textures in varying stains, for demonstrations and tests.
 
-No pixel comes from a patient. A tile is drawn as stain concentrations (`textures`) and turned into colour by the
-Beer-Lambert law with its own stains, glass, magnification, blur and sensor noise. Everything learnt from such tiles
-must say so; `synthetic_marker` tells whether a folder holds them.
+No pixel comes from a patient. A tile is drawn as stain concentrations (:mod:`gastropath.data.synthetic.textures`) and
+turned into colour by the Beer-Lambert law with its own stains, glass, magnification, blur and sensor noise. Everything
+learned from such tiles must say so: :mod:`gastropath.data.marker` marks the folders that hold them.
 """
 
-import json
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from gastropath.data.marker import MARKER, read_marker
 from gastropath.data.synthetic.appearance import Appearance, draw_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
@@ -23,7 +25,6 @@ from gastropath.progress import Progress, silent
 
 GENERATOR = "gastropath.data.synthetic.tiles"
 VERSION = 1
-MARKER = "SYNTHETIC.json"
 MPP = 0.5
 TILE_PX = 224
 
@@ -35,27 +36,27 @@ def draw_tile(
 
     Parameters
     ----------
-    code : str
-        Class code, one of `DRAWINGS`.
-    rng : numpy.random.Generator
+    code
+        Class code, one of :data:`gastropath.data.synthetic.textures.DRAWINGS`.
+    rng
         Decides everything but the appearance.
-    appearance : Appearance
+    appearance
         Stains, glass, magnification, blur and noise.
-    tile_px : int
+    tile_px
         Side in pixels; a larger tile shows more tissue, not larger cells.
 
     Returns
     -------
-    uint8 [tile_px, tile_px, 3]
-        RGB.
+    numpy.ndarray
+        RGB, ``uint8``, shape (tile_px, tile_px, 3).
 
     Raises
     ------
     ValueError
-        The code is none of the eight.
+        If the code is not one of the eight.
     """
     if code not in DRAWINGS:
-        raise ValueError(f"No texture for class {code!r}. Expected one of {', '.join(DRAWINGS)}.")
+        raise ValueError(f"there is no texture for class {code!r}; expected one of {', '.join(DRAWINGS)}")
     canvas = Canvas(rng, tile_px, MPP / appearance.scale)
     DRAWINGS[code](canvas)
     return stained(canvas.haematoxylin, canvas.eosin, appearance, rng)
@@ -68,41 +69,39 @@ def _tile_rng(seed: int, code: str, number: int, shifted: bool) -> np.random.Gen
 def write_tiles(
     out: Path, *, tiles_per_class: int, seed: int, shifted: bool = False, progress: Progress = silent
 ) -> Path:
-    """Write a synthetic tile set: `out/CODE/CODE_<n>.png` for the eight classes, and its marker.
+    """Write a synthetic tile set: ``out/CODE/CODE_<n>.png`` for the eight classes, and its marker.
 
     A tile depends on nothing but the seed, its code, its number and the domain: a larger set begins with the smaller
     one, and an interrupted one continues where it stopped.
 
     Parameters
     ----------
-    out : Path
+    out
         Folder, made if missing. It must be empty or hold an earlier part of the same tile set.
-    tiles_per_class : int
+    tiles_per_class
         Tiles of each class, at least 1.
-    seed : int
+    seed
         Not negative.
-    shifted : bool
-        Draw stains and scales that the training domain (False) does not have.
-    progress : callable
-        Called as `progress(label, done, total)` after each tile.
+    shifted
+        Draw stains and scales that the training domain (``False``) does not have.
 
     Returns
     -------
-    Path
-        `out`.
+    pathlib.Path
+        ``out``.
 
     Raises
     ------
     ValueError
-        A count below 1 or a negative seed.
+        If the count is below 1 or the seed negative.
     OutputExists
-        The folder holds something else than an earlier part of this tile set.
+        If the folder holds anything but an earlier part of this tile set.
     CannotWrite
-        The folder or the disk does not take the tiles.
+        If the tiles cannot be written.
     """
     if tiles_per_class < 1 or seed < 0:
         raise ValueError(
-            f"Expected tiles_per_class of at least 1 and a seed of at least 0, found {tiles_per_class} and {seed}."
+            f"expected tiles_per_class of at least 1 and a seed of at least 0; found {tiles_per_class} and {seed}"
         )
     marker = {
         "synthetic": True,
@@ -144,44 +143,14 @@ def _check_folder(out: Path, marker: dict[str, object]) -> None:
     with writing(out):
         if not out.exists() or not any(out.iterdir()):
             return
-    found = _read_marker(out / MARKER)
-    if found is None:
-        raise OutputExists(f"{out}: is not empty and holds no synthetic tiles; choose a new folder")
-    same = all(found.get(key) == marker[key] for key in ("generator", "version", "seed", "shifted"))
-    if not same or found.get("tiles_per_class", 0) > marker["tiles_per_class"]:
+    earlier = read_marker(out)
+    if earlier is None:
+        remedy = "choose a new folder for `out`"
+        raise OutputExists("is not empty and does not hold synthetic tiles", where=out, remedy=remedy)
+    same = all(earlier.get(key) == marker[key] for key in ("generator", "version", "seed", "shifted"))
+    if not same or earlier.get("tiles_per_class", 0) > marker["tiles_per_class"]:
         raise OutputExists(
-            f"{out}: holds another synthetic tile set ({found}; asked for was {marker}); "
-            "choose a new folder, or the same settings with at least as many tiles"
+            f"holds another synthetic tile set ({earlier}; expected {marker})",
+            where=out,
+            remedy="choose a new folder for `out`, or the same settings with at least as many tiles",
         )
-
-
-def synthetic_marker(folder: Path) -> dict | None:
-    """Read the marker of a synthetic tile set.
-
-    Parameters
-    ----------
-    folder : Path
-        The tile set, one of its class folders, or a folder two levels below it.
-
-    Returns
-    -------
-    dict or None
-        Contents of the nearest `SYNTHETIC.json` in the folder or up to two parents above it; None where there is
-        none. A marker that cannot be read still marks: it gives `{"synthetic": True}`.
-    """
-    folder = Path(folder).absolute()
-    for place in (folder, *folder.parents[:2]):
-        found = _read_marker(place / MARKER)
-        if found is not None:
-            return found
-    return None
-
-
-def _read_marker(path: Path) -> dict | None:
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    return found if isinstance(found, dict) else {"synthetic": True}

@@ -1,4 +1,4 @@
-"""The known truth of a synthetic slide: as a picture to check answers with, as regions for QuPath."""
+"""The known truth of a synthetic slide: as a picture to check predictions with, as regions for QuPath."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_truth_picture(plan: NDArray[np.uint8], path: Path) -> None:
 
 
 def write_truth_regions(plan: NDArray[np.uint8], path: Path) -> None:
-    """Write a plan as GeoJSON for QuPath: an annotation a class, in pixels of level 0."""
+    """Write a plan as GeoJSON for QuPath: an annotation for each class, in level-0 pixels."""
     features = [
         {
             "type": "Feature",
@@ -69,10 +69,10 @@ def _polygons(mask: NDArray[np.bool_]) -> list[list[Ring]]:
 
 
 def _rings(parts: NDArray[np.int32]) -> Iterator[tuple[int, Ring]]:
-    """Walk along the edges of parts, each with its part to the right, and yield closed rings, corners only.
+    """Walk along the edges of parts, keeping each part on the right, and yield closed rings, corners only.
 
-    The parts lie one pixel away from the edge of their array. A part's outline comes before its holes, for the walk
-    begins at the topmost edges; no ring comes to a corner twice.
+    The parts lie one pixel away from the edge of their array. A part's outline comes before its holes, because the walk
+    begins at the topmost edges; no ring visits a corner twice.
     """
     steps: dict[tuple[int, int, int, int], int] = {}
     for right, down in ((1, 0), (0, 1), (-1, 0), (0, -1)):
@@ -99,16 +99,16 @@ def _rings(parts: NDArray[np.int32]) -> Iterator[tuple[int, Ring]]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the answers to a slide's tiles agree with its truth.
+    """How far the predictions for a slide's tiles agree with its truth.
 
     Attributes
     ----------
     accepted
-        Tiles whose class the model stands by.
+        Number of tiles with an accepted prediction.
     right
-        Those of them whose class is the one that most of the tissue in the tile has.
+        Number of those whose predicted class is that of most of the tissue in the tile.
     abstained
-        Tiles that the model does not stand by.
+        Number of tiles on which the model abstained.
     """
 
     accepted: int
@@ -117,7 +117,7 @@ class Agreement:
 
 
 def agreement(tiles: Path, truth: Path) -> Agreement:
-    """Compare the answers to a slide with its truth.
+    """Compare the predictions for a slide with its truth.
 
     Parameters
     ----------
@@ -148,22 +148,21 @@ def read_truth(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     CannotReadTable
-        If it is not there, or no picture of indexed colours.
+        If it is missing, or is not a picture of indexed colours.
     """
     try:
         with Image.open(path) as image:
             mode, plan = image.mode, np.asarray(image)
     except OSError as error:
-        raise CannotReadTable(f"{path}: cannot be read as the truth of a synthetic slide: {error}") from None
+        raise CannotReadTable(f"cannot be read as the truth of a synthetic slide: {error}", where=path) from None
     if mode != "P" or plan.max() > len(CODES):
-        raise CannotReadTable(
-            f"{path}: expected a PNG of indexed colours, glass and {len(CODES)} classes; found {mode}"
-        )
+        what = f"expected a PNG of indexed colours, glass and {len(CODES)} classes; found mode {mode}"
+        raise CannotReadTable(what, where=path)
     return plan
 
 
 def class_of(plan: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> str:
-    """Return the class that most of the tissue in a rectangle of level 0 has; empty where there is only glass."""
+    """Return the class of most of the tissue in a rectangle of level 0; empty where there is only glass."""
     # A pixel of the truth belongs to the rectangle if its middle does.
     rows, columns = (
         slice(ceil(low / TRUTH_PX - 0.5), ceil((low + side) / TRUTH_PX - 0.5))
