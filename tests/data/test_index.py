@@ -92,12 +92,12 @@ def test_other_files_and_empty_folders_are_counted(tmp_path: Path):
     touched(tmp_path, "TUM/a.png", "TUM/b.txt", "TUM/c.txt", "TUM/noname", "STR/d.csv")
     (tmp_path / "ADI").mkdir()
     assert set(find_tiles([tmp_path]).left_out) == {
-        LeftOut("not_an_image", ".txt", 2),
-        LeftOut("not_an_image", "no suffix", 1),
-        LeftOut("not_an_image", ".csv", 1),
+        LeftOut("other_suffix", ".txt", 2),
+        LeftOut("other_suffix", "no suffix", 1),
+        LeftOut("other_suffix", ".csv", 1),
         LeftOut("empty_class", "", 2),
     }
-    assert str(LeftOut("not_an_image", ".txt", 2)) == "files that are not images (.txt)"
+    assert str(LeftOut("other_suffix", ".txt", 2)) == "files that are not named like images (.txt)"
 
 
 def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch):

@@ -67,13 +67,15 @@ def audit(
 
 
 def _tell(audit: Audit, shared: Against | None) -> None:
-    """Print what an audit found, the gravest last, next to the prompt."""
+    """Print what an audit found, the most serious last, next to the prompt."""
+    from gastropath.data.audit.record import words
+
     index, (ratio, verdict) = audit.index, audit.imbalance()
     console.table(["class", "tiles"], list(index.counts().items()))
     balance = "" if math.isnan(ratio) else f", largest : smallest = {ratio:.1f}"
     console.say(f"{len(index):,} tiles, {len(index.classes)} classes{balance}; {verdict}")
     if problems := audit.summary_of_problems():
-        console.say("tiles to look at: " + ", ".join(f"{n:,} {name}" for name, n in problems.items()))
+        console.say("tiles to look at: " + ", ".join(f"{n:,} {words(code)}" for code, n in problems.items()))
     groups, identical = audit.duplicates.groups, audit.duplicates.identical
     near = "near-duplicates not searched for" if audit.near is None else f"{len(audit.near):,} near-duplicate pairs"
     console.say(f"duplicates: {len(groups):,} groups ({len(identical):,} of identical tiles; {near})")

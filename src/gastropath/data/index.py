@@ -21,7 +21,7 @@ from gastropath.tables import fingerprint, read_table
 _TABLE_COLUMNS = ("path", "label", "group")
 
 LEFT_OUT = {
-    "not_an_image": "files that are not images",
+    "other_suffix": "files that are not named like images",
     "empty_class": "class folders without an image",
     "closed_folder": "folders that cannot be opened",
     "repeated_row": "rows that repeat a path",
@@ -280,7 +280,7 @@ def _from_folders(sources: Sequence[Path]) -> TileIndex:
                     path = file if len(roots) == 1 else file.absolute()
                     found.append((folder.name, path.relative_to(common).as_posix()))
                 else:
-                    left_out["not_an_image", file.suffix or "no suffix"] += 1
+                    left_out["other_suffix", file.suffix or "no suffix"] += 1
             if len(found) == before:
                 left_out["empty_class", ""] += 1
     found.sort(key=lambda item: (item[0], natural(item[1]), item[1]))  # the last tells 1.png from 01.png

@@ -24,7 +24,7 @@ NEEDS: Mapping[str, Needs] = {
     "demo": Needs("train,slides", (*_TRAINING.modules, "openslide", "scipy", "tifffile")),
     "fetch": _NOTHING,
     "audit": Needs("evaluate", ("jinja2", "sklearn", "threadpoolctl")),
-    "split": Needs("evaluate", ("threadpoolctl",)),
+    "split": Needs("evaluate", ("scipy", "threadpoolctl")),
     "train": _TRAINING,
     "train --folds": Needs("train", (*_TRAINING.modules, "cleanlab")),
     "train --scheduler": Needs("train,cluster", (*_TRAINING.modules, "dask", "distributed")),

@@ -22,6 +22,7 @@ from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.duplicates.pairs import MORE_COLUMNS, PAIR_COLUMNS
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
+from gastropath.results.predictions import Refusal
 from gastropath.tables import read_table
 
 Row = dict[str, str]
@@ -154,7 +155,9 @@ def made_up(here: str, there: str, near: list[tuple[int, int]]) -> Against:
     def audit(pixels: str) -> Audit:
         n = len(pixels)
         index = TileIndex(Path("/tiles"), tuple(map(str, range(n))), ("T",) * n, ("",) * n)
-        records = (TileRecord(refusal="x") if p == "." else TileRecord(9, 9, "RGB", 9, p, "0") for p in pixels)
+        records = (
+            TileRecord(refusal=Refusal("damaged", "x")) if p == "." else TileRecord(9, 9, "RGB", 9, p) for p in pixels
+        )
         return Audit(index, tuple(records))
 
     return Against(audit(here), audit(there), tuple(NearPair(a, len(here) + b, 0.1) for a, b in near))
@@ -195,14 +198,15 @@ def test_a_refused_tile_of_the_other_folder_is_named(tmp_path: Path):
     there = folder(tmp_path / "there", {"TUM/1.png": drawn(1)})
     (there / "TUM" / "cut.png").write_bytes((there / "TUM" / "1.png").read_bytes()[:2000])
     summary = compared(here, there).summary()
-    assert summary["refused"] == {"TUM/cut.png": "is truncated: the file ends before the picture does"}
+    assert summary["refused"] == {"truncated": ["TUM/cut.png"]}
+    assert summary["reasons"] == {"truncated": "the file ends before the picture does"}
     assert (summary["tiles_here"], summary["tiles_there"]) == (1, 1)
 
 
 def test_the_page_shows_what_is_shared_before_all_but_label_conflicts(two_folders: tuple[Path, Path]):
     against = compared(*two_folders)
     html = audit_page(against.audit, against=against).render()
-    assert f"3 tiles of {two_folders[1]} found here too." in html
+    assert f"3 tiles of {two_folders[1]} also found here." in html
     assert re.findall("<h2[^>]*>([^<]*)<", html)[:2] == ["Label conflicts", "Tiles shared with the other folder"]
     assert "Pair 1 of 3: here and there; near-duplicates" in html
 

@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath.data.audit.audit import INDEX_COLUMNS, MEASURES, Audit, audit_tiles, sample_rows
-from gastropath.data.audit.record import BLANK, BLURRED, GLASS, GREY, TileRecord, read_tile_record
+from gastropath import images
+from gastropath.data.audit.audit import DETAIL, INDEX_COLUMNS, MEASURES, Audit, audit_tiles, sample_rows
+from gastropath.data.audit.record import BLANK, BLURRED, GLASS, GREY, REFUSED, TileRecord, read_tile_record
 from gastropath.data.audit_page.page import audit_page
 from gastropath.data.index import TileIndex, find_tiles
+from gastropath.results.predictions import Refusal
 from gastropath.tables import read_table
 
 Noise = Callable[..., Path]
@@ -32,9 +34,9 @@ def of(labels: str, problems: str = "", hashes: str = "") -> Audit:
     n = len(labels)
     index = TileIndex(Path("/tiles"), tuple(f"{i}.png" for i in range(n)), tuple(labels), ("",) * n)
     records = [
-        TileRecord(refusal="is damaged")
+        TileRecord(refusal=Refusal("damaged", "is damaged"))
         if problems[i : i + 1] == "x"
-        else TileRecord(224, 224, "RGB", 9, hashes[i] if hashes else str(i), "0" * 16)
+        else TileRecord(224, 224, "RGB", 9, hashes[i] if hashes else str(i))
         for i in range(n)
     ]
     return Audit(index, tuple(records))
@@ -57,8 +59,8 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
     audit.write(tmp_path / "out")
     columns, rows = read_table(tmp_path / "out" / "index.csv", INDEX_COLUMNS)
     assert columns == [
-        *("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "phash", "problem"),
-        *("white_share", "sharpness", "mean_red", "mean_green", "mean_blue", "saturation"),
+        *("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "problem"),
+        *("problem_detail", "white_share", "sharpness", "mean_red", "mean_green", "mean_blue", "saturation"),
     ]
     assert len(rows) == 15
     for row in rows:
@@ -67,27 +69,22 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
         assert int(row["bytes"]) == file.stat().st_size
         assert row["label"] == file.parent.name
         if row["problem"]:
-            assert (row["width"], row["height"], row["mode"], row["pixel_sha256"], row["phash"]) == (
-                "0",
-                "0",
-                "",
-                "",
-                "",
-            )
+            assert (row["width"], row["height"], row["mode"], row["pixel_sha256"]) == ("0", "0", "", "")
         else:
             assert (row["width"], row["height"], row["mode"]) == ("64", "64", "RGB")
             assert re.fullmatch("[0-9a-f]{64}", row["pixel_sha256"])
-            assert re.fullmatch("[0-9a-f]{16}", row["phash"])
             assert 0 <= float(row["white_share"]) <= 1
             assert float(row["sharpness"]) > 0.5
             assert all(100 < float(row[name]) < 155 for name in ("mean_red", "mean_green", "mean_blue"))
             assert 0 < float(row["saturation"]) < 255
-    assert {Path(row["path"]).name: row["problem"] for row in rows if row["problem"]} == {
-        "cut.png": "truncated: the file ends before the picture does",
-        "text.png": "unreadable: is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)",
-        "zero.png": "unreadable: is empty (0 bytes)",
+    problems = {Path(row["path"]).name: (row["problem"], row["problem_detail"]) for row in rows if row["problem"]}
+    assert problems == {
+        "cut.png": ("truncated", "is truncated: the file ends before the picture does"),
+        "text.png": ("not_an_image", "is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        "zero.png": ("empty", "is empty (0 bytes)"),
     }
     summary = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
+    assert summary["format_version"] == 2
     assert summary["n_tiles"] == 15
     assert summary["n_readable"] == 12
     assert summary["classes"]["TUM"] == {"name": "tumour epithelium", "tiles": 8, "readable": 6}
@@ -98,7 +95,35 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
     assert summary["near"] == {"pairs": 0}
     assert summary["duplicate_groups"] == 1
     assert summary["label_conflicts"] == [["STR/copy.png", "TUM/TUM_1.png"]]
-    assert set(summary["refused"]) == {"TUM/cut.png", "TUM/text.png", "STR/zero.png"}
+    assert summary["refused"] == {
+        "truncated": ["TUM/cut.png"],
+        "not_an_image": ["TUM/text.png"],
+        "empty": ["STR/zero.png"],
+    }
+    assert set(summary["reasons"]) == {"truncated", "not_an_image", "empty"}
+
+
+def test_every_code_of_an_audit_has_its_meaning_beside_it(tmp_path: Path):
+    shades = {"white": 250, "black": 0}
+    for label, shade in shades.items():
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.full((32, 32, 3), shade, np.uint8)).save(tmp_path / label / "blank.png")
+        (tmp_path / label / "notes.txt").touch()
+    (tmp_path / "black" / "empty.png").touch()
+    (tmp_path / "none").mkdir()
+    summary = audit_tiles(find_tiles([tmp_path], ["black", "white"])).summary()
+    assert summary["problems"] == {"blank": 2}
+    assert summary["left_out"] == [
+        {"code": "other_suffix", "detail": ".txt", "n": 2},
+        {"code": "empty_class", "detail": "", "n": 1},
+    ]
+    assert list(summary["reasons"]) == ["blank", "empty", "other_suffix", "empty_class"]
+    assert all(" " in meaning for meaning in summary["reasons"].values())
+
+
+def test_every_reason_to_refuse_an_image_has_a_meaning():
+    codes = set(re.findall(r'code="(\w+)"', Path(images.__file__).read_text("utf-8")))
+    assert codes | {"damaged"} == set(REFUSED)
 
 
 @pytest.mark.parametrize("near", [False, True])
@@ -132,7 +157,7 @@ def test_further_columns_of_a_table_survive_and_measures_are_new(noise_tiles: No
     first = tmp_path / "first"
     audit_tiles(find_tiles([root / "tiles.csv"])).write(first)
     found, rows = read_table(first / "index.csv", INDEX_COLUMNS)
-    assert found == [*INDEX_COLUMNS, *MEASURES, "hospital", "flags", "refusal"]
+    assert found == [*INDEX_COLUMNS, DETAIL, *MEASURES, "hospital", "flags", "refusal"]
     assert [row["hospital"] for row in rows] == ["Harbin, 🏥", ""]
     assert [(row["flags"], row["refusal"]) for row in rows] == [("folded", "asked twice"), ("", "")]
     assert [row["group"] for row in rows] == ["P1", "P2"]
@@ -157,7 +182,7 @@ def test_equal_pictures_have_equal_hashes_however_they_are_encoded(tmp_path: Pat
 
 def test_a_file_that_is_gone_is_refused_like_any_other(tmp_path: Path):
     record = read_tile_record(tmp_path / "gone.png")
-    assert record.refusal.startswith("cannot be read: No such file")
+    assert record.refusal == Refusal("unreadable", "cannot be read: No such file or directory")
     assert record.bytes == 0
 
 
@@ -211,8 +236,8 @@ def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path)
     for expected in (
         *("15 tiles in 3 classes", "TUM tumour epithelium", "own class", "8 (53.3%)", "64 x 64"),
         *("3 files could not be read", "TUM/cut.png", "is truncated", "STR/zero.png", "is empty (0 bytes)"),
-        *("1 label conflict: the same picture in different classes.", "1 picture carries more than one label"),
-        *("1 group of duplicates: 1 tile is a copy, 1 of them pixel by pixel.", "None found with one label."),
+        *("1 label conflict: the same picture in different classes.", "1 picture has more than one label"),
+        *("1 group of duplicates: 1 tile is a copy, 1 of them with identical pixels.", "None found with one label."),
         "Label conflict 1 of 1: STR and TUM; identical pixels",
     ):
         assert expected in html
@@ -271,7 +296,7 @@ def test_a_refused_file_with_a_name_that_is_no_utf8_stands_in_the_json(noise_til
     (root / "TUM" / os.fsdecode(b"caf\xe9.png")).touch()
     audit_tiles(find_tiles([root])).write(tmp_path / "out")
     refused = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))["refused"]
-    assert [os.fsencode(path) for path in refused] == [b"TUM/caf\xe9.png"]
+    assert [os.fsencode(path) for path in refused["empty"]] == [b"TUM/caf\xe9.png"]
 
 
 @pytest.mark.real
@@ -282,7 +307,7 @@ def test_the_page_of_the_real_tiles_is_small_and_whole(real_tiles: Path):
     assert audit.refused() == {}
     assert len(pictures(html)) == 10 * 8 + sum(min(24, n) for n in flagged)
     assert "No two tiles show the same picture." in html
-    assert "1 tile of bare glass is one group of its own" in html
+    assert "1 blank tile (bare glass) is not compared" in html
     assert len(html) < 1_500_000
 
 

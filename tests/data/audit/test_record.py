@@ -14,6 +14,8 @@ from gastropath.data.audit.record import BLANK, BLURRED, FLAGS, GLASS, GREY, Til
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
+from gastropath.results.predictions import Refusal
+from gastropath.tables import read_table
 
 PINK, VIOLET, WHITE = (230, 160, 190), (110, 60, 140), (245, 244, 246)
 
@@ -46,7 +48,7 @@ def noisy(pixels: np.ndarray, sigma: float = 2.0) -> np.ndarray:
 @pytest.mark.parametrize("code", DRAWINGS)
 def test_sharp_tissue_has_no_problem(code: str, tmp_path: Path):
     record = of(drawn(code), tmp_path)
-    assert record.problem == ""
+    assert record.flags == ()
     assert record.sharpness > 0.4
 
 
@@ -161,18 +163,18 @@ def test_size_and_mode_are_those_of_the_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "problem"),
+    ("name", "content", "code", "sentence"),
     [
-        ("text.png", b"no picture", "unreadable: is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
-        ("empty.png", b"", "unreadable: is empty (0 bytes)"),
-        ("gif.png", b"GIF89a", "unreadable: is a GIF picture (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        ("text.png", b"no picture", "not_an_image", "is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        ("empty.png", b"", "empty", "is empty (0 bytes)"),
+        ("gif.png", b"GIF89a", "not_an_image", "is a GIF picture (expected PNG, JPEG, TIFF, WEBP, BMP)"),
     ],
 )
-def test_a_file_that_is_no_picture_is_unreadable(name: str, content: bytes, problem: str, tmp_path: Path):
+def test_a_file_that_is_not_a_picture_is_refused(name: str, content: bytes, code: str, sentence: str, tmp_path: Path):
     (tmp_path / name).write_bytes(content)
     record = read_tile_record(tmp_path / name)
-    assert record.problem == problem
-    assert (record.width, record.height, record.pixel_sha256, record.phash, record.flags) == (0, 0, "", "", ())
+    assert record.refusal == Refusal(code, sentence)
+    assert (record.width, record.height, record.pixel_sha256, record.flags) == (0, 0, "", ())
     assert record.bytes == len(content)
 
 
@@ -182,7 +184,7 @@ def test_a_file_that_ends_too_early_is_truncated(kind: str, tmp_path: Path):
     Image.fromarray(drawn("TUM")).save(whole, kind)
     file = tmp_path / "cut.png"
     file.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    assert read_tile_record(file).problem == "truncated: the file ends before the picture does"
+    assert read_tile_record(file).refusal == Refusal("truncated", "is truncated: the file ends before the picture does")
 
 
 def test_several_problems_are_all_named(tmp_path: Path):
@@ -191,21 +193,20 @@ def test_several_problems_are_all_named(tmp_path: Path):
     soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(9)))
     record = of(soft, tmp_path)
     assert record.flags == (GLASS, BLURRED, GREY)
-    assert record.problem == "mostly glass; blurred; grey"
     assert set(record.flags) <= set(FLAGS)
 
 
 def audit_of_sizes(sizes: list[tuple[int, int]]) -> Audit:
     n = len(sizes)
     index = TileIndex(Path("/t"), tuple(f"{i}.png" for i in range(n)), ("T",) * n, ("",) * n)
-    return Audit(index, tuple(TileRecord(*size, "RGB", 9, str(i), "0" * 16) for i, size in enumerate(sizes)))
+    return Audit(index, tuple(TileRecord(*size, "RGB", 9, str(i)) for i, size in enumerate(sizes)))
 
 
 def test_a_size_that_nine_tenths_have_makes_another_odd():
     audit = audit_of_sizes([(224, 224)] * 9 + [(224, 223)])
-    assert audit.problems == ("",) * 9 + ("odd size",)
-    assert audit.flagged("odd size") == [9]
-    assert audit.summary_of_problems() == {"odd size": 1}
+    assert audit.problems == ((),) * 9 + (("odd_size",),)
+    assert audit.flagged("odd_size") == [9]
+    assert audit.summary_of_problems() == {"odd_size": 1}
 
 
 def test_where_no_size_is_usual_none_is_odd():
@@ -222,9 +223,14 @@ def test_an_odd_size_stands_beside_other_problems(tmp_path: Path):
     (tmp_path / "10.png").write_bytes(b"")
     names = tuple(f"{i}.png" for i in range(11))
     audit = audit_tiles(TileIndex(tmp_path, names, ("T",) * 11, ("",) * 11))
-    assert audit.problems == ("",) * 9 + ("blank; odd size", "unreadable: is empty (0 bytes)")
-    assert audit.summary_of_problems() == {"blank": 1, "odd size": 1}
-    assert audit.flagged("odd size") == audit.flagged("blank") == [9]
+    assert audit.problems == ((),) * 9 + (("blank", "odd_size"), ("empty",))
+    assert audit.summary_of_problems() == {"blank": 1, "odd_size": 1}
+    assert audit.flagged("odd_size") == audit.flagged("blank") == [9]
+    audit.write(tmp_path / "out")
+    _, rows = read_table(tmp_path / "out" / "index.csv", ("problem", "problem_detail"))
+    assert [row["problem"] for row in rows[-2:]] == ["blank;odd_size", "empty"]
+    assert rows[-2]["problem_detail"] == f"{FLAGS[BLANK]}; {FLAGS['odd_size']}"
+    assert rows[-1]["problem_detail"] == "is empty (0 bytes)"
 
 
 @pytest.mark.real

@@ -15,6 +15,7 @@ from gastropath.data.colour.study import FOLDS, ColourStudy, study_colour
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.index import TileIndex
 from gastropath.results.interval import Interval
+from gastropath.results.predictions import Refusal
 
 Colour = tuple[int, int, int]
 PINK, VIOLET, GREEN = (230, 150, 190), (110, 60, 150), (90, 190, 120)
@@ -37,7 +38,7 @@ class Tiles:
     def audit(self, near: tuple[NearPair, ...] = ()) -> Audit:
         names, labels, groups, pixels = zip(*self.rows, strict=True)
         index = TileIndex(self.root, names, labels, groups)
-        return Audit(index, tuple(TileRecord(24, 24, "RGB", 9, p, "0" * 16) for p in pixels), near)
+        return Audit(index, tuple(TileRecord(24, 24, "RGB", 9, p) for p in pixels), near)
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_an_unreadable_tile_is_left_out(tiles: Tiles, rng: np.random.Generator):
         for _ in range(8):
             tiles.add(label, colour, rng=rng)
     audit = tiles.audit()
-    records = (TileRecord(refusal="is damaged"), *audit.records[1:])
+    records = (TileRecord(refusal=Refusal("damaged", "is damaged")), *audit.records[1:])
     assert studied(Audit(audit.index, records)).n == 15
 
 

@@ -24,6 +24,7 @@ from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.units import METHODS, Method
 from gastropath.errors import TooFewTiles, UnknownSetting
 from gastropath.results.split import FoldCounts
+from gastropath.results.predictions import Refusal
 
 Row = tuple[str, str, str]
 """Label, group (or nothing), and pixels of a tile."""
@@ -34,7 +35,7 @@ def audit_of(rows: list[Row], root: str = "/tiles") -> Audit:
     index = TileIndex(
         Path(root), tuple(f"{i:05}.png" for i in range(n)), tuple(r[0] for r in rows), tuple(r[1] for r in rows)
     )
-    return Audit(index, tuple(TileRecord(64, 64, "RGB", 9, pixels, "0" * 16) for _, _, pixels in rows))
+    return Audit(index, tuple(TileRecord(64, 64, "RGB", 9, pixels) for _, _, pixels in rows))
 
 
 def numbered(
@@ -45,7 +46,7 @@ def numbered(
     labels = tuple(path.split("/")[0] for path in paths)
     index = TileIndex(Path("/tiles"), tuple(paths), labels, ("",) * len(paths))
     shown = [(pixels or {}).get(i, path) for i, path in enumerate(paths)]
-    records = tuple(TileRecord(64, 64, "RGB", 9, picture, "0" * 16) for picture in shown)
+    records = tuple(TileRecord(64, 64, "RGB", 9, picture) for picture in shown)
     return Audit(index, records, None if near is None else tuple(NearPair(a, b, 0.05) for a, b in near))
 
 
@@ -216,7 +217,7 @@ def test_three_groups_of_every_class_are_dealt_one_to_each_part():
 
 def test_a_refused_tile_is_in_no_part(tmp_path: Path):
     audit = audit_of(singles({"A": 20, "B": 20}))
-    bad = Audit(audit.index, (TileRecord(refusal="is damaged"), *audit.records[1:]))
+    bad = Audit(audit.index, (TileRecord(refusal=Refusal("damaged", "is damaged")), *audit.records[1:]))
     split = make_split(bad, "group")
     assert len(split.parts) == 39
     assert "00000.png" not in split.index.paths
@@ -380,7 +381,7 @@ def test_by_block_a_known_group_counts_instead_of_the_number():
 def test_by_block_tiles_without_numbers_are_divided_one_by_one():
     names = [f"{code}/{'x' * i}.png" for code in "AB" for i in range(1, 21)]
     index = TileIndex(Path("/t"), tuple(names), tuple(name[0] for name in names), ("",) * 40)
-    split = make_split(Audit(index, tuple(TileRecord(9, 9, "RGB", 9, name, "0") for name in names)), "block")
+    split = make_split(Audit(index, tuple(TileRecord(9, 9, "RGB", 9, name) for name in names)), "block")
     assert Counter(split.parts) == {"train": 28, "val": 6, "test": 6}
     assert split.block is None
     assert split.gap is None

@@ -37,7 +37,7 @@ def audit_of(rows: list[Row], root: str = "/tiles", extra: dict[str, tuple[str, 
         tuple(r[1] for r in rows),
         extra=extra or {},
     )
-    return Audit(index, tuple(TileRecord(64, 64, "RGB", 9, pixels, "0" * 16) for _, _, pixels in rows))
+    return Audit(index, tuple(TileRecord(64, 64, "RGB", 9, pixels) for _, _, pixels in rows))
 
 
 def singles(counts: dict[str, int]) -> list[Row]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 
-from gastropath.data.audit.audit import Audit, one_thread_each, read_tiles
+from gastropath.data.audit.audit import Audit, one_thread_each, read_tiles, reasons
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import ALL_PAIRS_UP_TO, Row, write_rows
@@ -26,8 +26,8 @@ class Against:
     audit, other
         The two folders.
     near
-        Near-duplicates between them; ``b`` counts on from the rows of ``audit``. Of tiles of one folder with the same
-        pixels only the first stands here, for all of them.
+        Near-duplicates between them; the rows ``b`` of ``other`` are numbered after those of ``audit``. Tiles of one
+        folder with the same pixels are represented by the first of them.
     """
 
     audit: Audit
@@ -36,7 +36,7 @@ class Against:
 
     @cached_property
     def duplicates(self) -> Duplicates:
-        """Duplicates among the rows of both, those of ``other`` counted on from those of ``audit``."""
+        """Duplicates among the rows of both; those of ``other`` are numbered after those of ``audit``."""
         return Duplicates.of(self._pixels, self.near)
 
     @property
@@ -45,7 +45,7 @@ class Against:
 
     @cached_property
     def _matches(self) -> tuple[tuple[Sequence[int], Sequence[int], NearPair | None], ...]:
-        """Rows of equal tiles here, rows of equal tiles there, and how the first show what the others do."""
+        """Rows of equal tiles here, rows of equal tiles there, and how these match (``None``: identical)."""
         n, pixels = len(self.audit.index), self._pixels
         here: dict[str, list[int]] = defaultdict(list)
         there: dict[str, list[int]] = defaultdict(list)
@@ -58,7 +58,7 @@ class Against:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Paths of both, each from its own folder."""
+        """Paths of both, each relative to its own folder."""
         return (*self.audit.index.paths, *self.other.index.paths)
 
     @property
@@ -75,7 +75,7 @@ class Against:
     def pairs(self) -> Iterator[Row]:
         """Yield the pairs of a tile here and a tile there.
 
-        Of many equal tiles on the two sides each is paired with the first of the other side only.
+        Where many tiles are equal, each is paired with the first of the other side only.
         """
         for here, there, near in self._matches:
             if len(here) * len(there) <= ALL_PAIRS_UP_TO**2:
@@ -85,7 +85,7 @@ class Against:
             yield from ((a, b, near) for a, b in together)
 
     def shared(self) -> tuple[set[int], set[int]]:
-        """Return the rows here, and the rows there, that the other side holds too (numbered from 0 on each side)."""
+        """Return the rows here, and the rows there, that the other folder contains too (both numbered from 0)."""
         n = len(self.audit.index)
         return (
             {row for here, _, _ in self._matches for row in here},
@@ -95,13 +95,15 @@ class Against:
     def summary(self) -> dict[str, object]:
         """Return what ``audit.json`` holds of it."""
         here, there = self.shared()
+        refused = self.other.refused_by_code()
         return {
             "folder": str(self.other.index.root),
             "n_tiles": len(self.other.index),
             "pairs": sum(len(rows) * len(others) for rows, others, _ in self._matches),
             "tiles_here": len(here),
             "tiles_there": len(there),
-            "refused": self.other.refused(),
+            "refused": refused,
+            "reasons": reasons(refused),
         }
 
     def write(self, path: Path) -> None:
@@ -110,25 +112,25 @@ class Against:
 
 
 def compare(audit: Audit, index: TileIndex, *, near: bool = True, progress: Progress = silent) -> Against:
-    """Find the tiles of an audited folder in another one.
+    """Find the tiles that an audited folder shares with another one.
 
     Parameters
     ----------
     audit
-        The folder; read with its points where near-duplicates are wanted.
+        The audited folder; read with keypoints where near-duplicates are wanted.
     index
-        The tiles of the other.
+        Tiles of the other folder.
     near
         Search for near-duplicates too.
     """
     with one_thread_each():
         other = read_tiles(index, with_points=near, progress=progress)
-        found = tuple(_near(audit, other, progress)) if near else ()
-    return Against(audit, other, found)
+        pairs = tuple(_near(audit, other, progress)) if near else ()
+    return Against(audit, other, pairs)
 
 
 def _near(audit: Audit, other: Audit, progress: Progress) -> Iterator[NearPair]:
-    """Search between the two folders, for what is not identical already."""
+    """Search for near-duplicates between the two folders, without pairs that are identical."""
     here, there, n = list(audit.points), list(other.points), len(audit.index)
     files = [audit.index.root / audit.index.paths[row] for row in here]
     files += [other.index.root / other.index.paths[row] for row in there]

@@ -1,4 +1,4 @@
-"""What a set of tiles looks like: size, brightness, colour, glass and sharpness, on a sample."""
+"""What a set of tiles looks like: size, brightness, colour, glass and sharpness of a sample."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Appearance:
 
 
 def appearance(index: TileIndex, *, seed: int = 0, progress: Progress = silent) -> Appearance:
-    """Look at tiles of an index, 500 at most, drawn at random; those that cannot be read are passed over."""
+    """Measure a random sample of at most 500 tiles of an index; files that cannot be read are skipped."""
     rows = np.random.default_rng(seed).permutation(len(index))[:_TILES]
     records: list[TileRecord] = []
     for done, record in enumerate(

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from gastropath.data.audit.record import BLANK, TileRecord, read_tile
+from gastropath.data.audit.record import BLANK, FLAGS, ODD_SIZE, REFUSED, TileRecord, read_tile
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
 from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import write_pairs
-from gastropath.data.index import TileIndex
+from gastropath.data.index import LEFT_OUT, TileIndex
 from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
+from gastropath.results.predictions import Refusal
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
 
-INDEX_COLUMNS = ("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "phash", "problem")
+INDEX_COLUMNS = ("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "problem")
+DETAIL = "problem_detail"
 MEASURES = ("white_share", "sharpness", "mean_red", "mean_green", "mean_blue", "saturation")
-ODD_SIZE = "odd size"
+FORMAT_VERSION = 2
+"""Of ``audit.json``."""
 
 _USUAL = 0.9  # share of the tiles that must have a size before another is odd
 
@@ -43,7 +46,7 @@ class Audit:
     near
         Near-duplicates; ``None`` where they were not searched for.
     points
-        By row: what copies of a tile are found by. Only tiles that were read for it, and the first of identical ones.
+        Keypoints by row. Only tiles that were read for them have any, and only the first of identical ones.
     """
 
     index: TileIndex
@@ -57,11 +60,11 @@ class Audit:
         return Duplicates.of([record.pixel_sha256 for record in self.records], self.near or ())
 
     @cached_property
-    def problems(self) -> tuple[str, ...]:
-        """What is wrong with each tile, in words; empty where nothing is."""
+    def problems(self) -> tuple[tuple[str, ...], ...]:
+        """Codes of what is wrong with each tile: why it was refused, or else its flags; none where all is well."""
         usual = self.usual_size
         return tuple(
-            "; ".join(filter(None, (record.problem, ODD_SIZE if self._odd(record, usual) else "")))
+            (record.refusal.code,) if record.refusal else (*record.flags, *(ODD_SIZE,) * self._odd(record, usual))
             for record in self.records
         )
 
@@ -80,22 +83,32 @@ class Audit:
         """Return the rows whose file was decoded."""
         return [i for i, record in enumerate(self.records) if not record.refusal]
 
-    def refused(self) -> dict[str, str]:
-        """Return path and reason of each file that was not decoded."""
+    def refusals(self) -> dict[str, Refusal]:
+        """Return for the path of each file that was not decoded the reason, as a code and a sentence."""
         rows = zip(self.index.paths, self.records, strict=True)
         return {path: record.refusal for path, record in rows if record.refusal}
 
+    def refused(self) -> dict[str, str]:
+        """Return for the path of each file that was not decoded the reason as a sentence, to be shown."""
+        return {path: refusal.sentence for path, refusal in self.refusals().items()}
+
+    def refused_by_code(self) -> dict[str, list[str]]:
+        """Return the paths of the files that were not decoded by the code of the reason."""
+        paths: dict[str, list[str]] = {}
+        for path, refusal in self.refusals().items():
+            paths.setdefault(refusal.code, []).append(path)
+        return paths
+
     def flagged(self, flag: str) -> list[int]:
-        """Return the rows of the readable tiles with a problem of this name."""
-        return [i for i in self.readable() if flag in self.problems[i].split("; ")]
+        """Return the rows of the readable tiles with a problem of this code."""
+        return [i for i in self.readable() if flag in self.problems[i]]
 
     def summary_of_problems(self) -> dict[str, int]:
-        """Count the readable tiles by the name of their problem, the most frequent first."""
-        found = Counter(name for i in self.readable() for name in self.problems[i].split("; ") if name)
-        return dict(found.most_common())
+        """Count the readable tiles by the code of their problem, the most frequent first."""
+        return dict(Counter(code for i in self.readable() for code in self.problems[i]).most_common())
 
     def conflicts(self) -> list[tuple[int, ...]]:
-        """Return the groups of duplicates that carry more than one label; blank tiles say nothing and are left out."""
+        """Return the groups of duplicates with more than one label, without blank tiles, which show nothing."""
         labels = self.index.labels
         return [
             group
@@ -112,7 +125,7 @@ class Audit:
         return Counter(self.records[i].mode for i in self.readable())
 
     def imbalance(self) -> tuple[float, str]:
-        """Return how many times larger the largest class is than the smallest, and what that means in words.
+        """Return how many times as many tiles the largest class has as the smallest, and what that means in words.
 
         Readable tiles are counted; the ratio is infinite where a class has none, and NaN where no class has any.
         """
@@ -125,19 +138,21 @@ class Audit:
             return 1.0, "there is only one class, and a classifier needs two"
         ratio = max(readable.values()) / min(readable.values())
         if ratio <= 1.5:
-            return ratio, "balanced: accuracy and macro-F1 can both be read"
+            return ratio, "balanced: accuracy and macro-F1 are both meaningful"
         if ratio <= 3:
-            return ratio, "mildly imbalanced: read macro-F1 beside accuracy"
+            return ratio, "mildly imbalanced: look at macro-F1 beside accuracy"
         if ratio <= 10:
-            return ratio, "imbalanced: accuracy flatters a model that favours the large classes; read macro-F1"
-        return ratio, "severely imbalanced: read the figures of each class, and collect more of the small ones"
+            return ratio, "imbalanced: accuracy flatters a model that favours the large classes; look at macro-F1"
+        return ratio, "severely imbalanced: look at the metrics of each class, and collect more of the small ones"
 
     def summary(self) -> dict[str, object]:
         """Return what ``audit.json`` holds of it."""
         ratio, verdict = self.imbalance()
         groups, labels = self.duplicates.identical, self.index.labels
         counts, readable = self.index.counts(), self.index.take(self.readable()).counts()
+        problems, refused = self.summary_of_problems(), self.refused_by_code()
         return {
+            "format_version": FORMAT_VERSION,
             "n_tiles": len(self.index),
             "n_readable": len(self.readable()),
             "classes": {
@@ -148,7 +163,7 @@ class Audit:
             "groups": len(set(self.index.groups) - {""}),
             "sizes": {f"{width}x{height}": n for (width, height), n in self.sizes().most_common()},
             "modes": dict(self.modes().most_common()),
-            "problems": self.summary_of_problems(),
+            "problems": problems,
             "identical": {
                 "groups": len(groups),
                 "tiles": sum(len(group) for group in groups),
@@ -157,8 +172,9 @@ class Audit:
             "near": None if self.near is None else {"pairs": len(self.near)},
             "duplicate_groups": len(self.duplicates.groups),
             "label_conflicts": [[self.index.paths[i] for i in group] for group in self.conflicts()],
-            "refused": self.refused(),
-            "left_out": {str(entry): entry.n for entry in self.index.left_out},
+            "refused": refused,
+            "left_out": [vars(entry) for entry in self.index.left_out],
+            "reasons": reasons([*problems, *refused, *(entry.code for entry in self.index.left_out)]),
             "synthetic": self.index.synthetic,
             "index_sha256": self.index.sha256(),
         }
@@ -166,7 +182,7 @@ class Audit:
     def write(self, out: Path, more: Mapping[str, object] | None = None) -> None:
         """Write ``index.csv``, ``duplicates.csv`` and ``audit.json``; ``more`` is added to the last."""
         index = self.index
-        extra = [name for name in index.extra if name not in {*INDEX_COLUMNS, *MEASURES}]
+        extra = [name for name in index.extra if name not in {*INDEX_COLUMNS, DETAIL, *MEASURES}]
         rows = (
             {
                 **vars(record),
@@ -174,13 +190,20 @@ class Audit:
                 "path": index.paths[i],
                 "label": index.labels[i],
                 "group": index.groups[i],
-                "problem": self.problems[i],
+                "problem": ";".join(self.problems[i]),
+                DETAIL: record.refusal.sentence if record.refusal else "; ".join(FLAGS[c] for c in self.problems[i]),
             }
             for i, record in enumerate(self.records)
         )
-        write_table(out / "index.csv", (*INDEX_COLUMNS, *MEASURES, *extra), rows)
+        write_table(out / "index.csv", (*INDEX_COLUMNS, DETAIL, *MEASURES, *extra), rows)
         write_pairs(out / "duplicates.csv", index.paths, index.labels, self.duplicates)
         write_json(out / "audit.json", {**self.summary(), **(more or {})})
+
+
+def reasons(codes: Iterable[str]) -> dict[str, str]:
+    """Return what some codes mean, of problems, refusals and what is left out of an index."""
+    meanings = {**FLAGS, **REFUSED, **LEFT_OUT}
+    return {code: meanings[code] for code in codes if code in meanings}
 
 
 def audit_tiles(index: TileIndex, *, near: bool = True, progress: Progress = silent) -> Audit:
@@ -221,7 +244,13 @@ def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:
 
 
 def one_thread_each() -> AbstractContextManager[object]:
-    """Keep the matrix library to one thread: every core has its work already, and they would fight."""
+    """Keep the matrix library to one thread: every core is busy already, and more threads would slow each other down.
+
+    Raises
+    ------
+    MissingExtra
+        If threadpoolctl is not installed.
+    """
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:

@@ -9,19 +9,34 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gastropath.data.audit.phash import perceptual_hash
 from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, find_keypoints, grey_picture
+from gastropath.data.index import file_bytes
 from gastropath.errors import CannotReadImage
 from gastropath.images import inspect
+from gastropath.results.predictions import Refusal
 
-BLANK, GLASS, BLURRED, GREY = "blank", "mostly glass", "blurred", "grey"
+BLANK, GLASS, BLURRED, GREY, ODD_SIZE = "blank", "mostly_glass", "blurred", "grey", "odd_size"
 FLAGS = {
     BLANK: "at least 99.5 % of its pixels are within 12 grey levels of its median",
     GLASS: "at least 90 % of it is white",
     BLURRED: "its edges are soft compared with its contrast (sharpness below 0.30)",
-    GREY: "what is not white has hardly any colour",
+    GREY: "its tissue has hardly any colour",
+    ODD_SIZE: "at least 90 % of the tiles have another size",
 }
-"""Problems a readable tile can have, and what each means."""
+"""Problems of a readable tile, and what each means. The last shows only beside other tiles."""
+
+REFUSED = {
+    "unreadable": "the file cannot be opened",
+    "empty": "the file has 0 bytes",
+    "too_large": "it has more pixels or bytes than are allowed",
+    "too_small": "it is too small to show tissue",
+    "not_an_image": "it is not an image of a known format",
+    "several_pictures": "it holds several pictures: an animation or pages",
+    "colour_mode": "the scale of its colours is not known",
+    "truncated": "the file ends before the picture does",
+    "damaged": "it cannot be decoded",
+}
+"""Why a file is refused (:attr:`gastropath.errors.CannotReadImage.code`), and what each code means."""
 
 _WHITE_FROM, _WHITE_COLOUR = 210, 30  # darkest channel at least this, channels at most so far apart
 _GLASS_SHARE = 0.90
@@ -33,7 +48,7 @@ _ENOUGH_TISSUE = 0.01
 
 @dataclass(frozen=True)
 class TileRecord:
-    """What one file holds. A refused file has a ``refusal`` and zero for a size.
+    """What one file holds. A refused file has a ``refusal`` and zeros for its measures.
 
     Attributes
     ----------
@@ -45,21 +60,19 @@ class TileRecord:
         Size of the file.
     pixel_sha256
         Of the decoded RGB pixels and their shape: equal for equal pictures, however they are encoded.
-    phash
-        See :func:`gastropath.data.audit.phash.perceptual_hash`.
     white_share
         Share of the tile that is white: glass, or the inside of fat cells.
     sharpness
-        Standard deviation of the Laplacian over that of the grey levels, at 112 px a side: fine detail for its
-        contrast. About 0.5 to 1.3 in sharp tissue.
+        Standard deviation of the Laplacian divided by that of the grey levels, at 112 px a side: fine detail relative
+        to contrast. About 0.5 to 1.3 in sharp tissue.
     mean_red, mean_green, mean_blue
         Mean colour, 0 to 255.
     saturation
         Mean distance between the highest and the lowest channel of a pixel, 0 to 255.
     flags
-        Names of problems, of :data:`FLAGS`.
+        Codes of its problems, from :data:`FLAGS`.
     refusal
-        Why the file could not be decoded; empty where it could.
+        Why the file could not be decoded; ``None`` where it could.
     """
 
     width: int = 0
@@ -67,7 +80,6 @@ class TileRecord:
     mode: str = ""
     bytes: int = 0
     pixel_sha256: str = ""
-    phash: str = ""
     white_share: float = 0.0
     sharpness: float = 0.0
     mean_red: float = 0.0
@@ -75,15 +87,12 @@ class TileRecord:
     mean_blue: float = 0.0
     saturation: float = 0.0
     flags: tuple[str, ...] = ()
-    refusal: str = ""
+    refusal: Refusal | None = None
 
-    @property
-    def problem(self) -> str:
-        """Everything wrong with the tile, in words; empty where nothing is."""
-        if self.refusal:
-            cut_off = self.refusal.startswith("is truncated")
-            return self.refusal.removeprefix("is ") if cut_off else f"unreadable: {self.refusal}"
-        return "; ".join(self.flags)
+
+def words(code: str) -> str:
+    """Return the code of a problem in words, e.g. ``"mostly glass"``."""
+    return code.replace("_", " ")
 
 
 def read_tile_record(file: Path) -> TileRecord:
@@ -92,27 +101,25 @@ def read_tile_record(file: Path) -> TileRecord:
 
 
 def read_tile(file: Path, *, with_points: bool = True) -> tuple[TileRecord, Keypoints | None]:
-    """Decode one file once, describe it, and find the points by which copies of it are found.
+    """Decode one file once, describe it, and find the keypoints by which copies of it are found.
 
-    A blank tile has no points that mean anything, and a refused one none at all.
+    A blank tile has no keypoints that mean anything, and a refused one none at all.
     """
     try:
         pixels, mode = inspect(file)
     except CannotReadImage as error:
-        return TileRecord(bytes=_size(file), refusal=str(error)), None
+        return TileRecord(bytes=file_bytes(file) or 0, refusal=Refusal(error.code, error.reason)), None
     digest = hashlib.sha256(f"{pixels.shape}".encode())
     digest.update(pixels.tobytes())
     height, width = pixels.shape[:2]
     grey = grey_picture(pixels)
-    figures, flags = _look(pixels, grey)
-    record = TileRecord(
-        width, height, mode, _size(file), digest.hexdigest(), perceptual_hash(pixels), *figures, flags=flags
-    )
+    measures, flags = _measure(pixels, grey)
+    record = TileRecord(width, height, mode, file_bytes(file) or 0, digest.hexdigest(), *measures, flags=flags)
     return record, find_keypoints(grey) if with_points and BLANK not in flags else None
 
 
-def _look(pixels: np.ndarray, grey: np.ndarray) -> tuple[list[float], tuple[str, ...]]:
-    """Measure glass, sharpness and colour on the shrunken tile, and name what is wrong."""
+def _measure(pixels: np.ndarray, grey: np.ndarray) -> tuple[list[float], tuple[str, ...]]:
+    """Measure glass, sharpness and colour on the shrunken tile, and list its problems."""
     small = Image.fromarray(pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     red, green, blue = (np.asarray(channel) for channel in small.split())  # whole planes: many times faster than pixels
     lowest = np.minimum(np.minimum(red, green), blue)
@@ -131,12 +138,5 @@ def _look(pixels: np.ndarray, grey: np.ndarray) -> tuple[list[float], tuple[str,
         BLURRED: sharpness < _SHARP_FROM and not blank,
         GREY: uncoloured and not blank,
     }
-    figures = [white_share, sharpness, red.mean(), green.mean(), blue.mean(), colour.mean()]
-    return [round(float(figure), 3) for figure in figures], tuple(name for name, found in flags.items() if found)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except (OSError, ValueError):  # gone, or a path that no file can have
-        return 0
+    measures = [white_share, sharpness, red.mean(), green.mean(), blue.mean(), colour.mean()]
+    return [round(float(value), 3) for value in measures], tuple(code for code, applies in flags.items() if applies)

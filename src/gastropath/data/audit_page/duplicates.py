@@ -1,4 +1,4 @@
-"""Duplicates and label conflicts, side by side, for the audit page."""
+"""Duplicates and label conflicts side by side, for the audit page."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _SHOWN_TILES = 8
 
 
 def conflict_section(audit: Audit) -> Section:
-    """Show the duplicates that carry different labels."""
+    """Show the duplicates with different labels."""
     conflicts = audit.conflicts()
     if not conflicts:
         return Section(
             "Label conflicts", [Text("None found: no two tiles of different classes show the same picture.")]
         )
     several = len(conflicts) > 1
-    told = (
-        f"{count(len(conflicts), 'picture')} {'carry' if several else 'carries'} more than one label. At most one of "
+    warning = (
+        f"{count(len(conflicts), 'picture')} {'have' if several else 'has'} more than one label. At most one of "
         "them can be right: correct or remove the others before training, and before believing any test result."
     )
     shown = _galleries(audit, conflicts[:_SHOWN_CONFLICTS], "Label conflict", len(conflicts))
     more = _more(len(conflicts) - _SHOWN_CONFLICTS, "label conflict")
-    return Section("Label conflicts", [Text(told, "warning"), Cards(shown, "warning"), *more])
+    return Section("Label conflicts", [Text(warning, "warning"), Cards(shown, "warning"), *more])
 
 
 def duplicate_section(audit: Audit) -> Section:
@@ -42,41 +42,41 @@ def duplicate_section(audit: Audit) -> Section:
     groups = [g for g in audit.duplicates.groups if g not in conflicts and BLANK not in audit.records[g[0]].flags]
     parts: list[Part] = []
     if audit.near is None:
-        parts.append(Text("Only identical tiles were searched for (--no-near).", "note"))
+        parts.append(Text("Only identical tiles were searched for.", "note"))
     if blank:
         parts.append(
             Text(
-                f"{count(len(blank), 'tile')} of bare glass {'is' if len(blank) == 1 else 'are'} one group of "
-                f"{'its' if len(blank) == 1 else 'their'} own, and not compared: {FLAGS[BLANK]}.",
+                f"{count(len(blank), 'blank tile')} (bare glass) {'is' if len(blank) == 1 else 'are'} not compared "
+                f"with others. Blank: {FLAGS[BLANK]}.",
                 "note",
             )
         )
     if not groups:
         return Section("Duplicates", [Text("None found with one label." if conflicts else "None found."), *parts])
     copies = count(sum(len(group) - 1 for group in groups), "copy", "copies")
-    told = (
+    warning = (
         f"{count(len(groups), 'group')} of tiles with one label show the same picture, {copies} in all. A random split "
-        "puts copies on both sides and so tests a model on tiles it has learned by heart; the default split does not."
+        "puts copies on both sides and so tests a model on tiles it has memorised; the default split does not."
     )
-    parts.append(Text(told, "warning"))
+    parts.append(Text(warning, "warning"))
     groups.sort(key=lambda group: (-len(group), group))
     parts.append(Cards(_galleries(audit, groups[:_SHOWN_GROUPS], "Group", len(groups))))
     return Section("Duplicates", [*parts, *_more(len(groups) - _SHOWN_GROUPS, "group")])
 
 
 def against_section(against: Against) -> Section:
-    """Show tiles that the other folder holds too."""
+    """Show tiles that the other folder contains too."""
     here, there = against.shared()
     root = against.other.index.root
     if not here:
-        told = f"None of the {len(against.other.index):,} tiles of {root} is found here."
-        return Section("Tiles shared with the other folder", [Text(told)])
-    told = (
+        text = f"None of the {len(against.other.index):,} tiles of {root} is found here."
+        return Section("Tiles shared with the other folder", [Text(text)])
+    warning = (
         f"{count(len(there), 'tile')} of the {len(against.other.index):,} in {root} show what "
         f"{count(len(here), 'tile')} here {'shows' if len(here) == 1 else 'show'}. If one folder trains a model and "
         "the other tests it, the result is too good by an unknown amount."
     )
-    parts: list[Part] = [Text(told, "warning")]
+    parts: list[Part] = [Text(warning, "warning")]
     pairs = sorted(against.pairs(), key=lambda p: (against.labels[p[0]] == against.labels[p[1]], p[0], p[1]))
     shown = [
         Gallery(
@@ -122,24 +122,24 @@ def _tiles(
     labels: Sequence[str],
     paths: Sequence[str],
 ) -> list[Tile]:
-    found = [thumbnail(file(row), labels[row], f"{labels[row]}: {short(paths[row])}") for row in rows]
+    tiles = [thumbnail(file(row), labels[row], f"{labels[row]}: {short(paths[row])}") for row in rows]
     if near and near.orientation and near.b in rows:
         back = f"{short(paths[near.b])}, {TURNS[near.orientation]}"
-        found.append(thumbnail(file(near.b), labels[near.b], back, turn=near.orientation))
-    return [tile for tile in found if tile]
+        tiles.append(thumbnail(file(near.b), labels[near.b], back, turn=near.orientation))
+    return [tile for tile in tiles if tile]
 
 
 def _how(near: NearPair | None) -> str:
     if near is None:
         return "identical pixels"
-    told = [f"near-duplicates, distance {near.distance:.2f}"]
+    phrases = [f"near-duplicates, distance {near.distance:.2f}"]
     if near.orientation:
-        told.append(TURNS[near.orientation])
+        phrases.append(TURNS[near.orientation])
     if abs(near.zoom - 1) >= 0.01:
-        told.append(f"{near.zoom:.2f} times as large")
+        phrases.append(f"{near.zoom:.2f} times as large")
     if max(map(abs, near.shift)) >= 0.01:
-        told.append(f"shifted by {abs(near.shift[0]):.0%} across and {abs(near.shift[1]):.0%} down of the side")
-    return ", ".join(told)
+        phrases.append(f"shifted by {abs(near.shift[0]):.0%} of the width and {abs(near.shift[1]):.0%} of the height")
+    return ", ".join(phrases)
 
 
 def _more(n: int, what: str) -> list[Part]:

@@ -1,4 +1,4 @@
-"""The audit as a page to look at."""
+"""The audit as an HTML page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 
 from gastropath import __version__
 from gastropath.data.audit.against import Against
-from gastropath.data.audit.audit import ODD_SIZE, Audit, sample_rows
-from gastropath.data.audit.record import BLANK, BLURRED, FLAGS, GLASS, GREY
+from gastropath.data.audit.audit import Audit, sample_rows
+from gastropath.data.audit.record import BLANK, BLURRED, FLAGS, GLASS, GREY, ODD_SIZE, words
 from gastropath.data.audit_page.colour import colour_section
 from gastropath.data.audit_page.duplicates import against_section, conflict_section, duplicate_section
 from gastropath.data.audit_page.thumbnails import count, named, sentence, short, thumbnail
@@ -24,7 +24,7 @@ _SHOWN_SIZES = 12
 
 
 def audit_page(audit: Audit, *, colour: ColourStudy | None = None, against: Against | None = None) -> Page:
-    """Lay out what an audit found, the gravest first: label conflicts, duplicates, then what the tiles are like."""
+    """Lay out an audit, the most serious findings first: label conflicts, duplicates, then what the tiles are like."""
     sections = [
         conflict_section(audit),
         *([against_section(against)] if against else []),
@@ -47,7 +47,7 @@ def _alerts(audit: Audit, against: Against | None) -> list[str]:
     shared = len(against.shared()[1]) if against else 0
     return [
         *([f"{count(len(conflicts), 'label conflict')}: the same picture in different classes."] if conflicts else []),
-        *([f"{count(shared, 'tile')} of {against.other.index.root} found here too."] if against and shared else []),
+        *([f"{count(shared, 'tile')} of {against.other.index.root} also found here."] if against and shared else []),
     ]
 
 
@@ -57,16 +57,16 @@ def _summary(audit: Audit, colour: ColourStudy | None) -> list[str]:
     groups = audit.duplicates.groups
     extra = sum(len(group) - 1 for group in groups)
     identical = sum(len(group) - 1 for group in audit.duplicates.identical)
-    found = {name: len(audit.flagged(name)) for name in (BLANK, GLASS, BLURRED, GREY, ODD_SIZE)}
-    named_problems = ", ".join(f"{n:,} {name}" for name, n in found.items() if n)
+    flagged = {code: len(audit.flagged(code)) for code in (BLANK, GLASS, BLURRED, GREY, ODD_SIZE)}
+    named_problems = ", ".join(f"{n:,} {words(code)}" for code, n in flagged.items() if n)
     searched = "" if audit.near is not None else " Near-duplicates were not searched for."
     return [
         f"{count(len(index), 'tile')} in {count(len(index.classes), 'class', 'classes')}"
         + (f"; the largest class has {ratio:.1f} times as many as the smallest" if math.isfinite(ratio) else "")
         + f". {sentence(verdict)}",
-        *([] if audit.conflicts() else ["No label conflict: no picture stands in two classes."]),
+        *([] if audit.conflicts() else ["No label conflict: no picture is in two classes."]),
         f"{count(len(groups), 'group')} of duplicates: {count(extra, 'tile is a copy', 'tiles are copies')}, "
-        f"{identical:,} of them pixel by pixel.{searched}"
+        f"{identical:,} of them with identical pixels.{searched}"
         if groups
         else f"No two tiles show the same picture.{searched}",
         *([colour.sentence] if colour else []),
@@ -88,7 +88,7 @@ def _flagged(audit: Audit) -> list[Part]:
         # Spread over the files, as with the samples: the first ones would all be of one class.
         picked = [rows[i * len(rows) // n] for i in range(n)]
         shown = f", {len(picked)} shown" if len(picked) < len(rows) else ""
-        caption = f"{sentence(name)[:-1]}: {count(len(rows), 'tile')} ({by_class}){shown}; {FLAGS[name]}"
+        caption = f"{sentence(words(name))[:-1]}: {count(len(rows), 'tile')} ({by_class}){shown}; {FLAGS[name]}"
         parts.append(Gallery(_tiles(audit, picked, with_class=True), caption))
     return parts or [Text("None found.")]
 
@@ -130,8 +130,8 @@ def _sizes(audit: Audit) -> list[Part]:
         parts.append(
             Text(
                 f"The tiles differ in size: {min(widths)} to {max(widths)} px wide, {min(heights)} to {max(heights)} "
-                "px high. All are resampled to the model's tile size, so cells appear larger in some than in others "
-                "unless every tile covers the same field of view.",
+                "px high. A model resamples all of them to its tile size, so cells appear larger in some than in "
+                "others unless every tile covers the same field of view.",
                 "warning",
             )
         )
@@ -150,7 +150,7 @@ def _refused(audit: Audit, refused: dict[str, str]) -> list[Part]:
         rows = list(refused.items())[:_SHOWN_REFUSED]
         parts.append(Table(("file", "why it was refused"), rows))
     if len(refused) > _SHOWN_REFUSED:
-        parts.append(Text(f"{len(refused) - _SHOWN_REFUSED:,} more are in index.csv.", "note"))
+        parts.append(Text(f"{len(refused) - _SHOWN_REFUSED:,} more are listed in index.csv.", "note"))
     if audit.index.left_out:
         parts.append(Table(("left out", "number"), [(str(entry), f"{entry.n:,}") for entry in audit.index.left_out]))
     return parts or [Text("Nothing was refused or left out.")]
@@ -159,5 +159,5 @@ def _refused(audit: Audit, refused: dict[str, str]) -> list[Part]:
 def _tiles(audit: Audit, rows: list[int], *, with_class: bool = False) -> list[Tile]:
     index = audit.index
     captions = [f"{index.labels[i]}: " * with_class + short(index.paths[i]) for i in rows]
-    found = (thumbnail(index.root / index.paths[i], index.labels[i], c) for i, c in zip(rows, captions, strict=True))
-    return [tile for tile in found if tile]
+    tiles = (thumbnail(index.root / index.paths[i], index.labels[i], c) for i, c in zip(rows, captions, strict=True))
+    return [tile for tile in tiles if tile]

@@ -15,7 +15,7 @@ _LONGEST_NAME = 44
 
 
 def thumbnail(file: Path, code: str, caption: str, *, turn: int = 0) -> Tile | None:
-    """Shrink a tile; ``None`` where its file cannot be read any more (the page shows the others).
+    """Shrink a tile; ``None`` where its file can no longer be read (the page shows the others).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def thumbnail(file: Path, code: str, caption: str, *, turn: int = 0) -> Tile | N
 
 
 def short(path: str) -> str:
-    """Name a tile by its file alone, long names in part."""
+    """Return the name of a tile's file without its folder, long names shortened."""
     name = PurePosixPath(path).name
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 16]}…{name[-15:]}"
 

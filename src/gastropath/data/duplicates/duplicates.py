@@ -1,4 +1,4 @@
-"""Which tiles show the same picture: groups, label conflicts, and how many pairs a division puts on two sides."""
+"""Which tiles show the same picture: groups of duplicates, and how many pairs a split puts into different parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NearPair:
     a, b
         Rows of the two tiles, ``a < b``.
     distance
-        1 minus the correlation of the two registered pictures: 0 is equal up to brightness and contrast.
+        1 minus the likeness of the two registered pictures: 0 is equal up to brightness and contrast.
     orientation
         Which of the eight flips and quarter turns brings ``b`` onto ``a``; 0 is none.
     zoom
@@ -51,7 +51,7 @@ class Duplicates:
     identical
         Rows of each group of two or more tiles with the same pixels, ascending.
     near
-        Near-duplicates. Of an identical group only the first tile stands here, for all of it.
+        Near-duplicates. A group of identical tiles is represented by its first tile.
     """
 
     n: int
@@ -69,15 +69,15 @@ class Duplicates:
 
     @cached_property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """Rows that are linked, directly or through a chain, by being identical or near: ascending, two or more."""
+        """Rows of each set of two or more tiles that are linked by identical or near pairs, ascending."""
         links = [(group[0], row) for group in self.identical for row in group[1:]]
         links += [(pair.a, pair.b) for pair in self.near]
         return linked(self.n, links)
 
     def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-        """Yield all pairs in blocks: every row of the first array with every other of the second, and if identical.
+        """Yield all pairs in blocks: two arrays, each row of one paired with each of the other, and if identical.
 
-        The two arrays are the same for an identical group, which then pairs with itself.
+        For a group of identical tiles the two arrays are the same.
         """
         members = {group[0]: np.array(group) for group in self.identical}
         for group in members.values():
@@ -86,21 +86,21 @@ class Duplicates:
             yield members.get(pair.a, np.array([pair.a])), members.get(pair.b, np.array([pair.b])), False
 
     def pairs_across(self, parts: np.ndarray) -> int:
-        """Count pairs of duplicates in different parts.
+        """Count the pairs of duplicates in different parts.
 
         Parameters
         ----------
         parts
-            Part of each tile, integer, shape (n,); a negative number is a tile in no part.
+            Part of each tile, integer, shape (n,); negative for a tile in no part.
         """
-        found = 0
+        total = 0
         for one, other, same in self.pairs():
             first, second = _count(parts[one]), _count(parts[other])
             if same:
-                found += sum(first[p] * first[q] for p, q in combinations(first, 2))
+                total += sum(first[p] * first[q] for p, q in combinations(first, 2))
             else:
-                found += sum(first[p] * second[q] for p in first for q in second if p != q)
-        return found
+                total += sum(first[p] * second[q] for p in first for q in second if p != q)
+        return total
 
 
 def linked(n: int, links: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
@@ -108,23 +108,17 @@ def linked(n: int, links: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], .
 
     Both the sets and the rows in them ascend.
     """
-    parent = list(range(n))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    touched: set[int] = set()
-    for a, b in links:
-        touched.update((a, b))
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    found: dict[int, list[int]] = defaultdict(list)
-    for row in sorted(touched):
-        found[root(row)].append(row)
-    return tuple(tuple(group) for _, group in sorted(found.items()) if len(group) > 1)
+    pairs = np.array([*links], np.int64).reshape(-1, 2)
+    if not len(pairs):
+        return ()
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    order = np.argsort(component, kind="stable")
+    sets = np.split(order, np.flatnonzero(np.diff(component[order])) + 1)
+    return tuple(sorted(tuple(rows.tolist()) for rows in sets if len(rows) > 1))
 
 
 def _count(parts: np.ndarray) -> dict[Hashable, int]:
