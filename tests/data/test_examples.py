@@ -57,7 +57,7 @@ def test_a_tile_that_cannot_be_read_is_passed_over_and_none_at_all_is_an_error(n
         (root / "TUM" / f"TUM_{number}.png").write_bytes(b"torn")
     tiles = written(find_tiles([root]), None, ("STR", "TUM"), tmp_path / "out")
     assert [tile["label"] for tile in tiles] == ["STR"]
-    with pytest.raises(NoTilesFound, match="no validation tile"):
+    with pytest.raises(NoTilesFound, match="no tile of the model's classes that can be read"):
         choose_examples(find_tiles([root]), None, ("TUM",))
 
 

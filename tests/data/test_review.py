@@ -81,6 +81,6 @@ def test_a_class_that_is_called_like_a_decision_is_refused(split, tmp_path):
         read_review(table(tmp_path, "1.png,B,drop"), index)
 
 
-def test_a_tile_that_stands_there_twice_is_named(split, tmp_path):
-    with pytest.raises(CannotReadTable, match=r"row 2: 0\.png stands there twice"):
+def test_a_tile_that_is_listed_twice_is_named(split, tmp_path):
+    with pytest.raises(CannotReadTable, match=r"row 2: 0\.png is listed twice"):
         read_review(table(tmp_path, "0.png,A,drop", "0.png,A,B"), split.index)

@@ -1,10 +1,11 @@
-"""Example tiles for a public page: a few of each class, drawn at random, under new names and without metadata."""
+"""Example tiles for a public page: a few of each class, picked at random, under new names and without metadata."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ class Examples:
     source: str
 
     def write(self, folder: Path) -> None:
-        """Write the tiles as PNG, and ``examples.json``; nothing of the files but their pixels is kept."""
+        """Write the tiles as PNG, and ``examples.json``; of the files only the pixels are kept."""
         tiles = []
         for number, (file, label) in enumerate(zip(self.files, self.labels, strict=True), start=1):
             name = f"example_{number:02}.png"
@@ -38,25 +39,25 @@ class Examples:
 def choose_examples(
     index: TileIndex, split: Split | None, codes: Sequence[str], *, per_class: int = 1, seed: int = 0
 ) -> Examples:
-    """Draw tiles of each class at random, whether the model is right on them or not.
+    """Pick tiles of each class at random, whether the model is right on them or not.
 
     Parameters
     ----------
     index
         The user's tiles.
     split
-        Of the run whose model is shown: only its validation part is drawn from. ``None`` where it is not known.
+        Split of the run whose model is shown: only validation tiles are picked. ``None`` where it is not known.
     codes
         Classes of the model; others are left out.
     per_class
-        Tiles of each class, where there are so many that can be read.
+        Number of tiles of each class, if that many can be read.
     seed
-        Of the draw.
+        Of the random choice.
 
     Raises
     ------
     NoTilesFound
-        If there is no tile to draw from.
+        If there is no tile to pick from.
     """
     tiles = split.part("val") if split else index
     rng = np.random.default_rng(seed)
@@ -64,13 +65,11 @@ def choose_examples(
     files, labels = list(tiles.files()), tiles.labels
     chosen: list[tuple[str, Path]] = []
     for code in codes:
-        found = 0
-        for row in order:
-            if labels[row] == code and found < per_class and _readable(files[row]):
-                chosen.append((code, files[row]))
-                found += 1
+        own = (files[row] for row in order if labels[row] == code)
+        chosen += [(code, file) for file in islice(filter(_readable, own), per_class)]
     if not chosen:
-        raise NoTilesFound(f"{index.root}: holds no validation tile of the run that can be read")
+        kind = "no validation tile of the run" if split else "no tile of the model's classes"
+        raise NoTilesFound(f"holds {kind} that can be read", where=index.root)
     what = "Validation tiles" if split else "Tiles"
     drawn = " Synthetic: drawn by a computer, no tissue." if index.synthetic else ""
     learned = "the model did not learn from them" if split else "the model may have learned from them"

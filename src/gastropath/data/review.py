@@ -1,8 +1,7 @@
-"""Labels looked at again by a person: which tiles to drop, which to call something else."""
+"""Labels reviewed by a person: which tiles to drop, and which to relabel."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,40 +9,40 @@ from pathlib import Path
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadTable, did_you_mean
-from gastropath.tables import read_table, write_table
+from gastropath.tables import fingerprint, read_table, write_table
 
 REVIEW_COLUMNS = ("path", "label", "part", "suggested_label", "quality", "confidence", "decision")
-"""Columns of the table that is filled in; only ``path``, ``label`` and ``decision`` are read back."""
+"""Columns of the table that a person fills in; only ``path``, ``label`` and ``decision`` are read back."""
 
 DROP, KEEP = "drop", "keep"
 
 
 @dataclass(frozen=True)
 class Review:
-    """What a person decided on some tiles.
+    """What a person decided about some tiles.
 
     Attributes
     ----------
     labels
-        Label of each tile on which something was decided, before the review, by path.
+        Label before the review of each tile with a decision, by path.
     decisions
-        ``"drop"``, or the label it gets.
+        ``"drop"`` or the new label of each of these tiles, by path.
     """
 
     labels: Mapping[str, str]
     decisions: Mapping[str, str]
 
     def among(self, index: TileIndex) -> Review:
-        """Return what was decided on the tiles of an index."""
+        """Return the decisions about the tiles of an index."""
         paths = set(index.paths)
         decisions = {path: decided for path, decided in self.decisions.items() if path in paths}
         return Review({path: self.labels[path] for path in decisions}, decisions)
 
     def applied(self, split: Split) -> Split:
-        """Return a split to train on: tiles dropped and relabelled, but in its test part.
+        """Return a split to train on: tiles of its training and validation parts are dropped and relabelled.
 
-        What is judged keeps the labels it was published with; else a model would be judged by labels that models
-        suggested, and its figures could not be compared with any other.
+        Test tiles keep the labels they were published with; else a model would be evaluated with labels that models
+        suggested, and its metrics could not be compared with any other.
         """
         fate = [self.decisions.get(path, KEEP) for path in split.index.paths]
         fate = [KEEP if part == "test" else decided for decided, part in zip(fate, split.parts, strict=True)]
@@ -66,8 +65,7 @@ class Review:
 
     def sha256(self) -> str:
         """Return a fingerprint of the decisions, in hexadecimal."""
-        lines = (f"{path}\0{decided}\n" for path, decided in sorted(self.decisions.items()))
-        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return fingerprint(sorted(self.decisions.items()))
 
     def write(self, path: Path) -> None:
         """Write the decisions as a table that :func:`read_review` reads."""
@@ -76,24 +74,25 @@ class Review:
 
 
 def read_review(table: Path, index: TileIndex) -> Review:
-    """Read a table with the columns ``path,label,decision``; rows without a decision, and with ``keep``, do nothing.
+    """Read a table with the columns ``path,label,decision``; an empty decision and ``keep`` change nothing.
 
     Parameters
     ----------
     table
-        As ``label_issues.csv`` of a cross-validated run, filled in.
+        E.g. ``label_issues.csv`` of a cross-validated run, filled in.
     index
         The tiles it is about.
 
     Raises
     ------
     CannotReadTable
-        If a column is missing, a tile is not in the index, stands there twice or has another label there, or a
+        If a column is missing, a tile is not in the index, is listed twice or has another label in the index, or a
         decision is neither ``keep`` nor ``drop`` nor a class of the data.
     """
     _, rows = read_table(table, required=("path", "label", "decision"))
     if taken := {DROP, KEEP} & set(index.classes):
-        raise CannotReadTable(f"{table}: a class of the data is called {min(taken)!r}, which is a decision; rename it")
+        what = f"a class of the data is called {min(taken)!r}, which is a decision"
+        raise CannotReadTable(what, where=table, remedy="rename the class")
     known = dict(zip(index.paths, index.labels, strict=True))
     labels: dict[str, str] = {}
     decisions: dict[str, str] = {}
@@ -101,19 +100,17 @@ def read_review(table: Path, index: TileIndex) -> Review:
         path, label, decided = row["path"], row["label"], row["decision"].strip()
         where = f"{table}, row {number}"
         if path not in known:
-            raise CannotReadTable(f"{where}: {path} is not among the tiles of {index.root}")
+            raise CannotReadTable(f"{path} is not among the tiles of {index.root}", where=where)
         if known[path] != label:
-            raise CannotReadTable(f"{where}: {path} is {label!r} here but {known[path]!r} in the data")
+            raise CannotReadTable(f"{path} is {label!r} here but {known[path]!r} in the data", where=where)
         if path in labels:
-            raise CannotReadTable(f"{where}: {path} stands there twice")
+            raise CannotReadTable(f"{path} is listed twice", where=where, remedy="keep one of the rows")
         labels[path] = label
         if decided in ("", KEEP, label):
             continue
         if decided != DROP and decided not in index.classes:
             choices = [KEEP, DROP, *index.classes]
-            raise CannotReadTable(
-                f"{where}: the decision is {decided!r}; expected keep, drop or a class of the data"
-                f"{did_you_mean(decided, choices)}"
-            )
+            what = f"the decision is {decided!r}; expected keep, drop or a class of the data"
+            raise CannotReadTable(f"{what}{did_you_mean(decided, choices)}", where=where)
         decisions[path] = decided
     return Review({path: labels[path] for path in decisions}, decisions)

@@ -111,7 +111,7 @@ def test_every_code_of_an_audit_has_its_meaning_beside_it(tmp_path: Path):
         (tmp_path / label / "notes.txt").touch()
     (tmp_path / "black" / "empty.png").touch()
     (tmp_path / "none").mkdir()
-    summary = audit_tiles(find_tiles([tmp_path], ["black", "white"])).summary()
+    summary = json.loads(json.dumps(audit_tiles(find_tiles([tmp_path], ["black", "white"])).summary()))
     assert summary["problems"] == {"blank": 2}
     assert summary["left_out"] == [
         {"code": "other_suffix", "detail": ".txt", "n": 2},

@@ -89,7 +89,7 @@ def test_the_table_and_its_description_hold_what_the_contract_says(tmp_path: Pat
     assert len(lines) == 41
     described = json.loads((tmp_path / "split.json").read_text())
     assert list(described) == [
-        *("method", "seed", "fractions", "tiles", "groups", "block", "gap", "purged", "folds"),
+        *("format_version", "method", "seed", "fractions", "tiles", "groups", "block", "gap", "purged", "folds"),
         *("duplicate_pairs_across_parts", "identical_pairs_across_parts", "near_pairs_across_parts"),
         *("index_sha256", "split_sha256", "synthetic"),
     ]  # fmt: skip

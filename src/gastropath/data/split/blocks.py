@@ -36,7 +36,7 @@ class Neighbours:
     ----------
     series
         Number of the series a tile belongs to, ``int64``, shape (n,): tiles of one class and folder whose names differ
-        only in their last number. -1 for a tile without a number, or with a known group, which says more.
+        only in their last number. -1 for a tile without a number, or with a known group, which is better evidence.
     number
         Last number in the file name, ``int64``, shape (n,); 0 where there is none.
     gap
@@ -53,8 +53,8 @@ class Neighbours:
         series, number = np.full(len(index), -1, np.int64), np.zeros(len(index), np.int64)
         first: dict[tuple[str, ...], int] = {}
         for i, (path, label, group) in enumerate(zip(index.paths, index.labels, index.groups, strict=True)):
-            if not group and (found := _numbered(path)):
-                *names, number[i] = found
+            if not group and (parts := _numbered(path)):
+                *names, number[i] = parts
                 series[i] = first.setdefault((label, *names), len(first))
         return cls(series, number, np.array([gaps[label] for label in index.labels], np.int64))
 
@@ -92,7 +92,7 @@ class Neighbours:
         return block
 
     def near_to(self, chosen: np.ndarray) -> np.ndarray:
-        """Tell which tiles have a chosen one of their series within the gap (themselves, where chosen).
+        """Return which tiles have a chosen tile of their series within the gap; a chosen tile is near itself.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Neighbours:
         return near
 
     def after_another(self, parts: np.ndarray) -> np.ndarray:
-        """Tell which tiles come, in the order of numbers, within the gap after one of another part.
+        """Return which tiles come, in the order of numbers, within the gap after a tile of another part.
 
         Without them, tiles of a series in different parts are further apart than the gap.
 
@@ -150,18 +150,18 @@ class Neighbours:
 
 
 def unnumbered(index: TileIndex) -> int:
-    """Count the tiles of which neither a group nor a file number says what belongs together."""
+    """Count the tiles that have neither a group nor a file number."""
     return sum(not group and _numbered(path) is None for path, group in zip(index.paths, index.groups, strict=True))
 
 
 def _numbered(path: str) -> tuple[str, str, str, int] | None:
     """Return folder, text before and after the last number of a file's name, and that number.
 
-    A number of more than eighteen digits is a hash or a time stamp, and counts nothing.
+    A number of more than eighteen digits is a hash or a time stamp, and is ignored.
     """
     folder, _, name = path.rpartition("/")
     stem = name.rpartition(".")[0] or name
-    found = _LAST_NUMBER.search(stem)
-    if found is None or stem[: found.start()][-1:] in _DIGITS:
+    match = _LAST_NUMBER.search(stem)
+    if match is None or stem[: match.start()][-1:] in _DIGITS:
         return None
-    return folder, stem[: found.start()], found[2], int(found[1])
+    return folder, stem[: match.start()], match[2], int(match[1])

@@ -1,4 +1,4 @@
-"""The duplicates among the tiles to divide, as arrays, and which of them to leave out so that none is on two sides."""
+"""The duplicates among the tiles to divide, as arrays, and which to leave out so that none is in different parts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Copies:
     Attributes
     ----------
     picture
-        Number of the picture a tile shows, ``int64``, shape (n,): the same for identical tiles.
+        Number of the picture that a tile shows, ``int64``, shape (n,): the same for identical tiles.
     near
         Pairs of pictures that are near-duplicates, ``int64``, shape (m, 2).
     group
-        Number of the set of identical and near-duplicate tiles a tile is linked to, directly or through a chain,
-        ``int64``, shape (n,); -1 where it is the only one of its kind.
+        Number of the set of identical and near-duplicate tiles that a tile is linked to, directly or through a chain,
+        ``int64``, shape (n,); -1 for a tile without duplicates.
     """
 
     picture: np.ndarray
@@ -30,7 +30,7 @@ class Copies:
 
     @classmethod
     def of(cls, duplicates: Duplicates) -> Copies:
-        """Take over the duplicates of an audit; rows are those of its index."""
+        """Make it from the duplicates of an audit; rows are those of its index."""
         picture, group = np.arange(duplicates.n), np.full(duplicates.n, -1, np.int64)
         for rows in duplicates.identical:
             picture[list(rows)] = rows[0]
@@ -40,7 +40,7 @@ class Copies:
         return cls(picture, picture[pairs], group)
 
     def take(self, rows: np.ndarray) -> Copies:
-        """Return some of the tiles, in the order given, the groups numbered in the order in which they come."""
+        """Return some of the tiles in the order given; groups are numbered in the order of their first tile."""
         group = self.group[rows]
         inside = group >= 0
         _, first, number = np.unique(group[inside], return_index=True, return_inverse=True)
@@ -48,12 +48,12 @@ class Copies:
         return Copies(self.picture[rows], self.near, group)
 
     def redundant(self, parts: np.ndarray, preference: np.ndarray) -> np.ndarray:
-        """Tell which tiles to leave out so that no two duplicates are in different parts.
+        """Return which tiles to leave out so that no two duplicates are in different parts.
 
-        In each group the members in the part with most members stay. Going on to the part with next most, members
-        stay that are no duplicate of one that stays elsewhere: the ends of a chain of near-duplicates may be in
-        different parts if what links them is left out. Where two parts have as many members, the preferred one is
-        first.
+        In each group the members in the part with most members stay. In the part with the next most, those members stay
+        that are not a duplicate of one that stays elsewhere, and so on: the ends of a chain of near-duplicates may be
+        in different parts if the link between them is left out. Where two parts have equally many members, the
+        preferred one is first.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Dividing tiles into training, validation and test parts so that nothing the model learned from is in the test."""
+"""Dividing tiles into training, validation and test parts so that no test tile resembles what the model saw."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gastropath.data.split.units import Method, Units
 from gastropath.errors import TooFewTiles, UnknownSetting
 
 TOLERANCE = 0.05
-"""How far leaving tiles out may take a class's share of a part from the wanted one, beyond what whole units allow."""
+"""How far a class's share of a part may be from the wanted one after tiles are left out, beyond one whole unit."""
 
-_ATTEMPTS = 20  # deals tried before tiles are said not to divide
+_ATTEMPTS = 20  # deals that are tried before tiles are refused
 
 
 def make_split(
@@ -33,7 +33,7 @@ def make_split(
 ) -> Split:
     """Divide the readable tiles 70 / 15 / 15, each class in the same proportion.
 
-    The order of the index does not matter: a tile's part follows from the names, labels, groups and pictures.
+    The order of the index does not matter: names, labels, groups and pictures decide about a tile's part.
 
     Parameters
     ----------
@@ -41,24 +41,25 @@ def make_split(
         The tiles and their duplicates.
     method
         ``"block"`` keeps neighbouring file numbers of a class (or, where one is known, a group) together, and leaves
-        out what lies too close to another part: tiles within the gap, and copies. ``"group"`` keeps tiles of one group,
-        and duplicates, together, and leaves nothing out. ``"random"`` keeps nothing together: its test figures are
+        out what is too close to another part: tiles within the gap, and copies. ``"group"`` keeps tiles of one group,
+        and duplicates, together, and leaves nothing out. ``"random"`` keeps nothing together: its test metrics are
         optimistic, and it is offered for comparison with published work.
     seed
         The same seed and tiles give the same split, byte for byte.
     folds
-        Also deal the tiles into this many folds for cross-validation, by the same method, whatever their part. 2 to 20.
+        Also divide the tiles into this many folds for cross-validation, 2 to 20, by the same method and regardless of
+        their part.
     block
         Tiles in a block; by default a twentieth of the class.
     gap
-        Tiles in neighbouring blocks of different parts differ by more than this in file number; by default 16, or a
+        File numbers of tiles in neighbouring blocks of different parts differ by more than this; by default 16, or a
         quarter of a block where that is less.
 
     Returns
     -------
     Split
         Without the tiles left out. A class's share of a part is within :data:`TOLERANCE` plus one block of the wanted
-        one, or as near as dealing whole groups comes to it.
+        one, or as near to it as whole groups allow.
 
     Raises
     ------
@@ -69,15 +70,14 @@ def make_split(
     """
     for name, value, low in (("folds", folds, 2), ("block", block, 1), ("gap", gap, 0)):
         if value is not None and (value < low or (name == "folds" and value > 20)):
-            raise UnknownSetting(
-                f"--{name}: {value} is out of range; {'2 to 20' if name == 'folds' else f'{low} or more'}"
-            )
+            allowed = "2 to 20" if name == "folds" else f"{low} or more"
+            raise UnknownSetting(f"{value} is out of range; expected {allowed}", parameter=name)
     paths = audit.index.paths
     rows = np.array(sorted(audit.readable(), key=paths.__getitem__), np.int64)
     index = audit.index.take(rows)
     if len(index.classes) < 2:
         only = f"only class {index.classes[0]!r}" if index.classes else "no readable tile"
-        raise TooFewTiles(f"{index.root}: {only} found; a classifier needs at least two classes")
+        raise TooFewTiles(f"{only} found; a classifier needs at least two classes", where=index.root)
     blocks = {code: block or default_block(n) for code, n in index.counts().items()}
     gaps = {code: default_gap(n) if gap is None else gap for code, n in blocks.items()}
     units = Units.of(index, Copies.of(audit.duplicates).take(rows), method, blocks, gaps)
@@ -108,7 +108,7 @@ def make_split(
 
 @dataclass(frozen=True)
 class _Divided:
-    """Part of each tile, -1 where it is left out, and how many are: too near another part, and copies."""
+    """Part of each tile, -1 where it is left out, and how many are left out: too near to another part, and copies."""
 
     parts: np.ndarray
     near: int
@@ -117,7 +117,7 @@ class _Divided:
 
 @dataclass(frozen=True)
 class _Sides:
-    """What tiles are dealt to: names for a message, wanted shares, and how to leave out what is too close."""
+    """What tiles are divided into: names for a message, wanted shares, and how to leave out what is too close."""
 
     names: tuple[str, ...]
     fractions: np.ndarray
@@ -137,9 +137,9 @@ class _Sides:
 
 
 def _divide(units: Units, sides: _Sides, rng: np.random.Generator) -> _Divided:
-    """Deal the units and leave out what comes too close; other deals are tried where that fails."""
+    """Deal the units and leave out what is too close to another side; other deals are tried where that fails."""
     _check_enough(units, sides)
-    faults: list[str] = []
+    faults: list[TooFewTiles] = []
     for way in units.ways:
         content = np.zeros((way.max() + 1, len(units.index.classes)), np.int64)
         np.add.at(content, (way, units.labels), 1)
@@ -153,7 +153,7 @@ def _divide(units: Units, sides: _Sides, rng: np.random.Generator) -> _Divided:
             if fault is None:
                 return divided
             faults.append(fault)
-    raise TooFewTiles(f"{units.index.root}: {faults[0]}")
+    raise faults[0].at(units.index.root)
 
 
 def _leave_out_of_parts(units: Units, dealt: np.ndarray, _: np.random.Generator) -> _Divided:
@@ -164,12 +164,12 @@ def _leave_out_of_parts(units: Units, dealt: np.ndarray, _: np.random.Generator)
             close = (parts == part) & units.neighbours.near_to(parts > part)
             parts[close] = -1
             near += int(close.sum())
-    # Where two parts hold as many copies, test is preferred, then val: a tile is a larger share of a small part.
+    # Where two parts hold equally many copies, test is preferred, then val: a tile is a larger share of a small part.
     return _without_copies(units, parts, near, np.arange(len(PARTS)))
 
 
 def _leave_out_of_folds(units: Units, dealt: np.ndarray, rng: np.random.Generator) -> _Divided:
-    """Leave out the first tiles of a block that follows one of another fold. Folds are equal: chance prefers one."""
+    """Leave out the first tiles of a block that follows one of another fold; about copies, chance decides."""
     parts = dealt.copy()
     if units.neighbours:
         parts[units.neighbours.after_another(dealt)] = -1
@@ -191,25 +191,29 @@ def _check_enough(units: Units, sides: _Sides) -> None:
         if n_units >= needed:
             continue
         kind = "blocks" if units.neighbours else "groups"
-        what = f"{n} tiles in {n_units} {kind}" if n_units < n else f"{n} tile{'s' * (n != 1)}"
+        tiles = f"{n} tiles in {n_units} {kind}" if n_units < n else f"{n} tile{'s' * (n != 1)}"
         aim = "train, val and test" if sides.are_parts else f"{needed} folds"
-        fewer = "" if sides.are_parts else "choose fewer --folds, "
-        smaller = "choose a smaller --block, " if units.neighbours and n_units < n else ""
+        fewer = "" if sides.are_parts else "choose fewer `folds`, "
+        smaller = "choose a smaller `block`, " if units.neighbours and n_units < n else ""
         raise TooFewTiles(
-            f"{units.index.root}: class {label!r} has {what}; it needs at least {needed} that may be parted, one for "
-            f"each of {aim}. Add tiles, {fewer}{smaller}or leave the class out with --classes"
+            f"class {label!r} has {tiles}; it needs at least {needed} independent {kind}, one for each of {aim}",
+            where=units.index.root,
+            remedy=f"add tiles, {fewer}{smaller}or select other `classes`",
         )
 
 
-def _cannot_deal(units: Units, sides: _Sides, part: int, code: int) -> str:
-    return (
+def _cannot_deal(units: Units, sides: _Sides, part: int, code: int) -> TooFewTiles:
+    return TooFewTiles(
         f"class {units.index.classes[code]!r} cannot be put into {sides.names[part]} without emptying another: its "
-        "tiles are in too few or too large groups. Add groups, or leave the class out with --classes"
+        "tiles are in too few or too large groups",
+        remedy="add groups, or select other `classes`",
     )
 
 
-def _fault(units: Units, sides: _Sides, largest: np.ndarray, dealt: np.ndarray, divided: _Divided) -> str | None:
-    """Say what leaving tiles out has done to a class; ``None`` where all is well.
+def _fault(
+    units: Units, sides: _Sides, largest: np.ndarray, dealt: np.ndarray, divided: _Divided
+) -> TooFewTiles | None:
+    """Return what leaving tiles out has done to a class, as an error; ``None`` where all is well.
 
     Parameters
     ----------
@@ -230,9 +234,10 @@ def _fault(units: Units, sides: _Sides, largest: np.ndarray, dealt: np.ndarray, 
         f"{after[part, code] / total[code]:.0%} of its tiles in {sides.names[part]}, not {sides.fractions[part]:.0%}"
     )
     had, lost = int(before[:, code].sum()), int(before[:, code].sum() - after[:, code].sum())
-    return (
+    return TooFewTiles(
         f"class {units.index.classes[code]!r} would have {f'no tile in {sides.names[part]}' if len(empty) else share}: "
-        f"{lost:,} of its {had:,} tiles would be left out, as too close in file number to tiles of another part or as "
-        f"copies of them. Choose {'' if sides.are_parts else 'fewer --folds, '}a smaller --gap or another --block, or "
-        "leave the class out with --classes"
+        f"{lost:,} of its {had:,} tiles would be left out, because their file numbers are too close to another "
+        "part or because they are copies",
+        remedy=f"choose {'' if sides.are_parts else 'fewer `folds`, '}a smaller `gap` or another `block`, or select "
+        "other `classes`",
     )

@@ -1,4 +1,4 @@
-"""A table of patients or slides: which tile came from which."""
+"""A table of patients or slides: which of them each tile came from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gastropath.errors import CannotReadTable
 from gastropath.tables import read_table
 
 GROUP_COLUMNS = ("group", "patient", "patient_id", "slide", "slide_id")
-"""Names the column of groups may have, in any case. The first found is taken: slides of a patient belong together."""
+"""Accepted names of the column of groups, in any case. The first one counts: slides of a patient stay together."""
 
 
 def with_groups(index: TileIndex, table: Path) -> TileIndex:
@@ -22,10 +22,10 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
     Parameters
     ----------
     index
-        All tiles the table may speak of.
+        The tiles.
     table
-        CSV with the columns ``path`` and ``group`` (or another of :data:`GROUP_COLUMNS`). A path is written as in the
-        index; the bare name of the file is enough where only one tile has it.
+        CSV with the columns ``path`` and ``group`` (or another of :data:`GROUP_COLUMNS`). A path is as in the index,
+        or the name of the file alone where only one tile has it.
 
     Raises
     ------
@@ -48,20 +48,21 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
             unknown.append(f"row {number}: {path}")
             continue
         if len(tiles) > 1:
+            first, second = (index.paths[tile] for tile in tiles[:2])
             raise CannotReadTable(
-                f"{table}, row {number}: {len(tiles):,} tiles are named {path}, such as {index.paths[tiles[0]]} and "
-                f"{index.paths[tiles[1]]}; write the path as there"
+                f"{len(tiles):,} tiles are named {path}, such as {first} and {second}",
+                where=f"{table}, row {number}",
+                remedy="write the path in full, as here",
             )
         if group and groups.setdefault(tiles[0], group) != group:
-            raise CannotReadTable(
-                f"{table}, row {number}: {path} has {column} {group!r} here but {groups[tiles[0]]!r} before; "
-                "a tile has one"
-            )
+            what = f"{path} has {column} {group!r} here but {groups[tiles[0]]!r} in an earlier row"
+            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
     if unknown:
         example = f", such as {index.paths[0]}" if len(index) else ""
         raise CannotReadTable(
-            f"{table}: {len(unknown):,} of its {len(rows):,} paths are not among the tiles ({unknown[0]}); paths are "
-            f"taken from {index.root}{example}"
+            f"{len(unknown):,} of its {len(rows):,} paths are not among the tiles ({unknown[0]})",
+            where=table,
+            remedy=f"write paths relative to {index.root}{example}",
         )
     return replace(index, groups=tuple(groups.get(i, group) for i, group in enumerate(index.groups)))
 
@@ -70,7 +71,8 @@ def _group_column(table: Path, columns: list[str]) -> str:
     for name in GROUP_COLUMNS:
         found = [column for column in columns if column.strip().lower() == name]
         if len(found) > 1 or (found and columns.count(found[0]) > 1):
-            raise CannotReadTable(f"{table}: has column {name!r} twice; keep one of them")
+            raise CannotReadTable(f"has column {name!r} twice", where=table, remedy="keep one of them")
         if found:
             return found[0]
-    raise CannotReadTable(f"{table}: has none of the columns {', '.join(GROUP_COLUMNS)}; add one that says the group")
+    what = f"has none of the columns {', '.join(GROUP_COLUMNS)}"
+    raise CannotReadTable(what, where=table, remedy="add a column group with the patient or slide of each tile")

@@ -1,8 +1,7 @@
-"""Which part each tile belongs to: the table, the description of how it was made, and reading both back."""
+"""Which part each tile belongs to: the table and the description of how it was made, written and read."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from gastropath.data.index import TileIndex, extra_columns
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 from gastropath.outputs import write_text
 from gastropath.results.split import FoldCounts, SplitDocument
-from gastropath.tables import read_table, write_table
+from gastropath.tables import fingerprint, read_table, write_table
 
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
@@ -30,22 +29,22 @@ class Split:
     Attributes
     ----------
     index
-        The tiles, with the groups they came with. Tiles that were left out are not among them.
+        The tiles with their groups, without those that were left out.
     parts
         ``"train"``, ``"val"`` or ``"test"`` for each tile.
     method
-        How it was made: ``"block"``, ``"group"``, ``"random"``, or ``"file"`` when only the table is known.
+        How it was made: ``"block"``, ``"group"``, ``"random"``, or ``"file"`` where only the table is known.
     seed
-        Of the shuffling; ``None`` when only the table is known.
+        Of the shuffling; ``None`` where only the table is known.
     identical_pairs_across_parts
-        Pairs of tiles with identical pixels that lie in different parts; ``None`` where they were not counted.
+        Pairs of tiles with identical pixels in different parts; ``None`` where they were not counted.
     near_pairs_across_parts
-        The same of near-duplicates; ``None`` where they were not searched for.
+        Pairs of near-duplicates in different parts; ``None`` where they were not searched for.
     folds
-        Fold of each tile for cross-validation, a number as text, empty for a tile that takes no part in it. No cells at
-        all where there are no folds.
+        Fold of each tile for cross-validation: a number as text, empty for a tile without a fold. An empty tuple where
+        there are no folds.
     purged
-        How many tiles were left out so that parts lie apart: ``"gap"`` too close in file number, ``"copies"``.
+        How many tiles were left out to keep parts apart: ``"gap"`` too close in file number, ``"copies"``.
     block, gap
         Tiles in a block, and file numbers between parts, of each class; ``None`` where no file numbers were used.
     """
@@ -102,11 +101,9 @@ class Split:
         )
 
     def sha256(self) -> str:
-        """Return a fingerprint of paths, parts and folds, in hexadecimal: it tells a table that was edited."""
-        digest = hashlib.sha256()
-        for row in zip(self.index.paths, self.parts, self.folds or ("",) * len(self.parts), strict=True):
-            digest.update("\0".join((*row, "\n")).encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        """Return a fingerprint of paths, parts and folds, in hexadecimal: it shows whether a table was edited."""
+        rows = zip(self.index.paths, self.parts, self.folds or ("",) * len(self.parts), strict=True)
+        return fingerprint((*row, "") for row in rows)
 
     def write(self, path: Path) -> None:
         """Write the table to ``path`` and its description beside it, as ``.json``.
@@ -117,7 +114,8 @@ class Split:
             If ``path`` itself ends in ``.json``, or cannot be written.
         """
         if path.suffix == ".json":
-            raise CannotWrite(f"{path}: is the name of the description; give the table one that ends in .csv")
+            what = "is the name of the description that goes beside the table"
+            raise CannotWrite(what, where=path, remedy="choose a name for `out` that ends in .csv")
         index = self.index
         extra = {name: cells for name, cells in index.extra.items() if name not in SPLIT_COLUMNS}
         columns = (index.paths, index.labels, index.groups, self.parts, self.folds or ("",) * len(index))
@@ -133,14 +131,14 @@ def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Spli
     Tiles of the index that the table does not list are left out; the two must have tiles in common. With an audit of
     the same index, unreadable tiles are left out too, and duplicates in different parts are counted.
 
-    How the split was made is known from the description beside the table, if that belongs to this table and to the
-    tiles read; else the method is ``"file"``.
+    The description beside the table says how the split was made, if it belongs to this table and to these tiles; else
+    the method is ``"file"``.
 
     Raises
     ------
     CannotReadTable
-        If a column is missing or there twice, a part has another name, a fold is no number, a tile is listed twice, a
-        label differs from the data's, or no tile is shared.
+        If a column is missing or occurs twice, a part has another name, a fold is not a number, a tile is listed twice,
+        a label differs from the data's, or no tile is shared.
     """
     split = _read_rows(path, index, audit)
     with suppress(CannotReadTable):  # a table of the user's own may have a file of another kind beside it
@@ -157,10 +155,10 @@ def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Spli
 
 
 def split_of_run(run: Path, index: TileIndex) -> Split | None:
-    """Return the split a run was trained with, if ``index`` holds all its tiles; else ``None``.
+    """Return the split that a run was trained with, if ``index`` contains all its tiles; else ``None``.
 
-    The fingerprint of paths, labels and groups decides, so other tiles that happen to have the same names as some of
-    the run's are not taken for them.
+    The fingerprint of paths, labels and groups decides, so other tiles of the same names are not mistaken for the
+    run's.
 
     Raises
     ------
@@ -187,25 +185,26 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
     listed: list[dict[str, str]] = []
     seen: set[str] = set()
     for number, row in enumerate(rows, start=1):
+        where = f"{path}, row {number}"
         if row["part"] not in PARTS:
-            raise CannotReadTable(f"{path}, row {number}: part is {row['part']!r}; expected one of {', '.join(PARTS)}")
+            raise CannotReadTable(f"part is {row['part']!r}; expected one of {', '.join(PARTS)}", where=where)
         if (fold := row.get("fold", "")) and not (fold.isascii() and fold.isdecimal()):
-            raise CannotReadTable(f"{path}, row {number}: fold is {fold!r}; expected a number from 0, or nothing")
+            raise CannotReadTable(f"fold is {fold!r}; expected a number from 0, or nothing", where=where)
         if row["path"] in seen:
-            raise CannotReadTable(f"{path}, row {number}: {row['path']} is listed twice; a tile has one part")
+            raise CannotReadTable(f"{row['path']} is listed twice", where=where, remedy="keep one of the rows")
         seen.add(row["path"])
         if (i := position.get(row["path"])) is None:
             continue
         if index.labels[i] != row["label"]:
-            raise CannotReadTable(
-                f"{path}, row {number}: {row['path']} is {row['label']!r} here but {index.labels[i]!r} in the data"
-            )
+            what = f"{row['path']} is {row['label']!r} here but {index.labels[i]!r} in the data"
+            raise CannotReadTable(what, where=where, remedy="make the split again, or correct the label")
         taken.append(i)
         listed.append(row)
     if not taken:
         raise CannotReadTable(
-            f"{path}: none of its {len(rows):,} tiles is among the data's {len(index):,}; "
-            f"paths are taken from {index.root}"
+            f"none of its {len(rows):,} tiles is among the data's {len(index):,}",
+            where=path,
+            remedy=f"write paths relative to {index.root}",
         )
     chosen = index.take(taken)
     chosen = replace(
@@ -243,7 +242,7 @@ def _read_description(file: Path) -> SplitDocument:
 
 
 def check_trainable(split: Split) -> None:
-    """Check that a model can be trained on a split that somebody else made.
+    """Check that a model can be trained on a split.
 
     Raises
     ------
@@ -252,7 +251,9 @@ def check_trainable(split: Split) -> None:
     """
     classes = split.index.classes
     if len(classes) < 2:
-        raise TooFewTiles(f"the split holds only class {', '.join(classes)}; a classifier needs at least two classes")
+        what = f"it has only class {', '.join(classes)}; a classifier needs at least two classes"
+        raise TooFewTiles(what, parameter="split")
     for part in PARTS:
         if missing := sorted(set(classes) - set(split.part(part).labels)):
-            raise TooFewTiles(f"the split has no {part} tile of class {missing[0]!r}; add some, or leave the class out")
+            what = f"it has no {part} tile of class {missing[0]!r}"
+            raise TooFewTiles(what, parameter="split", remedy="add some, or select other `classes`")

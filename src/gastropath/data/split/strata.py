@@ -8,19 +8,19 @@ import numpy as np
 def deal(
     content: np.ndarray, fractions: np.ndarray, rng: np.random.Generator, *, largest_first: bool
 ) -> tuple[np.ndarray, tuple[int, int] | None]:
-    """Give each unit to the part that lacks most of the unit's classes.
+    """Give each unit to the part that needs its classes most.
 
     Parameters
     ----------
     content
-        Tiles of each unit by class, ``int64``, shape (units, classes); no unit is empty.
+        Number of tiles of each unit by class, ``int64``, shape (units, classes); no unit is empty.
     fractions
         Wanted share of each part, shape (parts,), adding up to 1.
     rng
         Shuffles the units.
     largest_first
-        Begin with the largest units, which divides most sets best. Otherwise the order is random throughout, which
-        may still find a way where that fails.
+        Begin with the largest units, which suits most data sets. Otherwise the order is random throughout, which may
+        still succeed where that fails.
 
     Returns
     -------
@@ -52,16 +52,16 @@ def deal(
 
 def counts(parts: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Count tiles by part and class: ``int64``, shape ``shape``; a tile with a negative part is not counted."""
-    found = np.zeros(shape, np.int64)
+    counted = np.zeros(shape, np.int64)
     inside = parts >= 0
-    np.add.at(found, (parts[inside], labels[inside]), 1)
-    return found
+    np.add.at(counted, (parts[inside], labels[inside]), 1)
+    return counted
 
 
 def _shares(lack: np.ndarray, n: int, turn: int) -> np.ndarray:
     """Divide ``n`` tiles among parts in proportion to what each lacks, the largest remainders rounded up.
 
-    Of equal remainders another is first in each ``turn``, so that no part gets the odd tile of every class.
+    Among equal remainders another part is first in each ``turn``, so that no part gets the odd tile of every class.
     """
     lack = np.maximum(lack, 0)
     exact = n * lack / max(lack.sum(), 1e-9)
@@ -73,9 +73,9 @@ def _shares(lack: np.ndarray, n: int, turn: int) -> np.ndarray:
 
 
 def _fill_empty(content: np.ndarray, part_of: np.ndarray, filled: np.ndarray) -> tuple[int, int] | None:
-    """Move the smallest unit that empties no other cell into each (part, class) cell that has no tile.
+    """Fill each empty (part, class) with the smallest unit whose removal empties no other.
 
-    Returns the first cell for which there is no such unit; ``None`` when all are filled.
+    Returns the first (part, class) for which there is no such unit; ``None`` when all are filled.
     """
     for part, code in np.argwhere(filled == 0):
         if filled[part, code]:  # by a unit moved for another class

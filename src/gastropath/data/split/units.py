@@ -1,4 +1,4 @@
-"""What of the tiles to divide must stay together, and what may not come close to another part."""
+"""Which of the tiles to divide must stay together, and which must not come close to another part."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def method_named(name: str) -> Method:
     Raises
     ------
     UnknownSetting
-        If there is none.
+        If there is none of that name.
     """
     for method in METHODS:
         if method == name:
             return method
-    raise UnknownSetting(f"--by: there is no method {name!r}{did_you_mean(name, METHODS)}")
+    raise UnknownSetting(f"there is no method {name!r}{did_you_mean(name, METHODS)}", parameter="by")
 
 
 @dataclass(frozen=True)
 class Units:
-    """Tiles, and the ways in which they can be put together.
+    """Tiles, and the ways in which they can be grouped into units.
 
     Attributes
     ----------
@@ -43,10 +43,10 @@ class Units:
     labels
         Number of each tile's class, ``int64``, shape (n,).
     ways
-        Number of each tile's unit, ``int64``, shape (n,): the tiles of a unit stay together. A way after the first is
-        tried where the one before it fails.
+        For each way the number of each tile's unit, ``int64``, shape (n,): the tiles of a unit stay together. A way is
+        tried where those before it fail.
     neighbours, copies
-        What is left out where it comes too close to another part; ``None`` where nothing is.
+        By which tiles are left out that are too close to another part; ``None`` where none are.
     """
 
     index: TileIndex
@@ -59,7 +59,7 @@ class Units:
     def of(
         cls, index: TileIndex, copies: Copies, method: Method, blocks: Mapping[str, int], gaps: Mapping[str, int]
     ) -> Units:
-        """Put tiles together by a method.
+        """Group tiles into units by a method.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Units:
         neighbours = Neighbours.of(index, gaps)
         block = neighbours.blocks(np.array([blocks[label] for label in index.labels], np.int64))
         near = np.where(block >= 0, _first(block.tolist(), -1), grouped)
-        # Classes too small to lose copies may yet divide if copies stay together, as with the method "group".
+        # A class too small to lose copies may still be divisible if copies stay together, as with the method "group".
         return cls(index, labels, (_joined(near), _joined(near, copied)), neighbours, copies)
 
     def take(self, rows: np.ndarray) -> Units:
@@ -116,7 +116,7 @@ def _first(names: Sequence[object], nothing: object) -> np.ndarray:
 
 
 def _joined(*ties: np.ndarray) -> np.ndarray:
-    """Number the units of rows that ties to other rows hold together, through chains of them."""
+    """Number the units of rows that are tied to each other, directly or through a chain."""
     unit = np.arange(len(ties[0]))
     links = ((row, tied) for tie in ties for row, tied in enumerate(tie.tolist()) if row != tied)
     for rows in linked(len(unit), links):
