@@ -30,30 +30,33 @@ def build_space(
     examples: Callable[[Path], None] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a Space that builds and starts from this folder alone.
+    """Write a Space whose image builds and starts from this folder alone.
 
     Parameters
     ----------
     model
         A run folder or bundle; its ``bestmodel.keras``, where it has one, is published beside it.
     out
-        Folder to write; appears when complete.
+        Folder to write; it appears when complete.
     title
         Shown on the Hub.
     examples
-        Writes example tiles and their table into a folder; by default those drawn by a computer are copied.
+        Writes example tiles and their table into a folder; by default computer-drawn ones are copied.
 
     Raises
     ------
     BadBundle
         If the bundle is damaged.
     CannotWrite
-        If the model lies inside ``out``.
+        If the model is inside ``out``, or ``out`` cannot be written.
+    OutputExists
+        If there is an older Space and ``overwrite`` is false, or ``out`` holds anything else.
     """
     bundle = open_bundle(model)
     keras_model = bundle.keras_model
     if bundle.folder.resolve().is_relative_to(out.resolve()):
-        raise CannotWrite(f"{out}: holds the model itself, which would be replaced; choose another --out")
+        what = "holds the model itself, which would be replaced"
+        raise CannotWrite(what, where=out, remedy="choose another `out`")
     templates = resources.files("gastropath") / "space"
     with replacing_folder(out, _FILES, overwrite=overwrite) as partial:
         for name in ("Dockerfile", "app.py"):
@@ -100,7 +103,7 @@ def _readme(card: Card, title: str, *, with_keras: bool) -> str:
         "",
     ]
     about = (
-        "This Space shows the page of GastroPath for the model in `model/`. The image is built from this folder alone. "
+        "This Space runs GastroPath's web page with the model in `model/`. The image is built from this folder alone. "
         + (f"`{KERAS_MODEL}` is the same model for Keras; it is not part of the image. " if with_keras else "")
         + "Uploads stay in memory."
     )

@@ -1,6 +1,6 @@
 """A wheel of the installed GastroPath, so that a Space needs no published package.
 
-It is made from the files of the package itself, whether that was installed from an index, a wheel or a checkout.
+It is made from the files of the installed package, whether that came from an index, a wheel or a checkout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 _STAMP = (2020, 1, 1, 0, 0, 0)
-"""One date for all files: the same package gives the same wheel, byte for byte."""
+"""The same date for all files, so that the same package gives the same wheel, byte for byte."""
 
 _UNIX = 3
 

@@ -66,7 +66,7 @@ def test_classes_of_their_own_colours_are_told_apart_by_colour(tiles: Tiles, rng
     assert study.recall.keys() == {"A", "B", "C"}
     assert min(study.recall.values()) > 0.9
     assert (study.n, study.units) == (60, 60)
-    assert "colour tells most of the class" in study.sentence
+    assert "colour predicts the class to a large part" in study.sentence
     assert "guessing reaches 33%" in study.sentence
 
 

@@ -1,7 +1,9 @@
-"""The colour-histogram baseline: how far colour alone, without any structure, tells the classes apart.
+"""The colour-histogram baseline: how well colour alone, without any structure, separates the classes.
 
-A classifier that does not clearly beat it has learnt the stain, not the tissue.
+A classifier that does not clearly beat it has learned the stain, not the tissue.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,28 +16,30 @@ from gastropath.images import load_tile
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 
-LEVELS = 8  # a channel; 8 x 8 x 8 joint bins
+LEVELS = 8
+"""Bins of a channel; the joint histogram has 8 x 8 x 8."""
+
 TILE_PX = 224
 
 
 def colour_histogram(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Joint RGB histogram of each tile under the Hellinger map (square root of the shares).
+    """Return the joint RGB histogram of each tile under the Hellinger map (square root of the shares).
 
     Parameters
     ----------
-    images : uint8 [n, h, w, 3]
-        RGB tiles.
+    images
+        RGB tiles, ``uint8``, shape (n, height, width, 3).
 
     Returns
     -------
-    float32 [n, 512]
-        Square roots of the share of pixels in each of the 8 x 8 x 8 bins; every row has unit Euclidean length.
-        Bin = 64 * red + 8 * green + blue, each in eighths of the range.
+    numpy.ndarray
+        Square roots of the share of pixels in each of the 8 x 8 x 8 bins, ``float32``, shape (n, 512); every row has
+        unit Euclidean length. Bin = 64 * red + 8 * green + blue, each in eighths of the range.
 
     Raises
     ------
     ValueError
-        The array is not uint8 RGB in the layout [n, h, w, 3], or its tiles have no pixels.
+        If the array is not ``uint8`` RGB of shape (n, height, width, 3), or its tiles have no pixels.
 
     Notes
     -----
@@ -43,7 +47,7 @@ def colour_histogram(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     (Arandjelović and Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012).
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape[1:]:
-        raise ValueError(f"Expected uint8 tiles of shape [n, h, w, 3], found {images.dtype} {list(images.shape)}.")
+        raise ValueError(f"expected uint8 tiles of shape (n, height, width, 3); found {images.dtype} {images.shape}")
     counts = np.empty((len(images), LEVELS**3), np.float32)
     for row, image in enumerate(images):  # tile by tile: one pass over all would need eight times the tiles' memory
         eighths = (image >> 5).astype(np.uint16)
@@ -53,61 +57,59 @@ def colour_histogram(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def histograms_of(files: Sequence[Path], *, progress: Progress = silent) -> NDArray[np.float32]:
-    """Colour histograms of image files, brought to 224 px a side, on all cores.
+    """Return the colour histograms of image files, resized to 224 px a side, computed on all cores.
 
     Parameters
     ----------
-    files : sequence of Path
+    files
         At least one.
-    progress : callable
-        Called as `progress(label, done, total)` after each file.
 
     Returns
     -------
-    float32 [n, 512]
-        See `colour_histogram`.
+    numpy.ndarray
+        ``float32``, shape (n, 512); see :func:`colour_histogram`.
 
     Raises
     ------
     CannotReadImage
-        A file cannot be decoded; the message names it.
+        If a file cannot be decoded; the error names it.
     """
 
     def histogram(file: Path) -> NDArray[np.float32]:
         try:
             return colour_histogram(load_tile(file, TILE_PX)[None])[0]
         except CannotReadImage as error:
-            raise CannotReadImage(f"{file}: {error}") from None
+            raise error.at(file) from None
 
-    found = []
+    rows: list[NDArray[np.float32]] = []
     for row in each(histogram, files):
-        found.append(row)
-        progress("colour-histogram baseline", len(found), len(files))
-    return np.stack(found)
+        rows.append(row)
+        progress("colour-histogram baseline", len(rows), len(files))
+    return np.stack(rows)
 
 
 class ColourBaseline:
-    """Logistic regression on colour histograms; needs scikit-learn (the `evaluate` extra).
+    """Logistic regression on colour histograms; needs scikit-learn (the extra ``evaluate``).
 
     Parameters
     ----------
-    seed : int
+    seed
         Makes the fit repeatable.
     """
 
-    def __init__(self, seed: int = 0):
+    def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self._pipeline = None
 
-    def fit(self, histograms: NDArray[np.float32], labels: NDArray) -> "ColourBaseline":
-        """Learn the classes' colours.
+    def fit(self, histograms: NDArray[np.float32], labels: NDArray) -> ColourBaseline:
+        """Learn the colours of the classes.
 
         Parameters
         ----------
-        histograms : float32 [n, 512]
-            From `colour_histogram`.
-        labels : int or str [n]
-            Class of each tile; at least two different ones.
+        histograms
+            As :func:`colour_histogram` gives them, ``float32``, shape (n, 512).
+        labels
+            Class of each tile, numbers or text, shape (n,); at least two different ones.
         """
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -118,23 +120,23 @@ class ColourBaseline:
         return self
 
     def predict(self, histograms: NDArray[np.float32]) -> NDArray:
-        """Most probable class of each tile.
+        """Return the most probable class of each tile.
 
         Parameters
         ----------
-        histograms : float32 [n, 512]
-            From `colour_histogram`.
+        histograms
+            As :func:`colour_histogram` gives them, ``float32``, shape (n, 512).
 
         Returns
         -------
-        int or str [n]
-            Labels of the kind given to `fit`.
+        numpy.ndarray
+            Labels of the kind given to :meth:`fit`, shape (n,).
 
         Raises
         ------
         RuntimeError
-            `fit` has not been called.
+            If :meth:`fit` has not been called.
         """
         if self._pipeline is None:
-            raise RuntimeError("The colour baseline knows no classes yet. Call fit(histograms, labels) first.")
+            raise RuntimeError("the colour baseline is not fitted; call fit(histograms, labels) first")
         return np.asarray(self._pipeline.predict(histograms))

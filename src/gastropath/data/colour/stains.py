@@ -19,12 +19,12 @@ def restained(pixels: np.ndarray, haematoxylin: float, eosin: float) -> np.ndarr
     pixels
         ``uint8`` RGB, shape (..., 3).
     haematoxylin, eosin
-        Factors of the two stains; 1 changes nothing but for rounding.
+        Factors of the two stains; 1 changes nothing beyond rounding.
 
     Returns
     -------
     numpy.ndarray
-        As ``pixels``.
+        ``uint8``, of the shape of ``pixels``.
     """
     rows = STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True)
     factors = np.diag(np.array([haematoxylin, eosin, 1.0], np.float32))

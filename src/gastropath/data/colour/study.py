@@ -1,4 +1,4 @@
-"""How much of the class of a tile can be told from its colour alone."""
+"""How well the class of a tile can be predicted from its colour alone."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TILES = 1000
 
 @dataclass(frozen=True)
 class ColourStudy:
-    """Cross-validated figures of a colour histogram with logistic regression.
+    """Cross-validated metrics of a colour histogram with logistic regression.
 
     Attributes
     ----------
     n
-        Tiles it was computed on, the same number of each class where there are enough.
+        Number of tiles, the same of each class where there are enough.
     units
-        Sets of tiles that were kept in one fold: groups and duplicates; a tile alone is one.
+        Number of sets of tiles that stay in one fold: groups, duplicates, and single tiles.
     balanced_accuracy
         Mean of the classes' recalls, with its 95 % bootstrap interval over the units.
     recall
@@ -47,16 +47,16 @@ class ColourStudy:
         verdict = (
             "colour says almost nothing about the class"
             if low <= chance or gained < 0.1
-            else "colour tells part of the class"
+            else "colour predicts the class in part"
             if gained < 0.5
-            else "colour tells most of the class, and a model may learn the stain instead of the tissue"
+            else "colour predicts the class to a large part, and a model may learn the stain instead of the tissue"
         )
         easiest = max(self.recall, key=lambda code: self.recall[code])
         interval = f"mean over classes, 95 % interval {low:.0%} to {high:.0%}"
         return (
-            f"From colour alone, without any structure, {value:.0%} of the tiles are put into the right class "
-            f"({interval}; guessing reaches {chance:.0%}): {verdict}. It tells {easiest} best "
-            f"({self.recall[easiest]:.0%}). A model is worth something only where it is clearly better than this."
+            f"From colour alone, without any structure, {value:.0%} of the tiles are classified correctly "
+            f"({interval}; guessing reaches {chance:.0%}): {verdict}. The easiest class is {easiest} "
+            f"({self.recall[easiest]:.0%}). A model is useful only where it is clearly better than this."
         )
 
     def summary(self) -> dict[str, object]:
@@ -73,7 +73,7 @@ class ColourStudy:
 
 
 def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) -> ColourStudy | None:
-    """Cross-validate the colour-histogram baseline on at most 1,000 tiles, duplicates and groups kept together.
+    """Cross-validate the colour-histogram baseline on at most 1,000 tiles; duplicates and groups stay together.
 
     Returns
     -------
@@ -89,11 +89,11 @@ def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) ->
         return None
     rows = [i for code in classes for i in sample_rows(index, readable, code, max(FOLDS, _TILES // len(classes)))]
     labels, units = np.array([index.labels[i] for i in rows]), unit[rows]
-    if len(np.unique(units)) < FOLDS:  # the tiles of many small units were not among those picked
+    if len(np.unique(units)) < FOLDS:  # the sample may miss many small units
         return None
     try:
         histograms = histograms_of([index.root / index.paths[i] for i in rows], progress=progress)
-    except CannotReadImage:  # it was readable a moment ago
+    except CannotReadImage:  # the file has changed since the audit read it
         return None
     answers = np.empty_like(labels)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(histograms, labels, units)

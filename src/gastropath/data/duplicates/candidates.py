@@ -1,9 +1,9 @@
-"""Pairs of tiles worth comparing: those with points in common, found without comparing every tile with every other.
+"""Pairs of tiles worth comparing: those with keypoints in common, found without comparing all tiles with all others.
 
-Descriptions of points are reduced to bits (the signs along their principal axes) and sorted by these bits, several
-times in different orders. Points of a copy come to lie near each other in at least some of the orders, so only
-neighbours are compared (the sorted-neighbourhood method of Hernández and Stolfo 1995, on the bits of Charikar 2002).
-The cost is that of sorting, however the tiles are distributed.
+Descriptions of keypoints are reduced to bits (the signs along their principal axes) and sorted by these bits several
+times, in different orders of the bits. The keypoints of a copy are near each other in at least some of the orders, so
+only neighbours are compared (the sorted-neighbourhood method of Hernández and Stolfo 1995, on the bits of Charikar
+2002). The cost is that of sorting, however the tiles are distributed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gastropath.data.duplicates.keypoints import DIMENSIONS, INVERSE, LENGTH, TH
 from gastropath.progress import Progress, silent
 
 LEAST_VOTES = 3
-"""Points that must agree on flip, turn and shift before two tiles are compared."""
+"""Number of keypoints that must agree on flip, turn and shift before two tiles are compared."""
 
 _ORDERS = 10
 _NEIGHBOURS = 8
@@ -32,7 +32,7 @@ _AT_ONCE = 100_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """Two tiles that share points.
+    """Two tiles that share keypoints.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Candidate:
     shift_px
         About where the centre of ``a`` lies in ``b``, right and down of its centre, in pixels of the grey picture.
     votes
-        Points that agree on it.
+        Number of keypoints that agree on this.
     """
 
     a: int
@@ -59,12 +59,12 @@ class Candidate:
 def find_candidates(
     tiles: Sequence[Keypoints], *, across: int | None = None, seed: int = 0, progress: Progress = silent
 ) -> list[Candidate]:
-    """Find the pairs of tiles that share points.
+    """Find the pairs of tiles that share keypoints.
 
     Parameters
     ----------
     tiles
-        Points of each tile.
+        Keypoints of each tile.
     across
         Where given, only pairs between the first ``across`` tiles and the others are wanted.
     seed
@@ -73,7 +73,7 @@ def find_candidates(
     Returns
     -------
     list of Candidate
-        At most one a pair, sorted by ``a`` and ``b``.
+        At most one for each pair, sorted by ``a`` and ``b``.
     """
     owner = np.repeat(np.arange(len(tiles)), [len(tile) for tile in tiles])
     if not len(owner):
@@ -112,7 +112,7 @@ def _sorted_by(bits: np.ndarray) -> np.ndarray:
 
 
 def _alike_neighbours(description: np.ndarray, owner: np.ndarray, order: np.ndarray, across: int | None) -> np.ndarray:
-    """Return neighbours in an order that are alike, as ``lower * n + higher``."""
+    """Return the neighbours in an order that look alike, as ``lower * n + higher``."""
     n, least = len(order), _ALIKE * LENGTH**2
     found = []
     for start in range(0, n, _AT_ONCE):
@@ -132,7 +132,7 @@ def _alike_neighbours(description: np.ndarray, owner: np.ndarray, order: np.ndar
 def _vote(
     first: np.ndarray, second: np.ndarray, owner: np.ndarray, position: np.ndarray, orientation: np.ndarray
 ) -> list[Candidate]:
-    """Let every pair of alike points vote for a flip, turn and shift, and keep the best of each pair of tiles."""
+    """Let every pair of similar keypoints vote for a flip, turn and shift; keep the best of each pair of tiles."""
     turn = THEN[orientation[second], INVERSE[orientation[first]]]
     here, there = position[first], oriented_points(position[second], turn)
     shift = there - here

@@ -1,9 +1,9 @@
-"""Points of a tile that can be found again in a shifted, flipped, turned, rescaled or re-encoded copy of it.
+"""Keypoints of a tile that can be found again in a shifted, flipped, turned, rescaled or re-encoded copy of it.
 
-A tile is compared as a grey picture of :data:`SIDE_PX` pixels. Its points are blobs (nuclei, mostly): extrema of a
-difference of Gaussians (Lowe 2004). The patch round each point is brought to one of eight orientations by its own
-first moments, so a flip or quarter turn of the tile changes neither patch nor description; only which of the eight it
-was is remembered.
+A tile is compared as a grey picture of :data:`SIDE_PX` pixels. Its keypoints are blobs (nuclei, mostly): extrema of a
+difference of Gaussians (Lowe 2004). The patch around each is brought to one of eight orientations by its own first
+moments, so a flip or quarter turn of the tile changes neither patch nor description; only the number of the
+orientation is stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIDE_PX = 112
 """Side of the grey picture in which tiles are compared."""
 
 POINTS = 40
-"""Points kept of a tile, at most."""
+"""Largest number of keypoints of a tile."""
 
 LENGTH = 127
 """Length of every description."""
@@ -40,7 +40,7 @@ _SAME_LOOK = 0.75  # cosine
 
 @dataclass(frozen=True)
 class Keypoints:
-    """The points of one tile, strongest first.
+    """The keypoints of one tile, strongest first.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Keypoints:
 
 
 def grey_picture(pixels: np.ndarray) -> np.ndarray:
-    """Shrink a tile to what is compared: ``uint8`` RGB of any size to ``uint8``, shape (SIDE_PX, SIDE_PX)."""
+    """Shrink a tile for comparison: ``uint8`` RGB of any size to ``uint8`` grey, shape (SIDE_PX, SIDE_PX)."""
     grey = Image.fromarray(pixels).convert("L")
     # Whole blocks of pixels are averaged where the side is a multiple: that treats all flips and turns alike.
     whole = all(side % SIDE_PX == 0 for side in grey.size)
@@ -86,7 +86,7 @@ def oriented_points(position: np.ndarray, orientation: np.ndarray | np.uint8) ->
 
 
 def _compositions() -> tuple[np.ndarray, np.ndarray]:
-    """Tables of the group of eight: the inverse of each, and what the first followed by the second amounts to."""
+    """Return tables of the eight orientations: the inverse of each, and the product of any two."""
     probe = np.arange(9).reshape(3, 3)
     images = [oriented(probe, g).tobytes() for g in range(8)]
     then = np.array([[images.index(oriented(oriented(probe, g), h).tobytes()) for h in range(8)] for g in range(8)])
@@ -125,7 +125,7 @@ _POSES = np.stack([oriented(np.arange(len(_PATCH_X)).reshape(len(_STEPS), -1), g
 
 
 def find_keypoints(picture: np.ndarray) -> Keypoints:
-    """Find and describe the points of a grey picture, ``uint8``, shape (SIDE_PX, SIDE_PX)."""
+    """Find and describe the keypoints of a grey picture, ``uint8``, shape (SIDE_PX, SIDE_PX)."""
     grey = picture.astype(np.float32)
     fine, coarse, blur = gaussian(_FINE_PX), gaussian(_COARSE_PX), gaussian(_PATCH_BLUR_PX)
     blob = np.abs(fine @ grey @ fine.T - coarse @ grey @ coarse.T)
@@ -138,7 +138,7 @@ def find_keypoints(picture: np.ndarray) -> Keypoints:
     slope_x, slope_y = patch @ _PATCH_X.astype(np.float32), patch @ _PATCH_Y.astype(np.float32)
     orientation = (slope_x < 0) | (slope_y < 0) << 1
     orientation = orientation.astype(np.uint8) | (np.abs(slope_y) > np.abs(slope_x)).astype(np.uint8) << 2
-    # A point whose pose hangs on a hair is found again in another pose: prefer those that are clearly lopsided.
+    # A nearly symmetric patch may get another orientation in a copy: prefer those that are clearly lopsided.
     clear = np.minimum(np.minimum(np.abs(slope_x), np.abs(slope_y)), np.abs(np.abs(slope_x) - np.abs(slope_y)))
     worth = strength * clear / np.maximum(length, 1e-6)
     kept = np.argsort(-worth, kind="stable")[:POINTS]
@@ -154,16 +154,16 @@ def find_keypoints(picture: np.ndarray) -> Keypoints:
 def points_found_again(
     first: Keypoints, second: Keypoints, orientation: int, zoom: float, shift_px: tuple[float, float]
 ) -> float:
-    """Return the share of the points that both tiles should have, and do have, in the same place and pose.
+    """Return which share of the keypoints that both tiles should have are at the same place and orientation in both.
 
     Parameters
     ----------
     first, second
-        Points of the two tiles.
+        Keypoints of the two tiles.
     orientation
         The flip and turn that brings the second onto the first.
     zoom, shift_px
-        A place x in the first lies at ``zoom * x + shift_px`` in the second, from the centres.
+        A position x in the first is at ``zoom * x + shift_px`` in the second, both from the centres.
     """
     shift = np.asarray(shift_px, np.float32)
     there = first.position * zoom + shift
@@ -181,7 +181,7 @@ def points_found_again(
 
 
 def _peaks(blob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the strongest local maxima that lie a patch away from the border."""
+    """Return rows and columns of the strongest local maxima at least a patch away from the border."""
     highest = blob
     for axis in (0, 1):
         padded = np.pad(highest, [(_PEAK_RADIUS_PX,) * 2 if i == axis else (0, 0) for i in (0, 1)])

@@ -1,7 +1,7 @@
 """Near-duplicates: tiles that show the same tissue though their pixels differ.
 
-Re-encoded, brighter, otherwise stained, flipped, turned, shifted or slightly rescaled copies. Candidates share points
-(:mod:`gastropath.data.duplicates.candidates`); each is then verified by laying one tile over the other.
+Copies that are re-encoded, brighter, stained differently, flipped, turned, shifted or slightly rescaled. Candidates
+share keypoints (:mod:`gastropath.data.duplicates.candidates`); each is then verified by registering the two tiles.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gastropath.progress import Progress, silent
 LEAST_LIKENESS = 0.67
 """Likeness from which two tiles are near-duplicates; ``docs/duplicates.md`` shows how it was set.
 
-Likeness is the mean of two measures that fail in different places: the agreement of detail after registration, and the
-share of points found again.
+Likeness is the mean of two measures that fail in different cases: the agreement of detail after registration, and the
+share of keypoints found again.
 """
 
 LEAST_OVERLAP = 0.50
@@ -51,9 +51,9 @@ def find_near_duplicates(
     Parameters
     ----------
     files
-        One a tile; candidates are decoded again, so that memory does not grow with the size of pictures.
+        One for each tile; candidates are decoded again, so that memory does not grow with the size of pictures.
     points
-        Of each tile, see :func:`gastropath.data.duplicates.keypoints.find_keypoints`.
+        Keypoints of each tile, see :func:`gastropath.data.duplicates.keypoints.find_keypoints`.
     across
         Where given, only pairs between the first ``across`` tiles and the others are wanted.
     least
@@ -70,26 +70,26 @@ def find_near_duplicates(
     def picture(row: int) -> np.ndarray | None:
         try:
             return grey_picture(decode(files[row]))
-        except CannotReadImage:  # it was readable a moment ago; the pair cannot be verified any more
+        except CannotReadImage:  # the file has changed since the audit read it: the pair cannot be verified
             return None
 
     def verify(some: Sequence[Candidate]) -> list[NearPair]:
-        seen = {row: picture(row) for c in some for row in (c.a, c.b)}
-        pictures = {row: grey for row, grey in seen.items() if grey is not None}
+        read = {row: picture(row) for c in some for row in (c.a, c.b)}
+        pictures = {row: grey for row, grey in read.items() if grey is not None}
         return _verified([c for c in some if c.a in pictures and c.b in pictures], pictures, points, least)
 
     batches = [candidates[start : start + _AT_ONCE] for start in range(0, len(candidates), _AT_ONCE)]
-    found: list[NearPair] = []
+    near: list[NearPair] = []
     for done, pairs in enumerate(each(verify, batches), start=1):
-        found += pairs
+        near += pairs
         progress("comparing candidates", min(done * _AT_ONCE, len(candidates)), len(candidates))
-    return found
+    return near
 
 
 def _verified(
     candidates: Sequence[Candidate], pictures: Mapping[int, np.ndarray], points: Sequence[Keypoints], least: float
 ) -> list[NearPair]:
-    """Return those of a few candidates that are near-duplicates."""
+    """Return the near-duplicates among a few candidates."""
     if not candidates:
         return []
     first = np.stack([pictures[c.a] for c in candidates]).astype(np.float32)
@@ -99,7 +99,7 @@ def _verified(
     # A few specks on glass agree with any few others after a shift, but hardly ever in place.
     still = (np.abs(laid.shift_px).max(axis=1) <= _STILL_PX) & (np.abs(laid.zoom - 1) <= _STILL_ZOOM)
     plausible = (laid.overlap >= LEAST_OVERLAP) & (still | (laid.informative >= _FEW_BLOCKS))
-    found = []
+    near = []
     for i in map(int, np.flatnonzero(plausible & (laid.agreement >= 2 * least - 1))):
         c, zoom = candidates[i], float(laid.zoom[i])
         right, down = (float(value) for value in laid.shift_px[i])
@@ -108,5 +108,5 @@ def _verified(
         if likeness >= least:
             shift = round(right / SIDE_PX, 4), round(down / SIDE_PX, 4)
             overlap = round(float(laid.overlap[i]), 4)
-            found.append(NearPair(c.a, c.b, round(1 - likeness, 4), c.orientation, round(zoom, 4), shift, overlap))
-    return found
+            near.append(NearPair(c.a, c.b, round(1 - likeness, 4), c.orientation, round(zoom, 4), shift, overlap))
+    return near

@@ -25,7 +25,7 @@ TURNS = (
 """What brings the second tile onto the first, by :attr:`NearPair.orientation`."""
 
 ALL_PAIRS_UP_TO = 10
-"""Equal tiles of which each is paired with each; of more, each is paired with the first."""
+"""Up to so many equal tiles are all paired with each other; of more, each is paired with the first."""
 
 Row = tuple[int, int, NearPair | None]
 
@@ -33,7 +33,7 @@ Row = tuple[int, int, NearPair | None]
 def pairs_of(duplicates: Duplicates) -> Iterator[Row]:
     """Yield two rows and how they match (``None``: identical) for each pair.
 
-    Of a group of more than ten identical tiles, each is paired with the first only: a thousand equal tiles are a
+    In a group of more than ten identical tiles, each is paired with the first only: a thousand equal tiles give a
     thousand rows, not half a million.
     """
     members = {group[0]: group for group in duplicates.identical}

@@ -1,4 +1,4 @@
-"""Laying one tile over another: how it is shifted and scaled, and whether it then shows the same.
+"""Registering one tile with another: how it is shifted and scaled, and whether it then shows the same.
 
 Pictures are ``float32`` grey levels, shape (n, side, side); the second of a pair has its flip and turn undone already.
 """
@@ -18,7 +18,7 @@ _ZOOM = (0.80, 1.25)
 _BLOCK_PX = 14
 _NOISE = 1.5  # grey levels of detail that a camera or a compression may add to bare glass
 _HOPELESS = 0.35
-"""Agreement at half size below which a pair is not followed to full size; a copy has far more there."""
+"""Agreement at half size below which a pair is not registered at full size; copies have far more."""
 
 _DISAGREEING = 0.35
 """Share of the blocks that may disagree: a shift with padding, a fold or a mark may spoil that many."""
@@ -26,7 +26,7 @@ _DISAGREEING = 0.35
 
 @dataclass(frozen=True)
 class Registration:
-    """How the second picture of each pair lies on the first, one entry a pair.
+    """How the second picture of each pair lies on the first, one entry for each pair.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class Registration:
     shift_px
         Shape (n, 2): where the centre of the first lies in the second, right and down of its centre, in its pixels.
     agreement
-        Correlation of detail, block by block: what at least 65 % of the blocks that hold any detail reach. 1 is the
-        same picture; -1 stands where no block holds any.
+        Correlation of detail, block by block: the value that at least 65 % of the blocks with any detail reach. 1 is
+        the same picture; -1 where no block has detail.
     informative
         Number of blocks that hold detail in both pictures.
     overlap
@@ -51,16 +51,16 @@ class Registration:
 
 
 def register(first: np.ndarray, second: np.ndarray, zoom: np.ndarray, shift_px: np.ndarray) -> Registration:
-    """Lay each second picture on its first by least squares from coarse to fine (Lucas and Kanade 1981).
+    """Register each second picture with its first by least squares from coarse to fine (Lucas and Kanade 1981).
 
-    Brightness and contrast are left free. Pairs that do not agree at half size are not followed to full size.
+    Brightness and contrast are free. Pairs that do not agree at half size are not registered at full size.
 
     Parameters
     ----------
     first, second
         ``float32``, shape (n, SIDE_PX, SIDE_PX).
     zoom, shift_px
-        Shapes (n,) and (n, 2): a first guess of what they will be in the :class:`Registration`.
+        Shapes (n,) and (n, 2): a first guess of those in the :class:`Registration`.
     """
     zoom, shift = zoom.astype(np.float32), shift_px.astype(np.float32)
     going_on = np.arange(len(first))
@@ -137,7 +137,7 @@ def _agreement(
 
     aa, bb, ab, pixels = summed(a * a), summed(b * b), summed(a * b), summed(covered)
     enough = (pixels >= 0.5 * block**2) & (np.maximum(aa, bb) >= _NOISE**2 * pixels)
-    # Blocks that say nothing sort to the end, and the others by what they say.
+    # Blocks without detail are sorted to the end.
     correlation = np.sort(np.where(enough, ab / np.sqrt(np.maximum(aa * bb, 1e-9)), np.inf), axis=1)
     informative = enough.sum(axis=1)
     reached = correlation[np.arange(n), (_DISAGREEING * np.maximum(informative - 1, 0)).astype(int)]
