@@ -2,7 +2,6 @@ import json
 import shutil
 
 import pytest
-import yaml
 
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
@@ -192,39 +191,16 @@ def _metrics() -> Metrics:
     )  # fmt: skip
 
 
-def test_sealing_writes_the_figures_into_card_and_readme(bundle):
-    assert "not evaluated" in (bundle.folder / "README.md").read_text().lower()
+def test_sealing_writes_the_metrics_into_card_and_readme(bundle):
+    assert "not been evaluated" in (bundle.folder / "README.md").read_text()
     sealed = seal(bundle, _metrics())
     assert open_bundle(bundle.folder) == sealed
+    assert sealed.card.metrics == _metrics()
+    assert any("it still assigned a class to gl|ass (50%)" in limit for limit in sealed.card.limitations)
     readme = (bundle.folder / "README.md").read_text()
-    for line in (
-        "| accuracy | 0.500 | 0.250–0.750 |",
-        "| A | 40 | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) |",
-        "| B | 0 | – | – | – | – |",
-        "| A | 40 | 75.0% | – |",
-        r"| gl\|ass | 30 | 0.500 (0.250–0.750) | 0.500 (0.250–0.750) |",
-        "| blur | 0.500 (0.250–0.750) | −0.100 (−0.200 to 0.050) |",
-        "| deletion: gain over random order | −0.100 (−0.200 to 0.050) | NO |",
-        "| rank correlation with maps after shuffling all layers | – | NO |",
-        "**Do not believe the activation maps of this model.**",
-        "- What it calls unlike the training tiles is measured, not understood. Of pictures that it should not name, "
-        "named all the same were gl|ass (50%); tissue of another kind may be named too.",
-    ):
-        assert line in readme.splitlines()
-    assert "Split by block: 100 train, 20 val, 40 test tiles." in readme
+    assert "| accuracy, test part | 40 | 0.500 (0.250–0.750) |" in readme.splitlines()
     assert "Beware." in readme
-
-
-def test_the_header_of_the_readme_is_what_the_hub_reads(bundle):
-    header = yaml.safe_load(seal(bundle, _metrics()).folder.joinpath("README.md").read_text().split("---\n")[1])
-    assert header["license"] == "cc-by-4.0"
-    assert header["pipeline_tag"] == "image-classification"
-    (index,) = header["model-index"]
-    (result,) = index["results"]
-    assert index["name"] == "a model"
-    assert result["task"] == {"type": "image-classification"}
-    assert set(result["dataset"]) == {"name", "type"}
-    assert {metric["type"]: metric["value"] for metric in result["metrics"]} == {"accuracy": 0.5, "f1": 0.5}
+    assert "not been evaluated" not in readme
 
 
 def test_the_readme_tells_what_a_review_of_labels_changed(card, tmp_path):
@@ -232,18 +208,12 @@ def test_the_readme_tells_what_a_review_of_labels_changed(card, tmp_path):
     data = card.training_data.model_copy(update={"review": review, "appearance": {"redness": Property(mean=9, sd=2)}})
     bundle = write_bundle(tmp_path / "r", card.model_copy(update={"training_data": data, "recipe": {"views": 8}}), {})
     readme = (bundle.folder / "README.md").read_text()
-    assert "3 tiles dropped, 2 relabelled" in readme
+    assert "3 tiles dropped and 2 relabelled" in readme
     assert "redness 9 (SD 2)" in readme
-    assert "`views = 8`" in readme
+    assert "| views | 8 |" in readme
 
 
 def test_the_readme_of_a_synthetic_model_says_so(card, tmp_path):
     data = card.training_data.model_copy(update={"synthetic": True})
     bundle = write_bundle(tmp_path / "s", card.model_copy(update={"training_data": data}), {})
     assert "synthetic" in (bundle.folder / "README.md").read_text()
-
-
-def test_a_name_cannot_break_out_of_the_readme_header(card, tmp_path):
-    bundle = write_bundle(tmp_path / "n", card.model_copy(update={"name": "x\n---\nevil: yes"}), {})
-    header = seal(bundle, _metrics()).folder.joinpath("README.md").read_text().split("\n---\n")[0]
-    assert "evil: yes" not in header.splitlines()

@@ -16,7 +16,6 @@ from gastropath.data.split.split import Split, split_of_run
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
-from gastropath.evaluation.figures import charts
 from gastropath.evaluation.report import report
 from gastropath.evaluation.shortcuts import LEARNED_FROM, doubts
 from gastropath.inference.classifier import Classifier
@@ -121,14 +120,14 @@ def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, 
     metrics = assessment.metrics
     assert metrics.remembered == len(run.rows("train")[::12])
     assert any(warning.startswith(LEARNED_FROM) for warning in metrics.warnings)
-    page = report(assessment, classifier, charts(metrics), None)
+    page = report(assessment, classifier)
     assert any(alert.startswith(LEARNED_FROM) for alert in page.alerts)
 
 
 def test_a_model_of_drawn_tiles_on_real_ones_is_told_as_such(elsewhere, classifier, finished_run):
     assert elsewhere.metrics.synthetic
     real = replace(elsewhere, index=replace(elsewhere.index, synthetic=False))
-    page = report(real, classifier, charts(elsewhere.metrics), None)
+    page = report(real, classifier)
     assert not page.synthetic
     assert SYNTHETIC_MODEL in page.alerts
 

@@ -43,7 +43,7 @@ def test_figures_and_differences_follow_from_the_answers():
     found = compare([first, other])
     rights = [np.array(run.predicted) == np.array(run.labels) for run in (first, other)]
     assert [model.accuracy.value for model in found.contenders] == pytest.approx([right.mean() for right in rights])
-    assert found.contenders[1].right_of_these.value == pytest.approx(rights[1][other.accepted].mean())
+    assert found.contenders[1].selective_accuracy.value == pytest.approx(rights[1][other.accepted].mean())
     (gap,) = found.differences
     assert gap.accuracy.value == pytest.approx(rights[1].mean() - rights[0].mean())
     assert (gap.only_first, gap.only_other) == ((rights[0] & ~rights[1]).sum(), (~rights[0] & rights[1]).sum())

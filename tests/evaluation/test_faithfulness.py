@@ -12,9 +12,9 @@ from gastropath.bundle.files import open_bundle
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.sample import Sample
-from gastropath.evaluation.sections import verdict_on_maps
 from gastropath.evaluation.shuffled import shuffled
 from gastropath.inference.classifier import Classifier
+from gastropath.report.sections.checks import maps_in_words
 from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 from gastropath.results.metrics import Metrics
 
@@ -92,14 +92,14 @@ def test_maps_that_are_the_same_all_over_are_not_compared(tiles):
 def test_a_model_whose_maps_pass_is_said_to_pass(finished_run):
     explained = Metrics.model_validate_json((finished_run / "metrics.json").read_bytes()).explanations
     assert explained is not None
-    assert ("passed the checks" in verdict_on_maps(explained)) == explained.passed
+    assert ("passed the checks" in maps_in_words(explained)) == explained.passed
 
 
 def test_a_map_of_the_opposite_fails_deletion_and_insertion(tiles):
     found = checked("opposite", tiles)
     assert (found.deletion.passed, found.insertion.passed) == (False, False)
     assert found.deletion.gain.numbers[0] < 0
-    assert "FAILED" in verdict_on_maps(found)
+    assert "FAILED" in maps_in_words(found)
 
 
 def test_a_map_that_does_not_depend_on_the_weights_fails_the_randomisation(tiles):
@@ -108,7 +108,7 @@ def test_a_map_that_does_not_depend_on_the_weights_fails_the_randomisation(tiles
         assert check.correlation is not None
         assert check.correlation.value == pytest.approx(1)
         assert not check.passed
-    assert "hardly depend on what the model learned" in verdict_on_maps(found)
+    assert "hardly depend on what the model learned" in maps_in_words(found)
 
 
 def test_both_curves_run_between_the_whole_and_the_blurred_tile(tiles):

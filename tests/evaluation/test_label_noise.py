@@ -16,7 +16,7 @@ from gastropath.data.split.split import Split
 from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.evaluation.gallery import suspected_labels
 from gastropath.evaluation.label_noise import suspected_errors, write_suspects
-from gastropath.report.html import Text
+from gastropath.report.parts import Text
 from gastropath.results.predictions import Predictions
 
 

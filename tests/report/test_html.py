@@ -11,19 +11,10 @@ import pytest
 
 from gastropath.errors import MissingExtra
 from gastropath.images import encode_jpeg, encode_png
-from gastropath.report.html import (
-    RESEARCH_USE,
-    SYNTHETIC,
-    Bar,
-    Bars,
-    Figure,
-    Gallery,
-    Page,
-    Section,
-    Table,
-    Text,
-    Tile,
-)
+from gastropath.report.charts.drawing import Drawing
+from gastropath.report.html import Page
+from gastropath.report.notices import RESEARCH_USE, SYNTHETIC
+from gastropath.report.parts import Bar, Bars, Bullets, Chart, Gallery, Section, Table, Text, Tile
 
 HOSTILE = """</title><script>alert("1")</script><img src=x onerror='alert(2)'>&amp;{{ 7*7 }}{% raw %}"""
 
@@ -45,14 +36,16 @@ class Reader(HTMLParser):
 
 
 def page(text: str = "text", *, synthetic: bool = False, color: str = "#aabbcc") -> Page:
-    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels, drawing = np.zeros((16, 16, 3), np.uint8), Drawing(800, 40)
+    drawing.text((4, 20), text)
     parts = [
         Text(text),
         Text(text, "warning"),
         Table((text, "n"), [(text, 1), (text, "2")], text),
         Bars([Bar(text, 3, color, text), Bar(text, 0, color, text)], text),
         Gallery([Tile(encode_png(pixels), text, text, color), Tile(encode_jpeg(pixels), text, text)], text),
-        Figure("<svg xmlns='http://www.w3.org/2000/svg'/>", text, text),
+        Bullets([text, text]),
+        Chart("name", drawing, text, text),
     ]
     return Page(text, [text], [Section(text, parts)], synthetic, text)
 
@@ -125,5 +118,5 @@ def test_a_page_is_valid_utf8_though_a_file_name_is_not(tmp_path: Path):
 
 def test_without_jinja_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'gastropath\[evaluate\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[evaluate\]'"):
         page().render()

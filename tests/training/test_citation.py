@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from gastropath.bundle.readme import model_card_body
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
+from gastropath.report.markdown import model_card_body
 from gastropath.training.draft import draft_card
 from gastropath.training.recipe import read_recipe
 
@@ -18,4 +18,4 @@ def test_a_citation_beside_the_tiles_or_above_them_is_on_the_card_and_in_its_tex
     card = draft_card(split, recipe, name="tiles", created="")
     assert card.training_data.citation == "Lou et al., 2025\ndoi 10.1234/5"
     text = "\n".join(model_card_body(card))
-    assert "> Lou et al., 2025\n> doi 10.1234/5" in text
+    assert "Lou et al., 2025\n\ndoi 10.1234/5" in text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastropath.errors import CannotReadTable
-from gastropath.report.html import Tile
+from gastropath.report.parts import Tile
 
 TABLE = "examples.json"
 

@@ -13,8 +13,8 @@ import numpy as np
 import streamlit as st
 
 from gastropath.app.answer import MAX_PIXELS, title
-from gastropath.app.charts import table_of_rows
 from gastropath.app.limits import in_turn, not_taken
+from gastropath.app.markup import table_of_rows
 from gastropath.app.tiles import TYPES
 from gastropath.errors import CannotReadImage, CannotReadSlide, CannotReadSpacing
 from gastropath.images import encode_png

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from gastropath.bundle.figures import limits_as_measured
-from gastropath.bundle.readme import model_card
 from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.outputs import new_folder, replacing, write_text
+from gastropath.report.markdown import model_card
+from gastropath.report.sections.confidence import measured_limits
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
@@ -129,7 +129,7 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) ->
 def seal(bundle: Bundle, metrics: Metrics) -> Bundle:
     """Write the result of the evaluation into the card of a draft bundle, and into its README."""
     card = bundle.card.model_copy(update={"metrics": metrics})
-    card = card.model_copy(update={"limitations": limits_as_measured(card)})
+    card = card.model_copy(update={"limitations": measured_limits(card)})
     _write_card(bundle.folder, card)
     return Bundle(bundle.folder, card)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,43 +91,8 @@ def split(
 def told(split: Split) -> Iterator[str]:
     """Say in words how a split was made, and what to think of it."""
     from gastropath.data.split.blocks import unnumbered
+    from gastropath.report.sections.split import split_in_words
 
-    if split.method == "file":
-        yield "how the table was made is not known: no description beside it fits it and these tiles"
-    if split.method == "group" and (alone := split.index.groups.count("")):
-        yield f"{_tiles(alone)} without a group: each stands alone, but for its duplicates"
-    if split.method == "block" and (alone := unnumbered(split.index)):
-        yield f"{_tiles(alone)} with neither a group nor a number in the name: nothing is known of their neighbours"
-    if split.block and max(split.block.values()) == 1:
-        yield "blocks of a single file: with so few tiles, neighbouring numbers may lie in different parts"
-    elif split.block and split.gap:
-        yield f"blocks of about {_range(split.block)} neighbouring files, more than {_range(split.gap)} numbers apart"
-    if sum(split.purged.values()):
-        near, copies = split.purged.get("gap", 0), split.purged.get("copies", 0)
-        yield f"left out: {_tiles(near)} too close to another part, {_tiles(copies)} with a copy in another part"
-    yield from _pairs(split)
-    if split.folds:
-        k, none = len(set(split.folds) - {""}), split.folds.count("")
-        yield f"{k} folds" + (f"; {_tiles(none)} in none, being too close to another fold or a copy" if none else "")
-    for part in ("val", "test"):
-        tiles = split.part(part)
-        if 0 < (n := len(set(tiles.groups) - {""})) < 5 and "" not in tiles.groups:
-            yield f"warning: the {part} part holds {_tiles(len(tiles))} of only {n} groups"
-    if split.method == "random":
-        yield "a random split is optimistic: use its figures for comparison with published work only"
-
-
-def _pairs(split: Split) -> Iterator[str]:
-    identical, near = split.identical_pairs_across_parts, split.near_pairs_across_parts
-    if identical is not None:
-        other = "near-duplicates were not searched for" if near is None else f"{near:,} near-duplicate"
-        yield f"pairs of duplicate tiles in different parts: {identical:,} identical, {other}"
-
-
-def _tiles(n: int) -> str:
-    return f"{n:,} {'tile' if n == 1 else 'tiles'}"
-
-
-def _range(numbers: Mapping[str, int]) -> str:
-    low, high = min(numbers.values()), max(numbers.values())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    parts = frozenset(part for part in ("train", "val", "test") if "" in split.part(part).groups)
+    alone, numberless = split.index.groups.count(""), unnumbered(split.index)
+    return split_in_words(split.describe(), ungrouped=alone, unnumbered=numberless, ungrouped_parts=parts)

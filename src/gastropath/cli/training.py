@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
     from gastropath.data.review import Review
     from gastropath.data.split.split import Split
+    from gastropath.results.metrics import Metrics
     from gastropath.training.recipe import Recipe
 
 _RECIPE = "transfer"
@@ -232,29 +233,11 @@ def export(
     console.say(f"wrote {out} ({bundle.graph.stat().st_size / 1e6:.1f} MB graph, {precision})")
 
 
-def show_metrics(metrics) -> None:
-    """Print the main figures of an evaluation."""
-    rows = [
-        ("test accuracy" if metrics.split else "accuracy", metrics.n, metrics.accuracy),
-        ("balanced accuracy", metrics.n, metrics.balanced_accuracy),
-        ("macro-F1", metrics.n, metrics.macro_f1),
-    ]
-    if metrics.split:
-        rows[:0] = [
-            (f"{part} accuracy", metrics.parts[part], figure)
-            for part, figure in (("train", metrics.train_accuracy), ("val", metrics.val_accuracy))
-            if figure
-        ]
-    if metrics.shortcut_baseline.macro_f1:
-        rows.append(("macro-F1 of colour alone", metrics.n, metrics.shortcut_baseline.macro_f1))
-    if (metrics.abstention.coverage.value or 0) < 1:
-        rows.append(("share it answers", metrics.n, metrics.abstention.coverage))
-        rows.append(("accuracy of these answers", metrics.n, metrics.abstention.selective_accuracy))
-    console.table(["figure", "tiles", "value (95 % interval)"], rows)
-    for warning in metrics.warnings:
-        console.note(f"warning: {warning}")
-    if metrics.synthetic:
-        console.note("warning: synthetic tiles; these figures say nothing about real tissue")
+def show_metrics(metrics: Metrics) -> None:
+    """Print the main metrics of an evaluation."""
+    from gastropath.report import terminal
+
+    terminal.show(terminal.main_metrics(metrics), console)
 
 
 def _name(data: list[Path]) -> str:

@@ -21,6 +21,7 @@ from gastropath.evaluation.sample import draw_sample
 from gastropath.evaluation.shortcuts import answers_by_colour, doubts
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
+from gastropath.report.sections.split import count_leakage
 from gastropath.results.card import Calibration as CardCalibration
 from gastropath.results.card import Card
 from gastropath.results.checks import ExplanationChecks, Robustness, TileStatistics
@@ -28,7 +29,6 @@ from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
     DomainMetrics,
     JudgedPart,
-    Leakage,
     Metrics,
     OutOfDistributionMetrics,
     ShortcutBaseline,
@@ -229,7 +229,7 @@ def _metrics(
     overall = accuracies(card.codes, labels, answers.probabilities, resampling)
     matrix = formulas.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
-    leakage = Leakage.of(*pairs)
+    leakage = count_leakage(*pairs)
     refused = int((~predictions.is_classified).sum())
     told = [
         resampling.warning,

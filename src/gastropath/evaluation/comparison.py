@@ -62,14 +62,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Contender:
-    """One model's figures on the common tiles; ``answered`` and ``right_of_these`` at its own thresholds."""
+    """One model's metrics on the common tiles; ``coverage`` and ``selective_accuracy`` at its own thresholds."""
 
     name: str
     accuracy: Interval
     balanced_accuracy: Interval
     macro_f1: Interval
-    answered: Interval
-    right_of_these: Interval
+    coverage: Interval
+    selective_accuracy: Interval
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def read_judged(folder: Path, name: str) -> Judged:
         raise CannotReadTable(what, where=table, remedy="evaluate the model again")
     return Judged(
         name=name,
-        part=metrics.whose,
+        part=metrics.judged,
         classes=metrics.classes,
         synthetic=metrics.synthetic,
         paths=tuple(row["path"] for row in rows),
@@ -229,18 +229,18 @@ def _contender(run: Judged, true: np.ndarray, own: np.ndarray, n_classes: int, r
         means = [formulas.macro(values, matrix) for values in (formulas.recall(matrix), formulas.f1(matrix))]
         return np.array([formulas.accuracy(matrix), *means, run.accepted[rows].mean()])
 
-    def right_of_these(rows: np.ndarray) -> float:
+    def selective_accuracy(rows: np.ndarray) -> float:
         answered = run.accepted[rows]
         return float(right[rows][answered].mean()) if answered.any() else float("nan")
 
-    accuracy, balanced_accuracy, macro_f1, answered = resampling.estimates(overall)
+    accuracy, balanced_accuracy, macro_f1, coverage = resampling.estimates(overall)
     return Contender(
         name=run.name,
         accuracy=resampling.widened(accuracy, everything),
         balanced_accuracy=resampling.widened(balanced_accuracy, everything),
         macro_f1=resampling.widened(macro_f1, everything),
-        answered=resampling.widened(answered, everything),
-        right_of_these=resampling.widened(resampling.estimate(right_of_these), run.accepted),
+        coverage=resampling.widened(coverage, everything),
+        selective_accuracy=resampling.widened(resampling.estimate(selective_accuracy), run.accepted),
     )
 
 

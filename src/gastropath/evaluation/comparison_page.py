@@ -6,16 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-
 from gastropath import __version__
-from gastropath.bundle.figures import cell
-from gastropath.evaluation.chart import BLUE, GREY, INK, ORANGE, Chart, drawn
 from gastropath.evaluation.comparison import Comparison, Difference
 from gastropath.outputs import write_json, write_text
-from gastropath.report.html import Figure, Page, Section, Table, Text
+from gastropath.report.charts.forest import Panel, forest
+from gastropath.report.html import Page
+from gastropath.report.markdown import table as markdown_table
+from gastropath.report.parts import Chart, Section, Table, Text
 from gastropath.results.interval import Interval
 from gastropath.tables import write_table
 
@@ -27,8 +24,8 @@ COLUMNS = (
     "accuracy",
     "balanced accuracy",
     "macro-F1",
-    "answered",
-    "right of these",
+    "coverage",
+    "selective accuracy",
     "accuracy minus first",
     "macro-F1 minus first",
     "only first right",
@@ -44,7 +41,7 @@ def table(comparison: Comparison) -> list[tuple[str, ...]]:
     differences: Sequence[Difference | None] = (None, *comparison.differences)
     rows = []
     for model, gap in zip(comparison.contenders, differences, strict=True):
-        figures = (model.accuracy, model.balanced_accuracy, model.macro_f1, model.answered, model.right_of_these)
+        metrics = (model.accuracy, model.balanced_accuracy, model.macro_f1, model.coverage, model.selective_accuracy)
         against = (
             (
                 str(gap.accuracy),
@@ -57,7 +54,7 @@ def table(comparison: Comparison) -> list[tuple[str, ...]]:
             if gap
             else ("–",) * 6
         )
-        rows.append((model.name, *map(str, figures), *against))
+        rows.append((model.name, *map(str, metrics), *against))
     return rows
 
 
@@ -99,7 +96,7 @@ def _numbers(comparison: Comparison) -> list[dict[str, object]]:
     rows = []
     for model, gap in zip(comparison.contenders, (None, *comparison.differences), strict=True):
         row: dict[str, object] = {"model": model.name}
-        for name in ("accuracy", "balanced_accuracy", "macro_f1", "answered", "right_of_these"):
+        for name in ("accuracy", "balanced_accuracy", "macro_f1", "coverage", "selective_accuracy"):
             row |= _triple(name, getattr(model, name))
         if gap:
             row |= _triple("accuracy_difference", gap.accuracy) | _triple("macro_f1_difference", gap.macro_f1)
@@ -126,19 +123,15 @@ def _p(value: float) -> str:
 
 
 def _markdown(comparison: Comparison) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(map(cell, cells))} |"
-
-    lines = [line(COLUMNS), f"|{'---|' * len(COLUMNS)}", *(line(row) for row in table(comparison))]
-    return "\n".join(lines) + "\n\n" + "\n\n".join(_notes(comparison)) + "\n"
+    return "\n".join([*markdown_table(COLUMNS, table(comparison)), "", "\n\n".join(_notes(comparison)), ""])
 
 
 def _notes(comparison: Comparison) -> list[str]:
     groups = f" in {comparison.groups:,} groups" if comparison.groups else ""
     return [
         f"{comparison.part.capitalize()}, n = {comparison.n:,}{groups}, the same for all models. 95 % intervals: "
-        f"paired bootstrap over {comparison.resampled}. p: McNemar's test, two-sided and exact, which takes tiles for "
-        "independent of each other; adjusted by Holm's method for the number of comparisons.",
+        f"paired bootstrap over {comparison.resampled}. p: McNemar's exact test, two-sided, which assumes that tiles "
+        "are independent of each other; adjusted for the number of comparisons by Holm's method.",
         *comparison.warnings,
     ]
 
@@ -146,14 +139,13 @@ def _notes(comparison: Comparison) -> list[str]:
 def _page(comparison: Comparison, charts: Sequence[Chart]) -> Page:
     first, rows = comparison.contenders[0].name, table(comparison)
     summary = [conclusion(difference, first) for difference in comparison.differences]
-    pictures = [Figure(chart.svg, chart.alt, chart.caption) for chart in charts]
     sections = [
         Section("Each model", [Table(COLUMNS[:6], [row[:6] for row in rows], _notes(comparison)[0])]),
         Section(
             f"Compared with {first}",
             [
                 Table((COLUMNS[0], *COLUMNS[6:]), [(row[0], *row[6:]) for row in rows[1:]]),
-                *pictures,
+                *charts,
                 *(Text(warning, "warning") for warning in comparison.warnings),
             ],
         ),
@@ -164,46 +156,31 @@ def _page(comparison: Comparison, charts: Sequence[Chart]) -> Page:
 
 
 def _overall(comparison: Comparison) -> Chart:
-    def draw(canvas: Canvas) -> None:
-        left, right = canvas.subplots(1, 2, sharey=True)
-        names = [difference.name for difference in comparison.differences]
-        _forest(left, names, [difference.accuracy for difference in comparison.differences])
-        _forest(right, names, [difference.macro_f1 for difference in comparison.differences])
-        left.set_title("accuracy")
-        right.set_title("macro-F1")
-
-    caption = (
-        f"Figure minus that of {comparison.contenders[0].name}, paired, with 95 % intervals; n = {comparison.n:,}."
-    )
-    size = (8, 1.6 + 0.45 * len(comparison.differences))
-    return drawn("differences", caption, "Differences of accuracy and macro-F1 with intervals", size, draw)
+    names = [difference.name for difference in comparison.differences]
+    panels = [
+        Panel("accuracy", names, [difference.accuracy for difference in comparison.differences]),
+        Panel("macro-F1", names, [difference.macro_f1 for difference in comparison.differences]),
+    ]
+    first = comparison.contenders[0].name
+    caption = f"Accuracy and macro-F1 minus those of {first}, paired, with 95 % intervals; n = {comparison.n:,}."
+    alt = f"Differences from {first}. {_in_words(panels)}"
+    return Chart("differences", forest(panels, "difference"), alt, caption)
 
 
 def _per_class(comparison: Comparison) -> Chart:
-    def draw(canvas: Canvas) -> None:
-        panels = canvas.subplots(1, len(comparison.differences), sharey=True, squeeze=False)[0]
-        for axes, difference in zip(panels, comparison.differences, strict=True):
-            _forest(axes, comparison.classes, [difference.f1[code] for code in comparison.classes])
-            axes.set_title(difference.name)
-
-    caption = f"F1 of each class minus that of {comparison.contenders[0].name}, paired, with 95 % intervals."
-    size = (3.2 + 2.6 * len(comparison.differences), 1.4 + 0.32 * len(comparison.classes))
-    return drawn("f1_differences", caption, "Differences of F1 of each class with intervals", size, draw)
+    classes = comparison.classes
+    panels = [Panel(gap.name, classes, [gap.f1[code] for code in classes]) for gap in comparison.differences]
+    first = comparison.contenders[0].name
+    caption = f"F1 of each class minus that of {first}, paired, with 95 % intervals."
+    alt = f"Differences of F1 from {first}, by class. {_in_words(panels)}"
+    return Chart("f1_differences", forest(panels, "difference of F1"), alt, caption)
 
 
-def _forest(axes: Axes, names: Sequence[str], gaps: Sequence[Interval]) -> None:
-    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
-    for place, gap in enumerate(gaps):
-        color = BLUE if gap.is_above_zero else ORANGE if gap.is_below_zero else GREY
-        value, low, high = gap.numbers
-        if not np.isnan(low):
-            axes.hlines(place, low, high, color=color, linewidth=2)
-        axes.plot(value, place, "o", color=color, markeredgecolor=INK)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel("difference")
-    axes.grid(axis="x", color="#dde2ea")
-    axes.set_axisbelow(True)
+def _in_words(panels: Sequence[Panel]) -> str:
+    return " ".join(
+        f"{panel.title}: {', '.join(f'{n} {gap}' for n, gap in zip(panel.names, panel.differences, strict=True))}."
+        for panel in panels
+    )
 
 
 def _plain(value: object) -> object:

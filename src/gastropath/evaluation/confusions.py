@@ -56,28 +56,40 @@ class ConfusedPair:
 
     def sentence(self) -> str:
         """Say what the numbers of this pair mean."""
-        told = [f"{self.true} taken for {self.predicted}: {self.n} of {self.total} tiles ({self.n / self.total:.0%})"]
-        if self.reverse == 0:
-            told.append("never the other way round")
-        elif self.n + self.reverse < _ENOUGH:
-            told.append(f"{self.reverse} the other way round")
-        elif self.n >= 2 * self.reverse:
-            told.append(f"only {self.reverse} the other way round, so the model leans towards {self.predicted}")
-        elif self.reverse >= 2 * self.n:
-            told.append(f"{self.reverse} the other way round, so the model leans towards {self.true}")
-        else:
-            told.append(f"{self.reverse} the other way round, so the two look alike to it")
-        sure = "is sure of these errors" if self.confidence >= 0.8 else "hesitates" if self.confidence < 0.6 else (
-            "is fairly sure of them"
-        )  # fmt: skip
-        told.append(f"it {sure} (mean confidence {self.confidence:.2f})")
+        share = self.n / self.total
+        findings = [
+            f"{self.true} taken for {self.predicted}: {self.n} of {self.total} tiles ({share:.0%})",
+            self._other_way_round(),
+            self._certainty(),
+        ]
         if self.by_colour >= 0:
-            share = self.by_colour / self.n
-            told.append(
+            explained = self.by_colour / self.n >= 0.5 and self.n >= _ENOUGH
+            findings.append(
                 f"colour alone makes the same mistake on {self.by_colour} of them"
-                + (", so their stain or brightness explains much of it" if share >= 0.5 and self.n >= _ENOUGH else "")
+                + (", so their stain or brightness explains much of it" if explained else "")
             )
-        return "; ".join(told) + "."
+        return "; ".join(findings) + "."
+
+    def _other_way_round(self) -> str:
+        if self.reverse == 0:
+            return "never the other way round"
+        if self.n + self.reverse < _ENOUGH:
+            return f"{self.reverse} the other way round"
+        if self.n >= 2 * self.reverse:
+            return f"only {self.reverse} the other way round, so the model leans towards {self.predicted}"
+        if self.reverse >= 2 * self.n:
+            return f"{self.reverse} the other way round, so the model leans towards {self.true}"
+        return f"{self.reverse} the other way round, so the two look alike to it"
+
+    def _certainty(self) -> str:
+        sure = (
+            "is sure of these errors"
+            if self.confidence >= 0.8
+            else "hesitates"
+            if self.confidence < 0.6
+            else "is fairly sure of them"
+        )
+        return f"it {sure} (mean confidence {self.confidence:.2f})"
 
 
 def misclassified(assessment: Assessment) -> list[Misclassified]:
@@ -134,7 +146,7 @@ def copy_misclassified(errors: list[Misclassified], out: Path, most: int = 200) 
         for rank, error in enumerate(errors[:most], start=1):
             stem = error.file.stem.encode()[:120].decode("utf-8", "ignore")
             name = f"{_safe(error.true)}_as_{_safe(error.predicted)}_{error.confidence:.2f}_{rank:03d}_{stem}"
-            with suppress(FileNotFoundError):  # it was there a moment ago; its row stands in predictions.csv
+            with suppress(FileNotFoundError):  # it was there when it was judged; its row is in predictions.csv
                 shutil.copyfile(error.file, partial / f"{name}{error.file.suffix.lower()}")
 
 

@@ -12,7 +12,7 @@ from gastropath.evaluation.label_noise import Suspect
 from gastropath.images import encode_jpeg, load_tile, resize
 from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.explain import heat, overlay
-from gastropath.report.html import Cards, Gallery, Part, Text, Tile
+from gastropath.report.parts import Cards, Gallery, Part, Text, Tile
 from gastropath.tissue import tissue_class
 
 _SHOWN = 48
@@ -20,7 +20,7 @@ _THUMBNAIL_PX = 160
 
 
 def misclassified_tiles(classifier: Classifier, errors: Sequence[Misclassified], n: int) -> list[Part]:
-    """Show wrongly answered tiles beside what speaks for the class given and for the true one.
+    """Show misclassified tiles beside what speaks for the predicted class and for the true one.
 
     Parameters
     ----------
@@ -34,13 +34,14 @@ def misclassified_tiles(classifier: Classifier, errors: Sequence[Misclassified],
     if not errors:
         return [Text("None.")]
     caption = (
-        f"{len(errors):,} of {n:,} tiles, most confident error first: the tile, where the model sees the class it "
-        "gave, and where it sees the true one (bright: strong evidence, each map on its own scale)."
+        f"{len(errors):,} of {n:,} tiles, the most confident error first. Each card shows the tile, where the model "
+        "sees the predicted class, and where it sees the true class (bright: strong evidence; each map has its own "
+        "scale)."
     )
     galleries = list(_explained(classifier, errors[:_SHOWN]))
     parts: list[Part] = [Text(caption, "note"), Cards(galleries)]
     if len(errors) > _SHOWN:
-        parts.append(Text(f"{len(errors) - _SHOWN:,} more stand in predictions.csv.", "note"))
+        parts.append(Text(f"{len(errors) - _SHOWN:,} more are in predictions.csv.", "note"))
     return parts
 
 
@@ -73,26 +74,26 @@ def _gallery(classifier: Classifier, error: Misclassified, pixels: np.ndarray, m
 
 def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
     """Show tiles whose labels are doubted, the most suspicious first."""
-    told = (
+    explanation = (
         f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {n:,} labels: models that had not "
-        "seen the tile are surer of another class than they usually are. Many are no errors; some are the "
-        "model's own. label_issues.csv lists them all: write keep, drop or a class into its last column (in the test "
-        "part nothing changes), and train again with --apply-review label_issues.csv."
+        "seen the tile are surer of another class than they usually are. Many of these labels are right, and the "
+        "models err. label_issues.csv lists them all. To act on it, write keep, drop or a class into its last column "
+        "and train again with this review; labels of the test part do not change."
     )
     tiles = []
     for suspect in suspects[:_SHOWN]:
         try:
             picture = encode_jpeg(load_tile(suspect.file, _THUMBNAIL_PX), 80)
-        except CannotReadImage:  # readable a moment ago; its row stands in label_issues.csv
+        except CannotReadImage:  # it could be read when it was judged; its row is in label_issues.csv
             continue
-        kept = ", test part" if suspect.part == "test" else ""
+        test = ", test part" if suspect.part == "test" else ""
         caption = (
-            f"labelled {suspect.label} ({suspect.quality:.2f}), {suspect.suggested}? ({suspect.confidence:.2f}{kept}) "
+            f"labelled {suspect.label} ({suspect.quality:.2f}), {suspect.suggested}? ({suspect.confidence:.2f}{test}) "
         )
         alt = f"tile labelled {suspect.label}, perhaps {suspect.suggested}"
         tiles.append(Tile(picture, caption + suspect.path, alt, tissue_class(suspect.suggested).color))
-    caption = "In brackets the probability of the class. The bar has the colour of the class suggested."
-    return [Text(told), *([Gallery(tiles, caption)] if tiles else [])]
+    caption = "Brackets hold the probability of the class. The bar has the colour of the suggested class."
+    return [Text(explanation), *([Gallery(tiles, caption)] if tiles else [])]
 
 
 def _thumbnail(pixels: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""Is the result less than it looks? Colour alone, copies across parts, figures too good to be true."""
+"""Is the result less than it looks? Colour alone, tiles learned from, accuracy too good to be true."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadImage
 from gastropath.progress import Progress, silent
+from gastropath.report.sections.split import method_warning
 from gastropath.results.card import Card
 from gastropath.results.interval import Interval
 from gastropath.tissue import TISSUE_CLASSES
 
 LEARNED_FROM = (
-    "Judged tiles are among those the model learned from: the figures say how well it remembers, not how good it is."
+    "Judged tiles are among those the model learned from: the metrics say how well it remembers, not how good it is."
 )
 
 _BASELINE_TILES = 4000
@@ -77,25 +78,18 @@ def doubts(card: Card, index: TileIndex, split: Split | None, accuracy: Interval
         told.append(f"{LEARNED_FROM} ({remembered:,} of them, by path, label and size.)")
     if split and card.training_data.review:
         told.append(
-            "The model learned from reviewed labels; all figures here are by the labels as they were published, and "
+            "The model learned from reviewed labels; all metrics here follow the labels as they were published, and "
             "tiles that the review dropped are judged too."
         )
-    if split and split.method == "random":
-        told.append(
-            "The split is random: tiles of one slide lie on both sides, so the figures are optimistic. "
-            "Use them for comparison with published work only."
-        )
-    if split and split.method == "file":
-        counted = split.duplicate_pairs_across_parts is not None
-        told.append(
-            "The split is a table of which nothing else is known: tiles of one slide may lie on both sides"
-            f"{'' if counted else ', and duplicates in different parts were not counted'}."
-        )
+    counted = split is not None and split.duplicate_pairs_across_parts is not None
+    if split and (warning := method_warning(split.method, counted=counted)):
+        told.append(warning)
     ours = {tissue.code for tissue in TISSUE_CLASSES}
     high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY
     if high and not (index.synthetic or card.training_data.synthetic) and set(card.codes) == ours and not remembered:
         told.append(
             f"Accuracy is above {_CREDIBLE_ACCURACY:.2f}; the best credible published results on HMU-GC-HE-30K are "
-            "near 0.76. Suspect tiles that the model learned from before believing it: gastropath audit --against."
+            "near 0.76. Before believing it, look for tiles that the model learned from: audit one folder against the "
+            "other."
         )
     return told

@@ -9,7 +9,7 @@ RESEARCH_USE = (
 """Said once wherever results are shown."""
 
 SYNTHETIC = (
-    "Synthetic data: everything here was computed from computer-drawn tiles, not from tissue. The figures show that "
+    "Synthetic data: everything here was computed from computer-drawn tiles, not from tissue. The metrics show that "
     "the software works; they say nothing about real histology."
 )
 """Said wherever results come from generated tiles."""

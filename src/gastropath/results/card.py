@@ -22,9 +22,9 @@ REVIEWED_LABELS = (
     "Labels of the training tiles were reviewed by a person; what is not in the review is taken as published."
 )
 
+MEASURED = "Whether a picture is out of distribution is measured, not understood."
 UNLIKE_IS_MEASURED = (
-    "What it calls unlike the training tiles is measured, not understood: other pictures, blank glass and tissue of "
-    "another kind may be named all the same."
+    f"{MEASURED} The model may assign a class to other pictures, blank glass and tissue of another kind."
 )
 LIMITATIONS = (
     "Other scanners, stains, magnifications and tissues can lower its accuracy without a sign.",

@@ -135,24 +135,6 @@ class Leakage(Part):
     near_pairs_across_parts: int | None = None
     warning: str | None = None
 
-    @classmethod
-    def of(cls, identical: int | None, near: int | None) -> Leakage:
-        """Add the two kinds up, and warn where there are any."""
-        if identical is None:
-            return cls(duplicate_pairs_across_parts=None)
-        pairs = identical + (near or 0)
-        kinds = f"{identical:,} identical" + ("" if near is None else f", {near:,} near-duplicate")
-        warning = (
-            f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of duplicate tiles ({kinds}) lie in different parts; the "
-            "figures are too good by an unknown amount"
-        )
-        return cls(
-            duplicate_pairs_across_parts=pairs,
-            identical_pairs_across_parts=identical,
-            near_pairs_across_parts=near,
-            warning=warning if pairs else None,
-        )
-
 
 class SplitInfo(Part):
     """How the tiles were divided: method (``"file"`` and no seed where it is not known), and what was left out."""
@@ -208,6 +190,6 @@ class Metrics(Document):
     warnings: tuple[str, ...]
 
     @property
-    def whose(self) -> str:
+    def judged(self) -> str:
         """The judged tiles, in words."""
         return {"test": "test part", "all": "all tiles", "out-of-fold": "out-of-fold answers"}[self.part]

@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 
 from gastropath.bundle.files import KERAS_MODEL, open_bundle, sha256, write_bundle
-from gastropath.bundle.readme import model_card_body
 from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing_folder
+from gastropath.report.markdown import model_card_body
 from gastropath.results.card import Card
 from gastropath.space.wheel import write_wheel
 

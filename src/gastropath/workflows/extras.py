@@ -18,7 +18,7 @@ class Needs:
 
 
 _NOTHING = Needs("", ())
-_TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "matplotlib", "jinja2"))
+_TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "jinja2"))
 
 NEEDS: Mapping[str, Needs] = {
     "demo": Needs("train,slides", (*_TRAINING.modules, "openslide", "scipy", "tifffile")),
@@ -28,8 +28,8 @@ NEEDS: Mapping[str, Needs] = {
     "train": _TRAINING,
     "train --folds": Needs("train", (*_TRAINING.modules, "cleanlab")),
     "train --scheduler": Needs("train,cluster", (*_TRAINING.modules, "dask", "distributed")),
-    "evaluate": Needs("evaluate", ("sklearn", "matplotlib", "jinja2")),
-    "compare": Needs("evaluate", ("matplotlib", "jinja2")),
+    "evaluate": Needs("evaluate", ("sklearn", "jinja2")),
+    "compare": Needs("evaluate", ("jinja2",)),
     "predict": _NOTHING,
     "explain": _NOTHING,
     "slide": Needs("slides", ("openslide", "scipy")),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 
 from gastropath.data.audit.audit import Audit
-from gastropath.data.audit_page.thumbnails import count, named
 from gastropath.data.colour.study import FOLDS, ColourStudy
-from gastropath.report.html import Bar, Bars, Figure, Part, Section, Table, Text
+from gastropath.report.charts.colours import colour_strips
+from gastropath.report.parts import Bar, Bars, Chart, Part, Section, Table, Text
+from gastropath.report.wording import count, named
 from gastropath.tissue import tissue_class
 
 _SWATCHES = 48
 _CLASSES = 50
-_LABEL_PX, _SWATCH_PX, _ROW_PX = 120, 11, 24
 
 
 def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
@@ -33,7 +31,7 @@ def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
         own = np.flatnonzero(usable & (labels == code))
         if not len(own):
             continue
-        strips.append((code, colours[own][np.argsort(colours[own].sum(axis=1), kind="stable")]))
+        strips.append((code, _swatches(colours[own])))
         middle = np.median(colours[own], axis=0)
         rows.append(
             (
@@ -50,8 +48,9 @@ def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
     else:
         parts.append(Text(f"Too few separate tiles to cross-validate what colour alone tells ({FOLDS} folds).", "note"))
     parts.append(
-        Figure(
-            _strips(strips),
+        Chart(
+            "colours",
+            colour_strips(strips),
             "For each class a strip of the mean colours of its tiles, from the darkest to the lightest.",
             "Mean colours of the tiles of each class, from the darkest tile to the lightest.",
         )
@@ -70,18 +69,8 @@ def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
     return Section("Colour", parts)
 
 
-def _strips(strips: list[tuple[str, np.ndarray]]) -> str:
-    """Draw a row of swatches a class: at evenly spaced tiles of the sorted ones."""
-    width, height = _LABEL_PX + _SWATCHES * _SWATCH_PX + 4, _ROW_PX * len(strips) + 4
-    drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">']
-    for row, (code, colours) in enumerate(strips):
-        top = 2 + row * _ROW_PX
-        name = "".join(c if c.isprintable() else "?" for c in code)  # SVG knows no control characters
-        name = name if len(name) <= 16 else f"{name[:15]}…"
-        drawn.append(f'<text x="4" y="{top + 15}" font-size="13" fill="#1c2330">{escape(name)}</text>')
-        picked = colours[np.linspace(0, len(colours) - 1, _SWATCHES).round().astype(int)]
-        for column, (red, green, blue) in enumerate(picked.round().astype(int)):
-            x = _LABEL_PX + column * _SWATCH_PX
-            box = f'x="{x}" y="{top}" width="{_SWATCH_PX}" height="{_ROW_PX - 4}"'
-            drawn.append(f'<rect {box} fill="rgb({red},{green},{blue})"/>')
-    return "".join([*drawn, "</svg>"])
+def _swatches(colours: np.ndarray) -> list[tuple[int, int, int]]:
+    """Pick evenly spaced colours, the darkest first, from an array of shape (n, 3)."""
+    ordered = colours[np.argsort(colours.sum(axis=1), kind="stable")]
+    picked = ordered[np.linspace(0, len(ordered) - 1, _SWATCHES).round().astype(int)].round().astype(int)
+    return [(int(red), int(green), int(blue)) for red, green, blue in picked]

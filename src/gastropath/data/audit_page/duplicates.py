@@ -8,10 +8,11 @@ from pathlib import Path
 from gastropath.data.audit.against import Against
 from gastropath.data.audit.audit import Audit
 from gastropath.data.audit.record import BLANK, FLAGS
-from gastropath.data.audit_page.thumbnails import count, short, thumbnail
+from gastropath.data.audit_page.thumbnails import short, thumbnail
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.pairs import TURNS
-from gastropath.report.html import Cards, Gallery, Part, Section, Text, Tile
+from gastropath.report.parts import Cards, Gallery, Part, Section, Text, Tile
+from gastropath.report.wording import count
 
 _SHOWN_CONFLICTS = 40
 _SHOWN_GROUPS = 20

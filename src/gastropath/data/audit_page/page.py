@@ -10,9 +10,11 @@ from gastropath.data.audit.audit import Audit, sample_rows
 from gastropath.data.audit.record import BLANK, BLURRED, FLAGS, GLASS, GREY, ODD_SIZE, words
 from gastropath.data.audit_page.colour import colour_section
 from gastropath.data.audit_page.duplicates import against_section, conflict_section, duplicate_section
-from gastropath.data.audit_page.thumbnails import count, named, sentence, short, thumbnail
+from gastropath.data.audit_page.thumbnails import short, thumbnail
 from gastropath.data.colour.study import ColourStudy
-from gastropath.report.html import Bar, Bars, Gallery, Page, Part, Section, Table, Text, Tile
+from gastropath.report.html import Page
+from gastropath.report.parts import Bar, Bars, Gallery, Part, Section, Table, Text, Tile
+from gastropath.report.wording import count, named, sentence
 from gastropath.tissue import tissue_class
 
 _SAMPLES = 8

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from gastropath.data.duplicates.keypoints import oriented
 from gastropath.errors import CannotReadImage
 from gastropath.images import encode_jpeg, load_tile
-from gastropath.report.html import Tile
+from gastropath.report.parts import Tile
 from gastropath.tissue import tissue_class
 
 _SIDE_PX = 132
@@ -38,25 +38,3 @@ def short(path: str) -> str:
     """Return the name of a tile's file without its folder, long names shortened."""
     name = PurePosixPath(path).name
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 16]}…{name[-15:]}"
-
-
-def named(code: str) -> str:
-    """Return code and name of a class."""
-    name = tissue_class(code).name
-    return code if name == code else f"{code} {name}"
-
-
-def count(n: int, one: str, several: str = "") -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> count(2, "copy", "copies")
-    '2 copies'
-    """
-    return f"{n:,} {one if n == 1 else several or one + 's'}"
-
-
-def sentence(text: str) -> str:
-    """Begin with a capital and end with a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,1 @@
+"""Charts by our own few lines: drawn once, written as SVG and as PNG."""

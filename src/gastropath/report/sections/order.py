@@ -1,0 +1,76 @@
+"""Which sections stand in which document, and in what order."""
+
+from __future__ import annotations
+
+from gastropath.report.parts import Section, Text
+from gastropath.report.sections import accuracy, checks, confidence, model
+from gastropath.results.card import Card
+from gastropath.results.metrics import Metrics
+
+
+def card_sections(card: Card) -> list[Section]:
+    """Return what a model card says, for its README and for the page of the web app."""
+    return [
+        model.classes(card),
+        model.training_data(card),
+        *_worth(card),
+        model.limits(card),
+        model.input_and_output(card),
+        model.citation(card),
+        model.versions(card),
+    ]
+
+
+def accuracy_sections(metrics: Metrics) -> list[Section]:
+    """Return how often a model is right."""
+    found = [accuracy.accuracy(metrics), accuracy.each_class(metrics), accuracy.sources(metrics)]
+    return [section for section in (*found, accuracy.confusion(metrics)) if section]
+
+
+def trust_sections(card: Card, metrics: Metrics) -> list[Section]:
+    """Return how far its confidence and its activation maps can be trusted, and whether its accuracy lasts."""
+    found = (
+        confidence.confidence(metrics),
+        confidence.abstention(card, metrics),
+        confidence.out_of_distribution(metrics),
+        checks.robustness(metrics),
+        checks.activation_maps(metrics),
+        checks.judged_tiles(metrics),
+    )
+    return [section for section in found if section]
+
+
+def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
+    """Return what a reader should know first, a sentence or two a line.
+
+    Parameters
+    ----------
+    metrics
+        Of the judged tiles.
+    folds
+        Of the cross-validation; ``None`` where there was none.
+    """
+    present = sum(1 for row in metrics.per_class.values() if row.support)
+    total = len(metrics.classes)
+    over = f"over {total} classes" if present == total else f"over the {present} of {total} classes that have tiles"
+    lines = [
+        f"On {metrics.n:,} tiles ({metrics.judged}), accuracy is {metrics.accuracy.percent()} and macro-F1 "
+        f"{metrics.macro_f1} {over}; brackets hold 95 % intervals.",
+        f"In cross-validation over {folds.n:,} tiles, accuracy is {folds.accuracy.percent()} and macro-F1 "
+        f"{folds.macro_f1}."
+        if folds
+        else None,
+        accuracy.best_and_worst_class(metrics),
+        accuracy.against_colour(metrics),
+        confidence.coverage_in_words(metrics),
+        checks.robustness_in_words(metrics.robustness) if metrics.robustness else None,
+        checks.maps_in_words(metrics.explanations) if metrics.explanations else None,
+    ]
+    return [line for line in lines if line]
+
+
+def _worth(card: Card) -> list[Section]:
+    """Return how good a model is; a draft has rules of abstention, but no metrics."""
+    if card.metrics is None:
+        return [Section("Accuracy", [Text(model.NOT_EVALUATED, "warning")]), confidence.abstention(card, None)]
+    return [*accuracy_sections(card.metrics), *trust_sections(card, card.metrics)]

@@ -1,0 +1,159 @@
+"""How tiles were divided, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gastropath.report.wording import count
+from gastropath.results.card import LabelReview
+from gastropath.results.metrics import Leakage, Metrics, SplitInfo
+from gastropath.results.split import SplitDocument
+
+_FEW_GROUPS = 5
+
+
+def method_in_words(split: SplitInfo) -> str:
+    """Say how the tiles were divided, and what stays together."""
+    together = {
+        "block": "neighbouring file numbers of a class stay together",
+        "group": "groups and duplicates stay together",
+        "random": "nothing stays together, so the metrics are optimistic",
+        "file": "a table of which nothing else is known",
+    }.get(split.method)
+    seed = f"seed {split.seed}" if split.seed is not None else None
+    return ", ".join(word for word in (split.method, seed, together) if word)
+
+
+def left_out_in_words(split: SplitInfo | SplitDocument) -> str:
+    """Say how many tiles were left out so that parts lie apart, and why."""
+    if not sum(split.purged.values()):
+        return "none" if split.method != "file" else "not known"
+    near, copies = split.purged.get("gap", 0), split.purged.get("copies", 0)
+    return (
+        f"{count(near, 'tile')} too close to another part in file number, {count(copies, 'tile')} with a copy in "
+        "another part"
+    )
+
+
+def pairs_in_words(counted: Leakage | SplitDocument) -> str:
+    """Count the pairs of duplicate tiles in different parts."""
+    identical, near = counted.identical_pairs_across_parts, counted.near_pairs_across_parts
+    if identical is None:
+        return "not counted"
+    other = "near-duplicates were not searched for" if near is None else f"{near:,} near-duplicate"
+    return f"{identical:,} identical, {other}"
+
+
+def split_rows(metrics: Metrics) -> list[tuple[str, str]]:
+    """Return what a table says of the split that the metrics were computed with; nothing where there was none."""
+    split = metrics.split
+    if split is None:
+        return []
+    return [
+        ("split", method_in_words(split)),
+        ("tiles of each part", ", ".join(f"{n:,} {part}" for part, n in split.tiles.items())),
+        ("tiles left out by the split", left_out_in_words(split)),
+        ("duplicate tiles across parts", f"pairs: {pairs_in_words(metrics.leakage)}"),
+    ]
+
+
+def count_leakage(identical: int | None, near: int | None) -> Leakage:
+    """Add up pairs of duplicate tiles in different parts, and warn where there are any.
+
+    Parameters
+    ----------
+    identical, near
+        Pairs of either kind; ``None`` where they were not counted.
+    """
+    if identical is None:
+        return Leakage(duplicate_pairs_across_parts=None)
+    pairs = identical + (near or 0)
+    counts = Leakage(
+        duplicate_pairs_across_parts=pairs, identical_pairs_across_parts=identical, near_pairs_across_parts=near
+    )
+    if not pairs:
+        return counts
+    warning = (
+        f"{count(pairs, 'pair')} of duplicate tiles ({pairs_in_words(counts)}) {'lies' if pairs == 1 else 'lie'} in "
+        "different parts; the metrics are too good by an unknown amount"
+    )
+    return counts.model_copy(update={"warning": warning})
+
+
+def method_warning(method: str, *, counted: bool) -> str | None:
+    """Say what makes metrics on a split of this method optimistic; ``None`` where nothing does.
+
+    Parameters
+    ----------
+    counted
+        Whether duplicates in different parts were counted.
+    """
+    if method == "random":
+        return (
+            "The split is random: tiles of one slide lie in several parts, so the metrics are optimistic. Use them "
+            "for comparison with published work only."
+        )
+    if method == "file":
+        uncounted = "" if counted else ", and duplicates in different parts were not counted"
+        return (
+            "The split is a table of which nothing else is known: tiles of one slide may lie in several "
+            f"parts{uncounted}."
+        )
+    return None
+
+
+def review_in_words(review: LabelReview) -> str:
+    """Say what a review of the labels changed."""
+    return (
+        f"{count(review.dropped, 'tile')} dropped and {review.relabelled:,} relabelled before training; the test part "
+        "keeps its published labels"
+    )
+
+
+def split_in_words(
+    split: SplitDocument, *, ungrouped: int = 0, unnumbered: int = 0, ungrouped_parts: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Say how a split was made, and what to think of it, a line a finding.
+
+    Parameters
+    ----------
+    split
+        What ``split.json`` holds.
+    ungrouped
+        Tiles without a group.
+    unnumbered
+        Tiles with neither a group nor a number in their file names.
+    ungrouped_parts
+        Parts that hold tiles without a group.
+    """
+    if split.method == "group" and ungrouped:
+        yield f"{count(ungrouped, 'tile')} without a group: each is a group of its own, together with its duplicates"
+    if split.method == "block" and unnumbered:
+        yield (
+            f"{count(unnumbered, 'tile')} with neither a group nor a number in the file name: nothing is known of "
+            "their neighbours"
+        )
+    if split.block and max(split.block.values()) == 1:
+        yield "blocks of a single file: there are so few tiles that neighbouring numbers may lie in different parts"
+    elif split.block and split.gap:
+        yield f"blocks of about {_range(split.block)} neighbouring files, more than {_range(split.gap)} numbers apart"
+    if sum(split.purged.values()):
+        yield f"left out: {left_out_in_words(split)}"
+    if split.identical_pairs_across_parts is not None:
+        yield f"pairs of duplicate tiles in different parts: {pairs_in_words(split)}"
+    if folds := split.folds:
+        none = f"; {count(folds.left_out, 'tile')} in none of them: too close to another fold, or a copy"
+        yield f"{count(folds.k, 'fold')}{none if folds.left_out else ''}"
+    for part in ("val", "test"):
+        groups = split.groups.get(part, 0)
+        if 0 < groups < _FEW_GROUPS and part not in ungrouped_parts:
+            tiles = count(split.tiles[part], "tile")
+            yield f"warning: the {part} part holds {tiles} of only {count(groups, 'group')}"
+    warning = method_warning(split.method, counted=split.duplicate_pairs_across_parts is not None)
+    if warning:
+        yield f"warning: {warning}"
+
+
+def _range(numbers: Mapping[str, int]) -> str:
+    low, high = min(numbers.values()), max(numbers.values())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
