@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from gastropath.bundle.files import open_bundle, starter
 from gastropath.report.markdown import escaped, model_card, model_card_body, sections_to_markdown
 from gastropath.report.notices import SYNTHETIC_MODEL
 from gastropath.report.parts import Bullets, Section, Table, Text
@@ -91,3 +92,9 @@ def test_numbers_are_written_as_they_are():
 
 def test_a_list_is_a_list():
     assert sections_to_markdown([Section("s", [Bullets(["one", "two"])])])[2:4] == ["- one", "- two"]
+
+
+def test_the_readme_of_the_starter_model_says_what_its_card_says():
+    """Where the words change, write it anew: ``model_card(open_bundle(starter()).card)``."""
+    bundle = open_bundle(starter())
+    assert (bundle.folder / "README.md").read_text("utf-8") == model_card(bundle.card)

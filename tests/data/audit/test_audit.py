@@ -234,7 +234,7 @@ def pictures(html: str) -> list[Image.Image]:
 def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path):
     html = audit_page(audit_tiles(find_tiles([planted]))).render()
     for expected in (
-        *("15 tiles in 3 classes", "TUM tumour epithelium", "own class", "8 (53.3%)", "64 x 64"),
+        *("15 tiles in 3 classes", "TUM (tumour epithelium)", "own class", "8 (53.3%)", "64 x 64"),
         *("3 files could not be read", "TUM/cut.png", "is truncated", "STR/zero.png", "is empty (0 bytes)"),
         *("1 label conflict: the same picture in different classes.", "1 picture has more than one label"),
         *("1 group of duplicates: 1 tile is a copy, 1 of them with identical pixels.", "None found with one label."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gastropath.report.parts import Bullets, Part, Section, Table, Text
+from gastropath.report.parts import Bullets, Section, Table, Text
 from gastropath.report.sections.split import review_in_words, split_rows
 from gastropath.results.card import Card
 
@@ -45,11 +45,15 @@ def training_data(card: Card) -> Section:
         rows.append(("labels reviewed", f"{review_in_words(data.review)} (decisions SHA-256 {data.review.sha256})"))
     if card.metrics:
         rows += split_rows(card.metrics)
-    parts: list[Part] = [Table(("training data", "value"), rows)]
-    if card.recipe:
-        settings = [(name, json.dumps(value)) for name, value in card.recipe.items()]
-        parts.append(Table(("setting", "value"), settings))
-    return Section("Training data", parts)
+    return Section("Training data", [Table(("training data", "value"), rows)])
+
+
+def settings(card: Card) -> Section | None:
+    """List the settings of the training; ``None`` where the card holds none."""
+    if not card.recipe:
+        return None
+    rows = [(name, json.dumps(value)) for name, value in card.recipe.items()]
+    return Section("Settings of the training", [Table(("setting", "value"), rows)])
 
 
 def limits(card: Card) -> Section:

@@ -10,15 +10,17 @@ from gastropath.results.metrics import Metrics
 
 def card_sections(card: Card) -> list[Section]:
     """Return what a model card says, for its README and for the page of the web app."""
-    return [
+    found = (
         model.classes(card),
         model.training_data(card),
         *_worth(card),
         model.limits(card),
-        model.input_and_output(card),
         model.citation(card),
+        model.input_and_output(card),
+        model.settings(card),
         model.versions(card),
-    ]
+    )
+    return [section for section in found if section]
 
 
 def accuracy_sections(metrics: Metrics) -> list[Section]:
