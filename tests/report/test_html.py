@@ -100,7 +100,7 @@ def test_bars_compare_with_the_longest_and_none_breaks_the_page():
 
 
 @pytest.mark.parametrize(
-    "cell", [1, 0.5, "12", "1,234", "12.5%", "12.5 %", "-3", "−3", "0.812 (0.750–0.871)", "1e-5", "–"]
+    "cell", [1, 0.5, "12", "1,234", "12.5%", "12.5 %", "-3", "−3", "0.812 (0.750–0.871)", "1e-5", "–", "< 0.001"]
 )
 def test_a_number_is_set_to_the_right(cell: object):
     assert Table.numeric(cell)

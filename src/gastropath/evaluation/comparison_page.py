@@ -87,7 +87,7 @@ def conclusion(difference: Difference, first: str) -> str:
     return (
         f"{verdict}: difference {gap}; macro-F1 {difference.macro_f1}. Tiles on which only {difference.name} is right: "
         f"{difference.only_other:,}; only {first}: {difference.only_first:,} "
-        f"(McNemar p = {_p(difference.p)}, adjusted {_p(difference.p_adjusted)})."
+        f"(McNemar's test: {_p_in_words(difference.p)}, adjusted {_p_in_words(difference.p_adjusted)})."
     )
 
 
@@ -120,6 +120,10 @@ def _six(value: float | None) -> str:
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _p_in_words(value: float) -> str:
+    return f"p {'' if value < 0.001 else '= '}{_p(value)}"
 
 
 def _markdown(comparison: Comparison) -> str:

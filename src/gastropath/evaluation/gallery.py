@@ -52,16 +52,16 @@ def _explained(classifier: Classifier, errors: Sequence[Misclassified]) -> Itera
         answers = classifier.predict(
             [error.file for error in some], mpp=[error.mpp for error in some], maps=True, tiles=True
         )
-        for error, read, pixels, of_tile in zip(some, answers.is_classified, *answers.seen(), strict=True):
+        for error, read, pixels, tile_maps in zip(some, answers.is_classified, *answers.seen(), strict=True):
             if read:
-                yield _gallery(classifier, error, pixels, of_tile)
+                yield _gallery(classifier, error, pixels, tile_maps)
 
 
 def _gallery(classifier: Classifier, error: Misclassified, pixels: np.ndarray, maps: np.ndarray) -> Gallery:
     def evidence(code: str) -> Tile:
-        of_class = heat(maps[..., classifier.classes.index(code)], classifier.tile_px)
-        text = f"{'evidence' if of_class.any() else 'no evidence'} for {code}"
-        return Tile(_thumbnail(overlay(pixels, of_class)), text, f"{text} in the tile", tissue_class(code).color)
+        evidence_map = heat(maps[..., classifier.classes.index(code)], classifier.tile_px)
+        text = f"{'evidence' if evidence_map.any() else 'no evidence'} for {code}"
+        return Tile(_thumbnail(overlay(pixels, evidence_map)), text, f"{text} in the tile", tissue_class(code).color)
 
     color = tissue_class(error.true).color
     tile = Tile(_thumbnail(pixels), f"is {error.true}", f"tile of {error.true}", color)

@@ -138,7 +138,7 @@ def write_predictions(assessment: Assessment, path: Path, folds: Sequence[str] =
         sets.append((others.index, others.predictions, ("other",) * len(others.index)))
     rows = (
         {**row, "true_label": label, "group": group, name: cell}
-        for tiles, answers, of_tiles in sets
-        for row, label, group, cell in zip(answers.rows(tiles.paths), tiles.labels, tiles.groups, of_tiles, strict=True)
+        for tiles, answers, column in sets
+        for row, label, group, cell in zip(answers.rows(tiles.paths), tiles.labels, tiles.groups, column, strict=True)
     )
     write_table(path, [*Predictions.columns(predictions.classes, "true_label"), "group", name], rows)

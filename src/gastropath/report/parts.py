@@ -12,7 +12,7 @@ from typing import Literal
 from gastropath.outputs import write_bytes
 from gastropath.report.charts.drawing import Drawing
 
-_NUMBER = re.compile(r"–|[-+−]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?( ?%)?( \([-+−]?\d[^()]*\))?", re.ASCII)
+_NUMBER = re.compile(r"–|(< )?[-+−]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?( ?%)?( \([-+−]?\d[^()]*\))?", re.ASCII)
 
 Tone = Literal["plain", "note", "warning"]
 

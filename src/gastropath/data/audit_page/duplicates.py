@@ -27,13 +27,13 @@ def conflict_section(audit: Audit) -> Section:
             "Label conflicts", [Text("None found: no two tiles of different classes show the same picture.")]
         )
     several = len(conflicts) > 1
-    warning = (
-        f"{count(len(conflicts), 'picture')} {'have' if several else 'has'} more than one label. At most one of "
+    finding = (
+        f"{count(len(conflicts), 'picture')} {'carry' if several else 'carries'} more than one label. At most one of "
         "them can be right: correct or remove the others before training, and before believing any test result."
     )
     shown = _galleries(audit, conflicts[:_SHOWN_CONFLICTS], "Label conflict", len(conflicts))
     more = _more(len(conflicts) - _SHOWN_CONFLICTS, "label conflict")
-    return Section("Label conflicts", [Text(warning, "warning"), Cards(shown, "warning"), *more])
+    return Section("Label conflicts", [Text(finding, "warning"), Cards(shown, "warning"), *more])
 
 
 def duplicate_section(audit: Audit) -> Section:
@@ -55,11 +55,11 @@ def duplicate_section(audit: Audit) -> Section:
     if not groups:
         return Section("Duplicates", [Text("None found with one label." if conflicts else "None found."), *parts])
     copies = count(sum(len(group) - 1 for group in groups), "copy", "copies")
-    warning = (
+    finding = (
         f"{count(len(groups), 'group')} of tiles with one label show the same picture, {copies} in all. A random split "
-        "puts copies on both sides and so tests a model on tiles it has memorised; the default split does not."
+        "puts copies on both sides, and so tests a model on tiles that it learned from; the default split does not."
     )
-    parts.append(Text(warning, "warning"))
+    parts.append(Text(finding, "warning"))
     groups.sort(key=lambda group: (-len(group), group))
     parts.append(Cards(_galleries(audit, groups[:_SHOWN_GROUPS], "Group", len(groups))))
     return Section("Duplicates", [*parts, *_more(len(groups) - _SHOWN_GROUPS, "group")])
@@ -70,14 +70,14 @@ def against_section(against: Against) -> Section:
     here, there = against.shared()
     root = against.other.index.root
     if not here:
-        text = f"None of the {len(against.other.index):,} tiles of {root} is found here."
-        return Section("Tiles shared with the other folder", [Text(text)])
-    warning = (
+        finding = f"None of the {len(against.other.index):,} tiles in {root} is here too."
+        return Section("Tiles shared with the other folder", [Text(finding)])
+    finding = (
         f"{count(len(there), 'tile')} of the {len(against.other.index):,} in {root} show what "
         f"{count(len(here), 'tile')} here {'shows' if len(here) == 1 else 'show'}. If one folder trains a model and "
-        "the other tests it, the result is too good by an unknown amount."
+        "the other tests it, the metrics are too good by an unknown amount."
     )
-    parts: list[Part] = [Text(warning, "warning")]
+    parts: list[Part] = [Text(finding, "warning")]
     pairs = sorted(against.pairs(), key=lambda p: (against.labels[p[0]] == against.labels[p[1]], p[0], p[1]))
     shown = [
         Gallery(
@@ -133,14 +133,14 @@ def _tiles(
 def _how(near: NearPair | None) -> str:
     if near is None:
         return "identical pixels"
-    phrases = [f"near-duplicates, distance {near.distance:.2f}"]
+    differences = [f"near-duplicates, distance {near.distance:.2f}"]
     if near.orientation:
-        phrases.append(TURNS[near.orientation])
+        differences.append(TURNS[near.orientation])
     if abs(near.zoom - 1) >= 0.01:
-        phrases.append(f"{near.zoom:.2f} times as large")
+        differences.append(f"{near.zoom:.2f} times as large")
     if max(map(abs, near.shift)) >= 0.01:
-        phrases.append(f"shifted by {abs(near.shift[0]):.0%} of the width and {abs(near.shift[1]):.0%} of the height")
-    return ", ".join(phrases)
+        differences.append(f"shifted by {abs(near.shift[0]):.0%} across and {abs(near.shift[1]):.0%} down of the side")
+    return ", ".join(differences)
 
 
 def _more(n: int, what: str) -> list[Part]:

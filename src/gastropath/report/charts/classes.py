@@ -67,15 +67,15 @@ def per_class(metrics: Metrics) -> Chart:
     rows = Scale(len(classes), 0)
     axes = Axes(drawing, left, top, WIDTH - left - 16, row_px * len(classes), SHARES, rows)
     axes.draw_x()
-    told = []
+    words = []
     for number, (code, name) in enumerate(zip(classes, names, strict=True)):
-        metric_of, color = metrics.per_class[code], tissue_class(code).color
+        row, color = metrics.per_class[code], tissue_class(code).color
         drawing.text((left - 6, axes.at(0, number + 0.5)[1]), name, anchor="end")
         if number:
             edge = axes.at(0, number)[1]
             drawing.line([(left, edge), (WIDTH - 16, edge)], GRID, width=1)
         for place, (key, _, shape) in enumerate(_KINDS):
-            value, low, high = getattr(metric_of, key).numbers
+            value, low, high = getattr(row, key).numbers
             y = number + 0.22 + 0.28 * place
             if math.isfinite(low):
                 ends = [axes.at(low, y), axes.at(high, y)]
@@ -83,13 +83,13 @@ def per_class(metrics: Metrics) -> Chart:
                 drawing.line(ends, color, width=2.2)
             if math.isfinite(value):
                 drawing.dot(axes.at(value, y), color, shape=shape)
-        told.append(f"{code}: precision {metric_of.precision}, recall {metric_of.recall}, F1 {metric_of.f1}")
-        if not metric_of.support:
+        words.append(f"{code}: precision {row.precision}, recall {row.recall}, F1 {row.f1}")
+        if not row.support:
             drawing.text(axes.at(0.02, number + 0.5), "no tiles", size=SMALL_PX, color=GREY)
     entries = [(label, PAPER, shape) for _, label, shape in _KINDS]
     legend(drawing, left, top + row_px * len(classes) + 40, entries, WIDTH - left)
     caption = f"Precision, recall and F1 of each class with 95 % intervals, {metrics.judged}, n = {metrics.n:,}."
-    return Chart("per_class", drawing, f"Precision, recall and F1 of each class. {'; '.join(told)}.", caption)
+    return Chart("per_class", drawing, f"Precision, recall and F1 of each class. {'; '.join(words)}.", caption)
 
 
 def _shade(share: float) -> str:

@@ -29,13 +29,13 @@ def reliability(metrics: Metrics) -> Chart:
         axes.curve([(row.confidence, row.accuracy) for row in calibration.before.bins], TAN, dots=True)
     axes.curve([(row.confidence, row.accuracy) for row in shipped], BLUE, dots=True)
     legend(drawing, left, _TOP + side + _BELOW + 18, entries, side)
-    told = "; ".join(f"confidence {row.confidence:.0%}: {row.accuracy:.0%} of {row.n:,} right" for row in shipped)
+    words = "; ".join(f"confidence {row.confidence:.0%}: {row.accuracy:.0%} of {row.n:,} right" for row in shipped)
     n, bins = sum(row.n for row in shipped), "one bin" if len(shipped) == 1 else f"{len(shipped)} bins of equal size"
     caption = (
         f"Reliability diagram, {metrics.judged}, n = {n:,} in {bins}. On the dashed line, confidence is right as often "
         "as it says. Below the line: overconfident."
     )
-    return Chart("reliability", drawing, f"Reliability diagram. {told}.", caption)
+    return Chart("reliability", drawing, f"Reliability diagram. {words}.", caption)
 
 
 def risk_coverage(metrics: Metrics) -> Chart:
@@ -54,7 +54,7 @@ def risk_coverage(metrics: Metrics) -> Chart:
     axes.draw("coverage: share of tiles answered", "risk: share of answers wrong")
     axes.curve([(0, at_random), (1, at_random)], GREY, width=1.2, dashed=True)
     axes.curve([(point.coverage, 1 - point.accuracy) for point in found.curve], BLUE)
-    told = f"At full coverage {at_random:.1%} of answers are wrong"
+    words = f"At full coverage {at_random:.1%} of answers are wrong"
     if math.isfinite(right) and math.isfinite(coverage):
         entries.append(("this model, 95 % intervals", ORANGE, "circle"))
         for ends in (
@@ -63,10 +63,10 @@ def risk_coverage(metrics: Metrics) -> Chart:
         ):
             axes.curve(ends, INK, width=1.5)
         drawing.dot(axes.at(coverage, 1 - right), ORANGE)
-        told += f"; at the model's own coverage of {coverage:.1%}, {1 - right:.1%}"
+        words += f"; at the model's own coverage of {coverage:.1%}, {1 - right:.1%}"
     legend(drawing, _LEFT, _TOP + height + _BELOW + 16, entries, WIDTH - _LEFT)
     caption = (
         f"Risk and coverage, {metrics.judged}, n = {metrics.n:,}. The curve answers the tiles of highest confidence "
         "first. The point is what the model does, which also abstains on tiles that are out of distribution."
     )
-    return Chart("risk_coverage", drawing, f"Risk against coverage. {told}.", caption)
+    return Chart("risk_coverage", drawing, f"Risk against coverage. {words}.", caption)
