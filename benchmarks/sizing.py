@@ -23,10 +23,11 @@ from slide_drawing import draw_slide
 
 from gastropath.bundle.files import starter
 from gastropath.inference.classifier import Classifier
-from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.blocks import map_blocks
+from gastropath.slides.reader import local_reader
 from gastropath.slides.reading import read_tiles
-from gastropath.slides.result import finish
-from gastropath.slides.tables import Totals, geojson, tile_rows
+from gastropath.slides.task import SlideSettings, SlideTask
+from gastropath.slides.writers.outputs import SlideOutputs
 
 MPP, CORES, TILES = 0.25, 2, 12_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
@@ -63,21 +64,24 @@ def main() -> None:
 def measure(path: Path, model: Path, folder: Path) -> tuple[float, float, float, float]:
     """Return core-seconds and bytes of a tile, and what the calling process does alone: seconds a slide, and a tile."""
     classifier = Classifier.load(model, threads=1)
-    job = SlideJob(path, folder / "map", classifier, SlideSettings(mpp=MPP, everything=True))
-    opening = spent(job.open)
-    blocks = list(job.grid.blocks())
+    task = SlideTask(path, SlideSettings(mpp=MPP, mask=False), classifier.card)
+    opening = spent(lambda: task.open())
+    tiled = task.open()
+    blocks = list(tiled.grid.blocks())
     blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
     pixels: list[np.ndarray] = []
-    reading = spent(lambda: pixels.extend(read_tiles(job.slide, job.grid, block).pixels for block in blocks))
+    reading = spent(lambda: pixels.extend(read_tiles(tiled.slide, tiled.grid, block).pixels for block in blocks))
     tiles = np.concatenate(pixels)[:256]
     classifier.predict(tiles[:4])
     answering = spent(lambda: classifier.predict(tiles))
-    job.run()
-    n, answered = len(job.grid), job.answered()
-    tables = spent(lambda: (Totals.of(answered), *tile_rows(answered), *geojson(answered)))
-    fixed = opening + spent(lambda: finish(job)) - tables
+    classified = list(map_blocks(tiled, local_reader(tiled.slide, classifier, tiled.grid), classes=classifier.classes))
+    folder.mkdir(exist_ok=True)
+    with SlideOutputs(tiled, classifier.card, folder) as outputs:
+        writing = spent(lambda: [outputs.add(block) for block in classified])
+        fixed = opening + spent(outputs.finish)
+    n = len(tiled.grid)
     core_seconds = reading / sum(map(len, blocks)) + answering / len(tiles)
-    return core_seconds, path.stat().st_size / n, fixed, tables / n
+    return core_seconds, path.stat().st_size / n, fixed, writing / n
 
 
 def spent(work: Callable[[], object]) -> float:

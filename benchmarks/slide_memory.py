@@ -22,7 +22,7 @@ from slide_commands import map_by_ours
 from slide_drawing import draw_picture, draw_slide
 
 from gastropath.bundle.files import starter
-from gastropath.slides.picture import MAX_PICTURE_PIXELS
+from gastropath.slides.source.picture import MAX_PICTURE_PIXELS
 
 MPP = 0.25
 

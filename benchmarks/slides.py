@@ -35,10 +35,12 @@ from slide_drawing import draw_slide
 
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import cores
+from gastropath.slides.blocks import map_blocks
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.reader import local_reader
 from gastropath.slides.reading import read_tiles
-from gastropath.slides.slide import open_slide
+from gastropath.slides.source.slide import open_slide
+from gastropath.slides.task import SlideSettings, TiledSlide
 
 MPP, MEASURED_BLOCKS = 0.5, 12
 
@@ -95,10 +97,10 @@ def measure(path: Path, mpp: float, bundle: Path, folder: Path) -> float:
     alone.predict(some)
     answering = 1000 * (time.process_time() - began) / len(some)
     bound = 1000 * cores() / (reading + answering)
-    job = SlideJob(path, folder / "job", classifier, SlideSettings(mpp=mpp, everything=True))
-    job.open()
+    tiled = TiledSlide.of(slide, classifier.card, SlideSettings(mpp=mpp, mask=False))
     began = time.perf_counter()
-    job.run()
+    for _ in map_blocks(tiled, local_reader(slide, classifier, grid), classes=classifier.classes):
+        pass
     reached = len(grid) / (time.perf_counter() - began)
     whole = map_by_ours(path, mpp, bundle, folder / "command", everything=True).timed
     print(

@@ -144,16 +144,17 @@ def test_errors_keep_their_message_on_the_way_back():
 
 def test_a_worker_that_does_not_see_the_slide_says_so(cluster, tmp_path):
     from gastropath.inference.classifier import Classifier
-    from gastropath.slides.block import Wanted, remote_reader
     from gastropath.slides.grid import TileGrid
-    from gastropath.slides.slide import open_slide
+    from gastropath.slides.reader import remote_reader
+    from gastropath.slides.source.slide import open_slide
+    from gastropath.slides.task import Selection
 
     path = Squares(900, 700, 200).write(tmp_path / "a.tiff", 0.5)
     grid = TileGrid.over(open_slide(path), 224, 0.5)
     reader = remote_reader(path, None, Classifier.load(), grid, False)
     path.write_bytes(path.read_bytes() + b"\0")
     numbers = np.arange(len(grid))
-    wanted = Wanted(0, numbers, np.ones(len(numbers)), np.full(len(numbers), "", "U1"))
+    wanted = Selection(0, numbers, np.ones(len(numbers)), {})
     with pool(cluster.address) as workers, pytest.raises(CannotUseCluster, match="shared storage"):
         list(workers.each(reader, [wanted]))
 

@@ -20,14 +20,26 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as CSV to an open file; ends no line itself (``newline=""``)."""
-    plain = csv.writer(file, lineterminator="\n")
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    plain.writerow(columns)
+    table = RowWriter(file, columns)
     for row in rows:
-        cells = [row.get(column, "") for column in columns]
+        table.add(row)
+
+
+class RowWriter:
+    """Writes a table row by row to an open file (``newline=""``); the columns first."""
+
+    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._plain.writerow(columns)
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Write a row. Columns that it lacks stay empty, others are left out."""
+        cells = [row.get(column, "") for column in self._columns]
         # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-        (quoted if has_return else plain).writerow(cells)
+        (self._quoted if has_return else self._plain).writerow(cells)
 
 
 def fingerprint(rows: Iterable[Iterable[str]]) -> str:

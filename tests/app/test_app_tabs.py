@@ -16,9 +16,8 @@ from playwright.sync_api import Page, expect
 from gastropath.app.answer import title
 from gastropath.bundle.files import open_bundle, starter
 from gastropath.inference.classifier import Classifier
-from gastropath.slides.region import map_region
-from gastropath.slides.slide import open_slide
-from gastropath.slides.tables import Totals
+from gastropath.slides.mapping import map_picture
+from gastropath.slides.source.slide import open_slide
 from gastropath.tissue import TISSUE_CLASSES
 
 pytestmark = pytest.mark.browser
@@ -87,7 +86,7 @@ def test_a_region_becomes_a_map_whose_every_tile_is_the_square_that_lies_there(s
     document = json.loads(downloaded(page, "summary.json"))
     shown = page.locator(".gp-table").inner_text()
     for tissue in TISSUE_CLASSES:
-        area = document["area_mm2"][tissue.code]
+        area = document["area_mm2"]["classes"][tissue.code]
         assert area == pytest.approx((truth == codes.index(tissue.code)).sum() * (TILE_PX * MPP) ** 2 / 1e6)
         assert f"{tissue.name} ({tissue.code})" in shown
         assert f"{area:.3f}" in shown
@@ -103,8 +102,8 @@ def test_the_page_maps_as_the_command_does(server, visit, region, coloured_run):
     open_region(page, file)
     give_mpp(page, str(MPP))
     document = json.loads(downloaded(page, "summary.json"))
-    totals = Totals.of(map_region(open_slide(file, MPP), Classifier.load(coloured_run)))
-    assert {code: n for code, n in document["tiles"]["accepted"].items() if n} == dict(totals.tiles)
+    found = map_picture(open_slide(file, MPP), Classifier.load(coloured_run))
+    assert document["tiles"]["accepted"] == found.summary.tiles.accepted
 
 
 def test_a_region_that_tells_its_resolution_is_mapped_without_a_question(server, visit, region, tmp_path):

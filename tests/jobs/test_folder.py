@@ -93,24 +93,24 @@ def test_work_that_is_forgotten_half_is_still_known_for_what_it_is(tmp_path, mon
 
 def test_what_has_no_record_is_not_taken_up(tmp_path):
     killed = begun(tmp_path)
-    (killed.path / "job.json").unlink()
+    (killed.path / "fingerprint.json").unlink()
     with killed.alone():
         assert killed.begin() is False
-        assert [entry.name for entry in killed.path.iterdir()] == ["job.json"]
+        assert [entry.name for entry in killed.path.iterdir()] == ["fingerprint.json"]
 
 
 def test_a_record_that_is_no_record_is_refused(tmp_path):
     killed = begun(tmp_path)
     for text in ("{", "[]"):
-        (killed.path / "job.json").write_text(text)
-        with pytest.raises(CannotResume, match=r"job\.json"):
+        (killed.path / "fingerprint.json").write_text(text)
+        with pytest.raises(CannotResume, match=r"fingerprint\.json"):
             killed.begun()
 
 
 def test_a_record_elsewhere_outlives_the_work(tmp_path):
     (tmp_path / "run").mkdir()
     run = JobFolder(
-        tmp_path / "run", tmp_path / "run" / ".training", SAME, "train", record=tmp_path / "run" / "job.json"
+        tmp_path / "run", tmp_path / "run" / ".training", SAME, "train", record=tmp_path / "run" / "fingerprint.json"
     )
     with run.alone():
         run.begin()

@@ -16,13 +16,15 @@ from PIL import Image
 
 from gastropath.errors import CannotReadSpacing
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.job import SlideJob, SlideSettings
+from gastropath.slides.mapping import MappedSlide, map_slide
 from gastropath.slides.reading import read_tiles
-from gastropath.slides.result import finish
-from gastropath.slides.slide import open_slide
+from gastropath.slides.source.slide import open_slide
+from gastropath.slides.task import SlideSettings, SlideTask
 
 MPP = 0.2738
 SIDE = 64 * 0.5 / MPP  # pixels of level 0 in a tile: 116.87…
+
+EVERYTHING = SlideSettings(mask=False)
 
 CASES = {
     "one level": (Squares(2400, 1700, SIDE), (1.0,)),
@@ -39,9 +41,8 @@ def mapped(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mapped")
     path = squares.write(folder / "squares.tiff", MPP, downsamples)
     classifier = ByColour()
-    job = SlideJob(path, folder / "out", classifier, SlideSettings(everything=True))  # pyright: ignore[reportArgumentType]
-    finish(job)
-    return squares, path, job, classifier
+    found = map_slide(path, folder / "out", classifier, EVERYTHING)  # pyright: ignore[reportArgumentType]
+    return squares, path, found, classifier
 
 
 def test_what_a_tile_has_beyond_the_slide_is_the_mirror_image_of_the_rest(tmp_path):
@@ -69,19 +70,19 @@ def test_blocks_stay_small_where_tiles_overlap_much_or_are_few_pixels(tmp_path):
         TileGrid.over(open_slide(path, 50.0), 224, 0.5)
 
 
-def rows_of(job: SlideJob) -> list[dict[str, str]]:
-    with (job.out / "tiles.csv").open() as file:
+def rows_of(mapped: MappedSlide) -> list[dict[str, str]]:
+    with (mapped.folder / "tiles.csv").open() as file:
         return list(csv.DictReader(file))
 
 
-def features_of(job: SlideJob) -> list[dict]:
-    return json.loads((job.out / "tiles.geojson").read_text("utf-8"))["features"]
+def features_of(mapped: MappedSlide) -> list[dict]:
+    return json.loads((mapped.folder / "tiles.geojson").read_text("utf-8"))["features"]
 
 
 def test_every_tile_of_the_table_lies_on_its_square_to_within_a_pixel(mapped):
-    squares, _, job, _ = mapped
-    rows = rows_of(job)
-    assert len(rows) == len(job.grid)
+    squares, path, found, classifier = mapped
+    rows = rows_of(found)
+    assert len(rows) == len(SlideTask(path, EVERYTHING, classifier.card).open().grid)
     for row in rows:
         x, y, width, height = (int(row[f"{name}_px"]) for name in ("x", "y", "width", "height"))
         column, line = round(x / SIDE), round(y / SIDE)
@@ -95,9 +96,9 @@ def test_every_tile_of_the_table_lies_on_its_square_to_within_a_pixel(mapped):
 
 def test_what_the_model_sees_is_one_square_to_within_a_pixel(mapped):
     """Away from the three outermost pixels of its 64, which two filters mix with the neighbours, it has one colour."""
-    _, _, job, classifier = mapped
+    _, _, found, classifier = mapped
     seen = np.concatenate(classifier.seen)
-    rows = [row for row in rows_of(job) if int(row["width_px"]) > SIDE - 1 and int(row["height_px"]) > SIDE - 1]
+    rows = [row for row in rows_of(found) if int(row["width_px"]) > SIDE - 1 and int(row["height_px"]) > SIDE - 1]
     assert rows
     inner = seen[:, 3:-3, 3:-3].reshape(len(seen), -1, 3)
     gaps = np.abs(inner[:, :, None].astype(int) - PALETTE).max(axis=(1, 3))  # to each colour; seams cost a grey level
@@ -106,10 +107,10 @@ def test_what_the_model_sees_is_one_square_to_within_a_pixel(mapped):
 
 
 def test_polygons_drawn_over_the_slide_by_other_software_have_its_colours(mapped):
-    _, path, job, _ = mapped
+    _, path, found, _ = mapped
     with tifffile.TiffFile(path) as tiff:
         level = tiff.pages[0].asarray(out="memmap")
-    for feature in features_of(job):
+    for feature in features_of(found):
         ring = np.array(feature["geometry"]["coordinates"][0])
         (x0, y0), (x1, y1) = ring.min(axis=0), ring.max(axis=0)
         under = level[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].reshape(-1, 3)
@@ -119,12 +120,12 @@ def test_polygons_drawn_over_the_slide_by_other_software_have_its_colours(mapped
 
 
 def test_the_overlay_is_neither_shifted_nor_mirrored(mapped):
-    squares, _, job, _ = mapped
-    overlay = np.asarray(Image.open(job.out / "overlay.png")).astype(int)
-    thumbnail = job.slide.overview(2000).pixels
+    squares, path, found, classifier = mapped
+    overlay = np.asarray(Image.open(found.folder / "overlay.png")).astype(int)
+    thumbnail = SlideTask(path, EVERYTHING, classifier.card).open().slide.overview(2000).pixels
     scale = squares.width / thumbnail.shape[1]
     checked = 0
-    for feature in features_of(job):
+    for feature in features_of(found):
         ring = np.array(feature["geometry"]["coordinates"][0])
         along = 0.2 if np.ptp(ring[:, 0]) / scale > 40 else 0.5  # the code of a large tile stands in its middle
         x, y = (int(place) for place in ((1 - along) * ring[0] + along * ring[2]) / scale)
@@ -133,23 +134,23 @@ def test_the_overlay_is_neither_shifted_nor_mirrored(mapped):
         colour = np.array(feature["properties"]["classification"]["color"])
         expected = thumbnail[y, x] * 0.55 + colour * 0.45
         checked += bool(np.abs(overlay[y, x] - expected).max() <= 4)
-    assert checked == sum(min(np.ptp(f["geometry"]["coordinates"][0], axis=0)) > SIDE / 2 for f in features_of(job))
+    assert checked == sum(min(np.ptp(f["geometry"]["coordinates"][0], axis=0)) > SIDE / 2 for f in features_of(found))
 
 
 def test_areas_add_up_to_the_slide(mapped):
-    squares, _, job, _ = mapped
-    document = json.loads((job.out / "summary.json").read_text())
-    total = sum(document["area_mm2"].values())
+    squares, _, found, _ = mapped
+    areas, spacing = found.summary.area_mm2, found.summary.mpp
+    total = sum(areas.classes.values()) + areas.abstained
     assert total == pytest.approx(squares.width * squares.height * MPP**2 / 1e6, rel=1e-4)
-    assert document["mpp"]["source"] == "resolution tag"
-    assert document["mpp"]["x"] == pytest.approx(MPP, rel=1e-4)
+    assert spacing.source == "resolution tag"
+    assert spacing.x == pytest.approx(MPP, rel=1e-4)
 
 
 class Sized:
     """A slide that has only a size and a resolution."""
 
     def __init__(self, size, mpp, downsamples):
-        from gastropath.slides.slide import Spacing
+        from gastropath.slides.source.spacing import Spacing
 
         self.size_px, self.spacing = size, Spacing(mpp[0], mpp[1], "given")
         self.downsamples = tuple((downsample, downsample) for downsample in downsamples)
@@ -177,22 +178,21 @@ def test_tiles_cover_a_slide_without_gap_or_overlap(size, mpp, downsamples):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(300, 30_000), st.integers(300, 30_000), st.floats(20, 200))
-def test_blocks_hold_every_tile_once_and_cells_share_the_slide(width, height, stride_um):
+def test_blocks_hold_every_tile_once_and_areas_share_the_slide(width, height, stride_um):
     grid = TileGrid.over(Sized((width, height), (0.5, 0.5), (1.0,)), 224, 0.5, stride_um)  # pyright: ignore[reportArgumentType]
     numbers = np.concatenate(list(grid.blocks()))
     np.testing.assert_array_equal(np.sort(numbers), np.arange(len(grid)))
     if stride_um <= 112:
-        assert grid.cells(numbers).sum() == width * height
+        assert grid.areas_px(numbers).sum() == width * height
 
 
 def test_overlapping_tiles_are_counted_once(by_colour, tmp_path: Path):
     squares = Squares(1200, 800, SIDE)
     path = squares.write(tmp_path / "squares.tiff", MPP)
-    job = SlideJob(path, tmp_path / "out", by_colour, SlideSettings(everything=True, stride_um=16.0))
-    finish(job)
-    document = json.loads((job.out / "summary.json").read_text())
-    assert document["tiles"]["classified"] > 3 * (1200 / SIDE) * (800 / SIDE)
-    assert sum(document["area_mm2"].values()) == pytest.approx(1200 * 800 * MPP**2 / 1e6, rel=1e-3)
+    summary = map_slide(path, tmp_path / "out", by_colour, SlideSettings(mask=False, stride_um=16.0)).summary
+    assert summary.tiles.classified > 3 * (1200 / SIDE) * (800 / SIDE)
+    total = sum(summary.area_mm2.classes.values()) + summary.area_mm2.abstained
+    assert total == pytest.approx(1200 * 800 * MPP**2 / 1e6, rel=1e-3)
 
 
 def test_other_spacing_across_than_down_is_kept_apart(tmp_path: Path):

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 from drawing import ByColour, Squares
 
-from gastropath.slides.job import SlideJob, SlideSettings
-from gastropath.slides.overlay import draw_overlay
-from gastropath.slides.slide import DRAWN
-from gastropath.slides.tables import Totals
+from gastropath.slides.blocks import map_blocks
+from gastropath.slides.reader import local_reader
+from gastropath.slides.source.pyramid import DRAWN
+from gastropath.slides.source.slide import open_slide
+from gastropath.slides.task import SlideSettings, TiledSlide
+from gastropath.slides.writers.overlay import Overlay
+from gastropath.slides.writers.totals import Totals
 
 
 def test_the_legend_tells_a_synthetic_model_and_a_synthetic_slide_each_on_its_own(tmp_path: Path):
@@ -21,11 +24,14 @@ def test_the_legend_tells_a_synthetic_model_and_a_synthetic_slide_each_on_its_ow
             classifier = ByColour()
             data = classifier.card.training_data.model_copy(update={"synthetic": model})
             classifier.card = classifier.card.model_copy(update={"training_data": data})
-            job = SlideJob(path, tmp_path / f"{model} {slide}", classifier, SlideSettings(everything=True))  # pyright: ignore[reportArgumentType]
-            job.run()
-            if slide:
-                job.slide.kind = DRAWN
-            pictures.append(draw_overlay(job.answered(), Totals()))
+            opened = open_slide(path)
+            opened.kind = DRAWN if slide else opened.kind
+            tiled = TiledSlide.of(opened, classifier.card, SlideSettings(mask=False))
+            reader = local_reader(opened, classifier, tiled.grid)  # pyright: ignore[reportArgumentType]
+            overlay = Overlay(tiled, classifier.card)
+            for block in map_blocks(tiled, reader, classes=classifier.classes):
+                overlay.add(block)
+            pictures.append(overlay.picture(Totals(tiled, classifier.card)))
     maps, legends = [p[:512, :640] for p in pictures], [p[:, 640:] for p in pictures]
     assert all((drawn == maps[0]).all() for drawn in maps)
     ink = [int((legend.min(axis=2) < 128).sum()) for legend in legends]

@@ -102,7 +102,7 @@ def test_the_table_of_slides_adds_up(done):
     document = json.loads((done / "squares" / "summary.json").read_text())
     assert int(row["classified"]) == document["tiles"]["classified"] == document["tiles"]["in_grid"]
     areas = [float(value) for name, value in row.items() if name.startswith("area_mm2_")]
-    assert sum(areas) == pytest.approx(6000 * 4000 * 0.25 / 1e6, rel=1e-3)
+    assert sum(areas) + float(row["abstained_mm2"]) == pytest.approx(6000 * 4000 * 0.25 / 1e6, rel=1e-3)
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(slide, done, tmp_path):
@@ -136,7 +136,7 @@ def test_an_unfinished_call_with_other_options_is_refused_and_overwrite_starts_a
     process.wait()
     other = gastropath("slide", slide, "--no-mask", "--stride-um", "200", cwd=tmp_path)
     assert other.returncode == 1
-    assert "--stride-um not given, now 200" in other.stderr
+    assert "--stride-um was not given, now 200" in other.stderr
     assert "--overwrite" in other.stderr
     assert gastropath("slide", slide, "--stride-um", "200", "--overwrite", cwd=tmp_path).returncode == 0
 
@@ -148,7 +148,7 @@ def test_a_finished_slide_is_passed_over_and_other_settings_are_refused(slide, d
     assert (done / "squares" / "summary.json").stat().st_mtime_ns == before
     other = gastropath("slide", slide, cwd=done.parent)
     assert other.returncode == 1
-    assert "was made otherwise (--no-mask given, now not given" in other.stderr
+    assert "made from other input (--mask was off, now on; --features was on, now off)" in other.stderr
 
 
 def test_two_processes_do_not_work_on_one_slide(slide, tmp_path):
@@ -185,7 +185,8 @@ def test_one_bad_slide_does_not_stop_the_others_and_equal_names_stay_apart(tmp_p
     assert sizes == [[700, 500], [900, 500]]
     table = list(csv.DictReader((tmp_path / "slides" / "slides.csv").open()))
     assert [row["status"] for row in table] == ["done", "failed", "done"]
-    assert table[1]["reason"]
+    assert table[1]["reason"] == "cannot_read_slide"
+    assert table[1]["detail"].startswith("is not an image")
 
 
 def test_a_slide_alone_that_cannot_be_read_is_an_error(tmp_path):
@@ -269,9 +270,9 @@ def test_what_is_wrong_with_a_folder_is_said_before_the_work(tmp_path):
     plain = gastropath("slide", path, "--no-mask", "--out", "maps", cwd=tmp_path)
     over = gastropath("slide", path, "--no-mask", "--out", "maps", "--overwrite", cwd=tmp_path)
     assert (plain.returncode, over.returncode) == (1, 1)
-    assert "is no result of a slide" in plain.stderr
+    assert "is not the result of a slide" in plain.stderr
     assert "holds 'mine.txt'" in over.stderr
-    assert "reading" not in plain.stderr + over.stderr
+    assert "classifying" not in plain.stderr + over.stderr
     assert [entry.name for entry in (tmp_path / "maps").iterdir()] == ["1"]
     folder = gastropath("slide", tmp_path, "--out", "else", cwd=tmp_path)
     assert "is a folder; name the slides in it" in folder.stderr
@@ -280,7 +281,7 @@ def test_what_is_wrong_with_a_folder_is_said_before_the_work(tmp_path):
 def test_other_settings_are_named_as_the_options_they_are(slide, done, tmp_path):
     called = gastropath("slide", slide, "--no-mask", "--stride-um", 56, "--out", done, cwd=tmp_path)
     assert called.returncode == 1
-    assert "--stride-um not given, now 56; --features given, now not given" in called.stderr
+    assert "--stride-um was not given, now 56; --features was on, now off" in called.stderr
 
 
 def test_a_resolution_at_which_nothing_can_be_seen_is_refused(tmp_path):

@@ -13,9 +13,9 @@ from drawing import Squares
 from PIL import Image
 
 from gastropath.data.synthetic.slide import write_slide
-from gastropath.slides.overview import read_overview
-from gastropath.slides.slide import open_slide
-from gastropath.slides.tiled_jpeg import TiledJpeg
+from gastropath.slides.source.overview import read_overview
+from gastropath.slides.source.slide import open_slide
+from gastropath.slides.source.tiled_jpeg import TiledJpeg
 
 SIZE = (1840, 1536)
 
@@ -28,7 +28,7 @@ def jpeg(tmp_path_factory) -> Path:
 def small(path: Path, most_px: int) -> np.ndarray:
     opened = TiledJpeg.open(path, SIZE, most_px)
     assert opened is not None
-    return read_overview(opened.region, opened.size, opened.chunk, most_px).pixels.astype(float)
+    return read_overview(opened.read, opened.size, opened.chunk, most_px).pixels.astype(float)
 
 
 @pytest.mark.parametrize(("most_px", "smaller"), [(900, 2), (400, 4), (230, 8), (150, 8)])
@@ -37,7 +37,7 @@ def test_it_shows_each_place_where_it_lies_and_in_its_colour(jpeg, most_px, smal
     assert opened is not None
     assert opened.size == (SIZE[0] // smaller, SIZE[1] // smaller)
     shown = small(jpeg, most_px)
-    expected = read_overview(partial(open_slide(jpeg).region, 0), SIZE, (256, 256), most_px).pixels
+    expected = read_overview(partial(open_slide(jpeg).read, 0), SIZE, (256, 256), most_px).pixels
     error = np.abs(shown - expected).mean()
     assert error < 5
     assert np.abs((shown - expected).mean(axis=(0, 1))).max() < 1  # no tint
@@ -66,7 +66,7 @@ def test_damage_costs_its_chunk(jpeg, tmp_path):
         file.write(b"\xff" * length)
     opened = TiledJpeg.open(path, SIZE, 200)
     assert opened is not None
-    overview = read_overview(opened.region, opened.size, opened.chunk, 200)
+    overview = read_overview(opened.read, opened.size, opened.chunk, 200)
     expected = np.zeros(SIZE[::-1], bool)
     expected[side : 2 * side, 2 * side : 3 * side] = True
     expected = np.asarray(Image.fromarray(expected).resize(overview.lost.shape[::-1], Image.Resampling.NEAREST))

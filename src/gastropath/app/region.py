@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-from dataclasses import dataclass
 from html import escape
-from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from gastropath.app.answer import MAX_PIXELS, title
@@ -17,27 +12,14 @@ from gastropath.app.limits import in_turn, not_taken
 from gastropath.app.markup import table_of_rows
 from gastropath.app.tiles import TYPES
 from gastropath.errors import CannotReadImage, CannotReadSlide, CannotReadSpacing
-from gastropath.images import encode_png
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress
-from gastropath.slides.overlay import draw_map, draw_overlay
-from gastropath.slides.picture import open_picture, picture_spacing
-from gastropath.slides.region import map_region
-from gastropath.slides.tables import NOT_SURE, NOT_SURE_COLOUR, Totals, geojson, summary, tile_columns, tile_rows
-from gastropath.tables import write_rows
-
-_SHOWN_PX = 1200
+from gastropath.results.summary import SlideSummary
+from gastropath.slides.mapping import PictureMap, map_picture
+from gastropath.slides.source.picture import open_picture, picture_spacing
+from gastropath.slides.writers.colours import ABSTAINED_COLOUR, abstained_name
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TissueMap:
-    """What the page keeps of a region: the map, and the files to download."""
-
-    picture: np.ndarray
-    summary: dict[str, Any]
-    files: dict[str, bytes]
 
 
 def show_region(classifier: Classifier) -> None:
@@ -65,8 +47,8 @@ def show_region(classifier: Classifier) -> None:
     mpp = _resolution(data)
     if mpp is None:
         return
-    everything = st.checkbox("Classify empty glass, pen marks and dark borders too")
-    key = (file.file_id, mpp, everything)
+    mask = not st.checkbox("Classify empty glass, pen marks and dark borders too")
+    key = (file.file_id, mpp, mask)
     if st.session_state.get("map", (None, None))[0] != key:
         with st.spinner("Mapping; one picture at a time, so this may wait for another visitor's …"):
             bar = st.progress(0.0)
@@ -74,7 +56,7 @@ def show_region(classifier: Classifier) -> None:
             def show(what: str, done: int, total: int) -> None:
                 bar.progress(done / total)
 
-            found = _mapped(classifier, file.name, data, mpp, everything, show)
+            found = _mapped(classifier, file.name, data, mpp, mask, show)
             bar.empty()
         st.session_state["map"] = (key, found)
     found = st.session_state["map"][1]
@@ -85,19 +67,19 @@ def show_region(classifier: Classifier) -> None:
 
 
 def _resolution(data: bytes) -> float | None:
-    """Return the micrometres per pixel that the picture or else the visitor tells; ``None`` where neither does yet."""
+    """Return the micrometres per pixel that the picture or else the visitor states; ``None`` where neither does yet."""
     try:
-        told = picture_spacing(data)
+        stated = picture_spacing(data)
     except CannotReadSpacing:
-        told = None
+        stated = None
     except (CannotReadImage, CannotReadSlide) as error:
-        st.error(f"The file {error}. Upload one picture as PNG, JPEG, TIFF or WebP.", icon="⚠️")
+        st.error(f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF or WebP.", icon="⚠️")
         return None
-    if told is not None and told.x == told.y:
-        st.caption(f"{told.x:.4g} µm per pixel, from the {told.source} of the file.")
-        return told.x
+    if stated is not None and stated.x == stated.y:
+        st.caption(f"{stated.x:.4g} µm per pixel, from the {stated.source} of the file.")
+        return stated.x
     given = st.number_input(
-        "Micrometres per pixel (the file does not tell)",
+        "Micrometres per pixel (the file does not state them)",
         min_value=0.05,
         max_value=20.0,
         value=None,
@@ -108,8 +90,8 @@ def _resolution(data: bytes) -> float | None:
     )
     if given is None:
         st.info(
-            "How many micrometres is a pixel of this picture wide? Usual are 0.25 (40x), 0.5 (20x) and 1 (10x); the "
-            "scanner's or the microscope's software tells.",
+            "How many micrometres is a pixel of this picture wide? Usual values are 0.25 (40x), 0.5 (20x) and 1 (10x); "
+            "the software of the scanner or microscope shows it.",
             icon="ℹ️",
         )
     return given
@@ -117,46 +99,33 @@ def _resolution(data: bytes) -> float | None:
 
 @in_turn
 def _mapped(
-    classifier: Classifier, name: str, data: bytes, mpp: float, everything: bool, progress: Progress
-) -> TissueMap | str:
+    classifier: Classifier, name: str, data: bytes, mpp: float, mask: bool, progress: Progress
+) -> PictureMap | str:
     """Map a picture, or say why there is no map. Never raises: a file must not break the page."""
     try:
         picture = open_picture(data, name, mpp, max_pixels=MAX_PIXELS)
-        region = map_region(picture, classifier, everything=everything, progress=progress)
+        return map_picture(picture, classifier, mask=mask, progress=progress)
     except CannotReadSpacing as error:
-        return f"The picture cannot be mapped: {error}"
+        return f"The picture cannot be mapped: {error.reason}"
     except (CannotReadImage, CannotReadSlide) as error:
-        return f"The file {error}. Upload one picture as PNG, JPEG, TIFF or WebP."
+        return f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF or WebP."
     except Exception:
         _log.exception("a picture could not be mapped")
         return "The file cannot be read as a picture."
-    totals = Totals.of(region)
-    document = summary(region, totals)
-    rows = io.StringIO()
-    write_rows(rows, tile_columns(region.card), tile_rows(region))
-    files = {
-        "overlay.png": encode_png(draw_overlay(region, totals)),
-        "tissue.png": encode_png(region.mask.picture(region.slide)),
-        "tiles.csv": rows.getvalue().encode(),
-        "tiles.geojson": "".join(geojson(region)).encode(),
-        "summary.json": json.dumps(document, indent=2, allow_nan=False).encode(),
-    }
-    return TissueMap(draw_map(region, _SHOWN_PX)[0], document, files)
 
 
-def _show(classifier: Classifier, found: TissueMap) -> None:
-    tiles = found.summary["tiles"]
+def _show(classifier: Classifier, found: PictureMap) -> None:
+    tiles, stroma = found.summary.tiles, found.summary.tumour_stroma
     left, right = st.columns([3, 2])
     with left:
-        st.image(found.picture, width="stretch", alt=f"Tissue map. {_told(found.summary)}")
+        st.image(found.shown, width="stretch", alt=f"Tissue map. {_in_words(found.summary)}")
     with right:
         st.html(_legend(classifier, found.summary))
-        stroma = found.summary["tumour_stroma"]
-        if stroma["stroma_share"] is not None:
-            st.caption(f"Stroma share {stroma['stroma_share']:.0%}: {stroma['definition']}.")
-        left_out = ", ".join(f"{n:,} {reason}" for reason, n in tiles["left_out"].items())
+        if stroma.stroma_share is not None:
+            st.caption(f"Stroma share {stroma.stroma_share:.0%}: {stroma.definition}.")
+        left_out = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in tiles.left_out.items())
         st.caption(
-            f"{tiles['in_grid']:,} tiles, {tiles['classified']:,} classified"
+            f"{tiles.in_grid:,} tiles, {tiles.classified:,} classified"
             + (f"; left out: {left_out}" if left_out else "")
             + ". Areas are those of tiles, not of cells."
         )
@@ -166,22 +135,22 @@ def _show(classifier: Classifier, found: TissueMap) -> None:
             st.download_button(name, content, name, types[name.rpartition(".")[2]], on_click="ignore", key=name)
 
 
-def _legend(classifier: Classifier, document: dict[str, Any]) -> str:
-    areas, shares, tiles = document["area_mm2"], document["share_of_answered_area"], document["tiles"]
+def _legend(classifier: Classifier, summary: SlideSummary) -> str:
+    areas, shares, tiles = summary.area_mm2, summary.share_of_answered_area, summary.tiles
     rows = [
-        (entry.color, title(entry), tiles["accepted"][entry.code], areas[entry.code], shares[entry.code])
+        (entry.color, title(entry), tiles.accepted[entry.code], areas.classes[entry.code], shares[entry.code])
         for entry in classifier.card.classes
     ]
-    rows.append((NOT_SURE_COLOUR, NOT_SURE, tiles["abstained"], areas[NOT_SURE], None))
+    rows.append((ABSTAINED_COLOUR, abstained_name(classifier.classes), tiles.abstained, areas.abstained, None))
     body = "".join(
         f'<tr><th scope="row"><span class="gp-swatch" style="background-color:{color}"></span>{escape(name)}</th>'
         f"<td>{n:,}</td><td>{area:.3f}</td><td>{'–' if share is None else f'{share:.1%}'}</td></tr>"
         for color, name, n, area, share in rows
     )
-    return table_of_rows(["tissue", "tiles", "mm²", "share of what is named"], body)
+    return table_of_rows(["tissue", "tiles", "mm²", "share of accepted area"], body)
 
 
-def _told(document: dict[str, Any]) -> str:
-    shares = sorted(((s or 0, code) for code, s in document["share_of_answered_area"].items()), reverse=True)
+def _in_words(summary: SlideSummary) -> str:
+    shares = sorted(((share or 0, code) for code, share in summary.share_of_answered_area.items()), reverse=True)
     named = ", ".join(f"{code} {share:.0%}" for share, code in shares if share)
-    return f"Of the named area: {named}." if named else "No tissue is named."
+    return f"Of the accepted area: {named}." if named else "No tissue was accepted."

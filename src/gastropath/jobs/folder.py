@@ -16,6 +16,9 @@ from gastropath.outputs import alone, write_json, writing
 SETTINGS = "settings"
 """Key of a fingerprint whose entries are parameters; every other entry stands for a thing, such as a model."""
 
+RECORD = "fingerprint.json"
+"""Name of the file in the folder that holds the fingerprint and the notes."""
+
 _LONG = 40
 """Characters of text beyond which two values are not shown beside each other."""
 
@@ -42,6 +45,8 @@ class JobFolder:
         Name of the work, for the message to a second process, e.g. ``"gastropath slide"``.
     record
         The file that holds the fingerprint; by default in ``path``, where it goes with the unfinished work.
+    notes
+        What the record holds beside the fingerprint; never compared.
     words
         How to say that a thing differs, by its key; otherwise ``"another {key}"``.
     remedy
@@ -65,6 +70,7 @@ class JobFolder:
     fingerprint: Fingerprint
     who: str
     record: Path | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     remedy: str = "repeat it with the same settings, or allow `overwrite` to start anew"
 
@@ -122,7 +128,7 @@ class JobFolder:
             self.forget()  # what a killed call left without its record belongs to nobody
             with writing(self.result):
                 self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self._record, dict(self.fingerprint))
+            write_json(self._record, {**self.fingerprint, **self.notes})
             return False
         if changed := self.differs_from(made):
             raise CannotResume(
@@ -174,7 +180,7 @@ class JobFolder:
 
     @property
     def _record(self) -> Path:
-        return self.record or self.path / "job.json"
+        return self.record or self.path / RECORD
 
 
 def differences(made: Fingerprint, asked: Fingerprint, words: Mapping[str, str] | None = None) -> list[str]:

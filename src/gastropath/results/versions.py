@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_LEFT_OUT = {"dark border": "dark_border", "outside the region": "outside_roi"}
+"""How version 1 named why tiles were left out, and the codes of today; where they are alike, nothing is listed."""
+
 _DRAWN, _PHOTOGRAPHS = "drawn ", "pieces of photographs"
 """How version 1 named pictures without tissue, which stood among the classes."""
 
@@ -27,3 +30,28 @@ def card_2(document: dict[str, Any]) -> dict[str, Any]:
 def split_2(document: dict[str, Any]) -> dict[str, Any]:
     """``split.json``: nothing but the version was added."""
     return {**document, "format_version": 2}
+
+
+def summary_2(document: dict[str, Any]) -> dict[str, Any]:
+    """``summary.json``: reasons are codes with sentences, and areas of classes lie apart from that of abstained tiles.
+
+    Version 1 counted the accepted tiles of a class called "not sure" as abstained too: such a document is refused.
+    """
+    tiles, areas, job = dict(document["tiles"]), dict(document["area_mm2"]), dict(document["job"])
+    if "not sure" in tiles["accepted"]:
+        raise ValueError("tiles of class 'not sure' were counted together with abstained ones")
+    left_out = {_LEFT_OUT.get(name, name): n for name, n in tiles["left_out"].items()}
+    unreadable = sum(tiles["refused"].values())
+    slide, settings = dict(job["slide"]), dict(job["settings"])
+    found_in, everything = slide.pop("folder"), settings.pop("everything")
+    reasons = {code: name for name, code in _LEFT_OUT.items() if code in left_out}
+    reasons |= {code: code for code in left_out if code not in reasons}
+    reasons |= {"damaged": "the slide cannot be read there"} if unreadable else {}
+    return {
+        **document,
+        "format_version": 2,
+        "tiles": {**tiles, "left_out": left_out, "refused": {"damaged": unreadable} if unreadable else {}},
+        "reasons": reasons,
+        "area_mm2": {"abstained": areas.pop("not sure"), "classes": areas},
+        "job": {**job, "slide": slide, "found_in": found_in, "settings": {**settings, "mask": not everything}},
+    }

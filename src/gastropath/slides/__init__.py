@@ -1,1 +1,1 @@
-"""Whole slides and large images: read, divided into tiles, answered, written as maps."""
+"""Whole slides and large pictures: opened, divided into tiles, classified, written as maps."""

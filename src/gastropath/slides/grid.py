@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastropath.errors import CannotReadSpacing
-from gastropath.slides.slide import Slide
+from gastropath.slides.source.slide import Slide
 
 _MOST_BLOCK_PX = 2048
 """Side of what is read at a time, in pixels of the level: many tiles, and not too much memory."""
@@ -18,22 +18,22 @@ _MOST_BLOCK_TILES = 16
 """Tiles read at a time, across and down, where they are small or overlap."""
 
 _LEAST_TILE_PX = 16
-"""Side of a tile in pixels of the slide below which nothing is to be seen in it."""
+"""Side of a tile in pixels of the slide below which it shows nothing."""
 
 
 @dataclass(frozen=True)
 class TileGrid:
     """Tiles of one field of view each, in rows and columns over a slide.
 
-    Positions are never added up: column i begins at ``i * stride``. The last tiles stick out of the slide; their
-    rectangle in every output is only what lies on it.
+    Positions are never accumulated: column i begins at ``i * stride``. The last tiles extend beyond the slide; their
+    rectangle in every output is only the part that lies on it.
 
     Attributes
     ----------
     slide_px
         Width and height of level 0.
     tile
-        Width and height of a tile in pixels of level 0; no whole numbers.
+        Width and height of a tile in pixels of level 0, not rounded.
     stride
         From one tile to the next, across and down.
     tile_px
@@ -67,7 +67,7 @@ class TileGrid:
         Raises
         ------
         CannotReadSpacing
-            If a tile would be no more than a few pixels of the slide. The message is the reason alone.
+            If a tile would be only a few pixels of the slide.
         """
         spacing = (slide.spacing.x, slide.spacing.y)
         stride = stride_um or tile_px * mpp
@@ -75,7 +75,8 @@ class TileGrid:
         if least < _LEAST_TILE_PX:
             raise CannotReadSpacing(
                 f"at {max(spacing):g} µm/px a tile of {tile_px * mpp:g} µm would be {least:.1f} pixels wide; expected "
-                f"at least {_LEAST_TILE_PX}, and {tile_px} for all that the model can see. Is that value right?"
+                f"at least {_LEAST_TILE_PX}, and {tile_px} for all the detail that the model can use",
+                remedy="check that resolution, and give the right `mpp`",
             )
         fits = [
             level
@@ -105,28 +106,29 @@ class TileGrid:
         return columns * rows
 
     def corners(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the upper left corners of tiles, row by row numbered, in pixels of level 0: ``float64``, (n, 2)."""
+        """Return the upper left corners of tiles, numbered row by row, in pixels of level 0: ``float64``, (n, 2)."""
         columns, _ = self.shape
         return np.stack([numbers % columns * self.stride[0], numbers // columns * self.stride[1]], axis=1)
 
     def rectangles(self, numbers: np.ndarray) -> np.ndarray:
-        """Return ``x, y, width, height`` of what of each tile lies on the slide, rounded once: ``int64``, (n, 4)."""
+        """Return ``x, y, width, height`` of the part of each tile on the slide, rounded once: ``int64``, (n, 4)."""
         return self._rounded(numbers, np.array(self.tile))
 
     def middles(self, numbers: np.ndarray) -> np.ndarray:
         """Return ``x, y, width, height`` of the middle of each tile, as large as the stride: ``float64``, (n, 4).
 
-        What a map shows of tiles that overlap; for others, the tile.
+        A map shows this of overlapping tiles; of others, the whole tile.
         """
         side = np.minimum(self.stride, self.tile)
         first = self.corners(numbers) + (np.array(self.tile) - side) / 2
         last = np.minimum(first + side, self.slide_px)
         return np.concatenate([first, last - first], axis=1)
 
-    def cells(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the area that each tile stands for, in pixels of level 0: what lies between it and the next one.
+    def areas_px(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the area that each tile stands for, in pixels of level 0: ``int64``, (n,).
 
-        For tiles that touch this is the tile; overlapping ones share the slide out among them.
+        It reaches to the next tile: the whole tile where tiles touch, and its stride where they overlap, so that no
+        place is counted twice.
         """
         return self._rounded(numbers, np.minimum(self.stride, self.tile))[:, 2:].prod(axis=1)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gastropath.errors import CannotReadRegion
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.slide import Slide
+from gastropath.slides.source.slide import Slide
 
 _MARGIN_PX = 4
 """Pixels of the level read around a tile, for the filter."""
@@ -36,8 +36,10 @@ class Tiles:
 
 
 def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
-    """Read neighbouring tiles together; where the slide is damaged, in ever smaller sets, so that only those it touches
-    are refused.
+    """Read neighbouring tiles together.
+
+    Where the slide is damaged they are read in ever smaller sets, so that only those that damage
+    touches are refused.
     """
     if not len(numbers):
         return Tiles(numbers, np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {})
@@ -46,7 +48,7 @@ def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
     except CannotReadRegion as damage:
         if len(numbers) == 1:
             return Tiles(
-                numbers[:0], np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {int(numbers[0]): str(damage)}
+                numbers[:0], np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {int(numbers[0]): damage.reason}
             )
     halves = [read_tiles(slide, grid, half) for half in np.array_split(numbers, 2)]
     return Tiles(
@@ -57,7 +59,7 @@ def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
 
 
 def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
-    """Read tiles; what of one lies beyond the slide is filled with the mirror image of the rest: white is fat."""
+    """Read tiles. The part of one beyond the slide is the mirror image of the rest: white would look like fat."""
     corners = grid.corners(numbers)
     scale = np.array(grid.downsample)
     tile = grid.tile / scale
@@ -65,7 +67,7 @@ def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
     first = [math.floor(low) - _MARGIN_PX for low in corners.min(axis=0)]
     last = [math.ceil(high) + _MARGIN_PX for high in (corners.max(axis=0) + tile)]
     size = [end - start for start, end in zip(first, last, strict=True)]
-    block = slide.region(grid.level, *first, *size)
+    block = slide.read(grid.level, *first, *size)
     # What is cut off here is beyond the slide; the filter must not mix it in.
     inside = [math.floor(px / down + 1e-6) - start for px, down, start in zip(grid.slide_px, scale, first, strict=True)]
     if inside[0] < block.width or inside[1] < block.height:

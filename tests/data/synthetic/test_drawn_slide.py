@@ -15,7 +15,7 @@ from gastropath.data.synthetic.anatomy import CODES, GLASS, divide, draw_plan
 from gastropath.data.synthetic.slide import write_slide
 from gastropath.data.synthetic.truth import TRUTH_PX, read_truth
 from gastropath.errors import MissingExtra, OutputExists
-from gastropath.slides.slide import Slide, open_slide
+from gastropath.slides.source.slide import Slide, open_slide
 from gastropath.tissue import tissue_class
 
 SMALL = (640, 512)
@@ -35,7 +35,7 @@ def slide(drawn) -> Slide:
 
 @pytest.fixture(scope="module")
 def pixels(slide) -> np.ndarray:
-    return np.asarray(slide.region(0, 0, 0, *slide.size_px))
+    return np.asarray(slide.read(0, 0, 0, *slide.size_px))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_every_level_shows_the_same_picture(slide, pixels):
     for level, downsample in enumerate((4, 16), start=1):
         width, height = (side // downsample for side in slide.size_px)
         shrunken = pixels.reshape(height, downsample, width, downsample, 3).mean(axis=(1, 3))
-        found = np.asarray(slide.region(level, 0, 0, width, height))
+        found = np.asarray(slide.read(level, 0, 0, width, height))
         right, shifted = (np.abs(found - np.roll(shrunken, step, axis=1)).mean() for step in (0, 1))
         assert right < 5
         assert right < 0.4 * shifted

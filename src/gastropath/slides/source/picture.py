@@ -11,15 +11,15 @@ from PIL import Image
 
 from gastropath.errors import CannotReadImage, CannotReadSlide
 from gastropath.images import decode_picture, header
-from gastropath.slides.overview import Overview
-from gastropath.slides.spacing import Spacing, find_spacing
+from gastropath.slides.source.overview import Overview
+from gastropath.slides.source.spacing import Spacing, find_spacing
 
 MAX_PICTURE_PIXELS = 200_000_000
 """Pixels of a picture, which is decoded whole and takes four bytes a pixel."""
 
 
 class Picture:
-    """A picture as a slide of one level; see :class:`gastropath.slides.slide.Slide`."""
+    """A picture as a slide of one level; see :class:`gastropath.slides.source.slide.Slide`."""
 
     def __init__(self, path: Path, image: Image.Image, spacing: Spacing) -> None:
         self.path, self.spacing, self.kind = path, spacing, "plain image"
@@ -27,8 +27,8 @@ class Picture:
         self.downsamples = ((1.0, 1.0),)
         self._image = image
 
-    def region(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
-        """See :class:`gastropath.slides.slide.Slide`."""
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+        """See :class:`gastropath.slides.source.slide.Slide`."""
         found = Image.new("RGB", (width, height), "white")
         top, bottom = max(0, y_px), min(self.size_px[1], y_px + height)
         left, right = max(0, x_px), min(self.size_px[0], x_px + width)
@@ -37,7 +37,7 @@ class Picture:
         return found
 
     def overview(self, most_px: int) -> Overview:
-        """See :class:`gastropath.slides.slide.Slide`."""
+        """See :class:`gastropath.slides.source.slide.Slide`."""
         return Overview.of(self._image, most_px)
 
 
@@ -53,22 +53,22 @@ def open_picture(
     name
         For the record.
     mpp
-        Micrometres per pixel, where the file does not tell or is wrong.
+        Micrometres per pixel, where the file does not state them or is wrong.
     max_pixels
         With more it is refused before it is decoded.
 
     Raises
     ------
     CannotReadImage
-        If it is no picture, is damaged or too large. This and the other messages are the reason alone.
+        If it is not a picture, is damaged or too large. This and the other errors do not say where: call ``at``.
     CannotReadSlide
-        If it is no brightfield picture.
+        If it is not a brightfield picture.
     CannotReadSpacing
         If its micrometres per pixel are not known.
     """
     check_channels(source)
     image = decode_picture(source, max_pixels=max_pixels)
-    check_brightfield(np.asarray(image.resize((128, 128), Image.Resampling.BOX)))
+    require_brightfield(np.asarray(image.resize((128, 128), Image.Resampling.BOX)))
     return Picture(Path(name), image, picture_spacing(source, mpp))
 
 
@@ -78,7 +78,7 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
     Raises
     ------
     CannotReadImage
-        If it is no picture; the message is the reason alone.
+        If it is not a picture.
     CannotReadSpacing
         If they are not known.
     """
@@ -92,28 +92,28 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
             else:
                 (x, y), unit = image.info.get("dpi", (None, None)), "inch"
     except Exception as error:  # Pillow reports damage as almost any type
-        raise CannotReadImage(f"is no picture, or damaged: {' '.join(str(error).split())}") from None
+        raise CannotReadImage(f"is not a picture, or damaged: {' '.join(str(error).split())}") from None
     return find_spacing({"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": unit}, mpp)
 
 
 def check_channels(source: Path | bytes) -> None:
-    """Refuse what has channels instead of colours, in words.
+    """Refuse a file of channels, as fluorescence has, instead of colours.
 
     Raises
     ------
     CannotReadSlide
-        With the reason.
+        If it has several channels and no RGB.
     """
     try:
         import tifffile
     except ImportError:
         return
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it cannot read is told in our own words
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it cannot read is reported in our own words
     try:
         with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as tiff:
             series = tiff.series[0]
             shape = dict(zip(series.axes, series.shape, strict=False))
-    except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError):
+    except Exception:  # not a TIFF, or a damaged one: decoding says what is wrong with it
         return
     channels = shape.get("C", 1)
     if channels > 1 and shape.get("S", 1) == 1:
@@ -123,17 +123,17 @@ def check_channels(source: Path | bytes) -> None:
         )
 
 
-def check_brightfield(thumbnail: np.ndarray) -> None:
-    """Refuse a picture on a dark ground: every stain of a brightfield slide lies on white glass.
+def require_brightfield(thumbnail: np.ndarray) -> None:
+    """Refuse a picture with a dark background: the stains of a brightfield slide lie on white glass.
 
     Raises
     ------
     CannotReadSlide
-        With the reason.
+        If nearly all of it is dark.
     """
     grey = thumbnail.mean(axis=2)
     if np.median(grey) < 40 and (grey > 200).mean() < 0.01 and grey.max() > 0:
         raise CannotReadSlide(
-            f"lies on a dark ground (median grey level {np.median(grey):.0f} of 255), as a fluorescence image "
-            "does; expected a brightfield slide"
+            f"has a dark background (median grey level {np.median(grey):.0f} of 255), as a fluorescence image "
+            "has; expected a brightfield slide"
         )

@@ -13,8 +13,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from gastropath.errors import CannotReadTable
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.slide import open_slide
-from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
+from gastropath.slides.mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
+from gastropath.slides.source.slide import open_slide
 
 SIDE, MPP = 1200, 4.0  # 4.8 mm
 BOX = Image.Resampling.BOX
@@ -118,10 +118,10 @@ def test_pen_dust_and_border_are_no_tissue(tmp_path):
     assert share(mask.pen, (400, 220, 800, 240)) > 0.9
     slide = open_slide(path, MPP)
     grid = TileGrid.over(slide, 224, 0.5)
-    fractions, reasons = mask.judge(grid, np.arange(len(grid)), everything=False)
+    fractions, reasons = mask.select(grid, np.arange(len(grid)), mask=True)
     assert {GLASS, PEN, DARK, ""} == set(reasons.tolist())
     assert (fractions[reasons == ""] >= 0.25).all()
-    _, everything = mask.judge(grid, np.arange(len(grid)), everything=True)
+    _, everything = mask.select(grid, np.arange(len(grid)), mask=False)
     assert set(everything.tolist()) == {""}
 
 
@@ -228,7 +228,7 @@ def test_only_drawn_regions_are_taken_and_holes_are_left_out(tmp_path):
     mask = masked(path, roi)
     grid = TileGrid.over(open_slide(path, MPP), 224, 0.5)
     numbers = np.arange(len(grid))
-    _, reasons = mask.judge(grid, numbers, everything=True)
+    _, reasons = mask.select(grid, numbers, mask=False)
     centres = grid.corners(numbers) + np.array(grid.tile) / 2
     inside = ((centres > 120) & (centres < 880)).all(axis=1) & ~((centres > 380) & (centres < 620)).all(axis=1)
     outside = ((centres < 80) | (centres > 920)).any(axis=1) | ((centres > 420) & (centres < 580)).all(axis=1)

@@ -1,4 +1,4 @@
-"""How large a pixel is: micrometres per pixel, as a file tells them, and only where that can be believed."""
+"""How large a pixel is: micrometres per pixel, as a file states them, and only where that is credible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gastropath.errors import CannotReadSpacing
 
 _CREDIBLE_MPP = (0.05, 20.0)
-"""Micrometres per pixel that a resolution tag is believed: 72 or 300 dots an inch are an editor's habit, no scale."""
+"""Micrometres per pixel that are believed of a file: 72 or 300 dots per inch are an editor's default, not a scale."""
 
 _UM_PER_UNIT = {"centimeter": 10_000.0, "centimetre": 10_000.0, "cm": 10_000.0, "inch": 25_400.0}
 
@@ -23,14 +23,14 @@ class Spacing:
 
 
 def find_spacing(properties: Mapping[str, str], mpp: float | None = None) -> Spacing:
-    """Find micrometres per pixel: as given, as the scanner wrote it, or from a resolution tag that can be believed.
+    """Find micrometres per pixel: as given, as the scanner wrote it, or from a credible resolution tag.
 
     Parameters
     ----------
     properties
         As OpenSlide names them.
     mpp
-        As given by the user, which goes before what the file tells.
+        As given by the user, which takes precedence over what the file states.
 
     Raises
     ------
@@ -49,7 +49,8 @@ def find_spacing(properties: Mapping[str, str], mpp: float | None = None) -> Spa
     if unit and x and y and low <= unit / x <= high and low <= unit / y <= high:
         return Spacing(unit / x, unit / y, "resolution tag")
     raise CannotReadSpacing(
-        "does not tell its micrometres per pixel; give them, e.g. --mpp 0.5 (about 0.25 at 40x, 0.5 at 20x, 1 at 10x)"
+        "does not state its micrometres per pixel",
+        remedy="give `mpp`, e.g. `mpp` 0.5 (about 0.25 at 40x, 0.5 at 20x, 1 at 10x)",
     )
 
 

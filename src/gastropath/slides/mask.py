@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from gastropath.errors import CannotReadTable, MissingExtra
+from gastropath.errors import MissingExtra
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.overview import Overview
-from gastropath.slides.slide import Slide
+from gastropath.slides.roi import draw_roi
+from gastropath.slides.source.overview import Overview
+from gastropath.slides.source.slide import Slide
 
 UM_PER_PIXEL = 8.0
 """Resolution of the mask: fine enough for the wall of a fat cell, coarse enough for any slide."""
@@ -22,14 +21,14 @@ UM_PER_PIXEL = 8.0
 MIN_TISSUE = 0.25
 """Share of a tile that must be tissue."""
 
-GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark_border", "outside_region"
+GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark_border", "outside_roi"
 """Why a tile is left out, as tables say it."""
 
 SENTENCES = {
     GLASS: "too little of the tile is tissue",
     PEN: "marker pen covers most of the tile",
     DARK: "a dark border covers most of the tile",
-    OUTSIDE: "lies outside the regions asked for",
+    OUTSIDE: "lies outside the regions of interest",
 }
 """The same in words."""
 
@@ -39,6 +38,7 @@ _GLASS_STAIN, _GLASS_TINT = 8, 20  # most that glass has
 _WALL_UM, _DARKER = 1000.0, 7  # what is narrower than this, and so much darker than what lies beside it
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
 _EDGE_PX = 2
+_AT_A_TIME = 2**18  # tiles: what lies between their corners and their shares takes ten times their numbers
 _BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
 
@@ -54,8 +54,8 @@ class TissueMask:
         Pixels of level 0 to one of the overview, across and down.
     tissue, pen, dark
         ``bool``, shape (h, w).
-    region
-        Where tiles are wanted: ``bool``, shape (h, w).
+    roi
+        Regions of interest; everywhere where none are given: ``bool``, shape (h, w).
     """
 
     overview: Overview
@@ -63,17 +63,19 @@ class TissueMask:
     tissue: np.ndarray
     pen: np.ndarray
     dark: np.ndarray
-    region: np.ndarray
+    roi: np.ndarray
 
-    def judge(self, grid: TileGrid, numbers: np.ndarray, *, everything: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Tell which tiles to classify. What the overview lost may be tissue: its tiles are tried, and then refused.
+    def select(self, grid: TileGrid, numbers: np.ndarray, *, mask: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Select the tiles to classify.
+
+        Where the overview could not be read there may be tissue: such tiles are tried, and refused then.
 
         Parameters
         ----------
         grid, numbers
             The tiles.
-        everything
-            Take glass, pen and border too, within the region.
+        mask
+            Leave glass, pen and dark borders out; otherwise only what lies outside the regions of interest.
 
         Returns
         -------
@@ -82,30 +84,33 @@ class TissueMask:
         reasons
             Why a tile is left out, as text; empty where it is not.
         """
-        rectangles = grid.rectangles(numbers)
-        covers = (self.tissue, self.pen, self.dark, self.region, self.overview.lost)
-        tissue, pen, dark, region, lost = (self._shares(cover, rectangles) for cover in covers)
+        covers = (self.tissue, self.pen, self.dark, self.roi, self.overview.lost)
+        tissue, pen, dark, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
         lacking = np.select([pen > 0.5, dark > 0.5], [PEN, DARK], GLASS)
-        left_out = (tissue + lost < MIN_TISSUE) & (not everything)
-        reasons = np.where(region < 0.5, OUTSIDE, np.where(left_out, lacking, ""))
+        left_out = (tissue + lost < MIN_TISSUE) & mask
+        reasons = np.where(roi < 0.5, OUTSIDE, np.where(left_out, lacking, ""))
         return tissue, reasons
 
-    def _shares(self, cover: np.ndarray, rectangles: np.ndarray) -> np.ndarray:
-        """Return the covered share of each rectangle, from sums over the mask."""
+    def _shares(self, cover: np.ndarray, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
+        """Return the covered share of each tile, from sums over the mask."""
         sums = np.pad(cover.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
         height, width = cover.shape
-        x0 = np.clip(np.floor(rectangles[:, 0] / self.scale[0]).astype(int), 0, width - 1)
-        y0 = np.clip(np.floor(rectangles[:, 1] / self.scale[1]).astype(int), 0, height - 1)
-        x1 = np.clip(np.ceil((rectangles[:, 0] + rectangles[:, 2]) / self.scale[0]).astype(int), x0 + 1, width)
-        y1 = np.clip(np.ceil((rectangles[:, 1] + rectangles[:, 3]) / self.scale[1]).astype(int), y0 + 1, height)
-        covered = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-        return covered / ((x1 - x0) * (y1 - y0))
+        shares = np.empty(len(numbers))
+        for first in range(0, len(numbers), _AT_A_TIME):
+            rectangles = grid.rectangles(numbers[first : first + _AT_A_TIME])
+            x0 = np.clip(np.floor(rectangles[:, 0] / self.scale[0]).astype(int), 0, width - 1)
+            y0 = np.clip(np.floor(rectangles[:, 1] / self.scale[1]).astype(int), 0, height - 1)
+            x1 = np.clip(np.ceil((rectangles[:, 0] + rectangles[:, 2]) / self.scale[0]).astype(int), x0 + 1, width)
+            y1 = np.clip(np.ceil((rectangles[:, 1] + rectangles[:, 3]) / self.scale[1]).astype(int), y0 + 1, height)
+            covered = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+            shares[first : first + _AT_A_TIME] = covered / ((x1 - x0) * (y1 - y0))
+        return shares
 
     def picture(self, slide: Slide) -> np.ndarray:
-        """Lay the mask over its slide: tissue outlined, what is none veiled, and pen, border and damage coloured."""
+        """Draw the mask over its slide: tissue outlined, the rest veiled, and pen, dark border and damage coloured."""
         overview = slide.overview(max(_SHOWN_PX, *self.tissue.shape))
-        tissue, pen, dark, region = (
-            _resized(cover, overview.lost.shape) for cover in (self.tissue, self.pen, self.dark, self.region)
+        tissue, pen, dark, roi = (
+            _resized(cover, overview.lost.shape) for cover in (self.tissue, self.pen, self.dark, self.roi)
         )
         shown = overview.pixels.astype(np.float32)
         shown[~tissue] = shown[~tissue] * 0.45 + 255 * 0.55
@@ -114,7 +119,7 @@ class TissueMask:
         shown[pen] = shown[pen] * 0.4 + np.array((213, 94, 0)) * 0.6
         shown[dark] = shown[dark] * 0.4 + np.array((240, 228, 66)) * 0.6
         shown[overview.lost] = (204, 121, 167)
-        shown[~region] = shown[~region] * 0.5
+        shown[~roi] = shown[~roi] * 0.5
         return shown.astype(np.uint8)
 
 
@@ -146,8 +151,8 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     except ImportError:
         raise MissingExtra("finding tissue", "slides", "scipy") from None
     width, height = slide.size_px
-    wanted = max(width * slide.spacing.x, height * slide.spacing.y) / UM_PER_PIXEL
-    overview = slide.overview(int(min(_MOST_PX, max(64, wanted))))
+    longer_px = max(width * slide.spacing.x, height * slide.spacing.y) / UM_PER_PIXEL
+    overview = slide.overview(int(min(_MOST_PX, max(64, longer_px))))
     pixels, whole = overview.pixels, ~overview.lost
     scale = (width / pixels.shape[1], height / pixels.shape[0])
     um = (scale[0] * slide.spacing.x + scale[1] * slide.spacing.y) / 2
@@ -165,8 +170,8 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > _DARKER)
     covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
     tissue = _joined(faint & ~covered, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
-    region = _region(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
-    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, region)
+    wanted = draw_roi(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
+    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, wanted)
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
@@ -204,48 +209,6 @@ def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndar
         keep[0] = False
         closed = keep[parts]
     return closed
-
-
-def _region(roi: Path, scale: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
-    canvas = Image.new("1", (shape[1], shape[0]))
-    pen = ImageDraw.Draw(canvas)
-    polygons = _polygons(roi)
-    for polygon in polygons:
-        for place, ring in enumerate(polygon):  # the first ring is the outline, the others are holes
-            points = [(x / scale[0], y / scale[1]) for x, y, *_ in ring]
-            pen.polygon(points, fill=1 if place == 0 else 0)
-    return np.asarray(canvas)
-
-
-def read_roi(roi: Path) -> str:
-    """Return the text of a file with regions.
-
-    Raises
-    ------
-    CannotReadTable
-        If it is not there, or no text.
-    """
-    try:
-        return roi.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise CannotReadTable(f"{roi}: cannot be read as GeoJSON: {error}") from None
-
-
-def _polygons(roi: Path) -> list[list[list[list[float]]]]:
-    try:
-        document = json.loads(read_roi(roi))
-    except ValueError as error:
-        raise CannotReadTable(f"{roi}: cannot be read as GeoJSON: {error}") from None
-    features = document.get("features", [document]) if isinstance(document, Mapping) else document
-    found = []
-    for feature in features if isinstance(features, list) else []:
-        geometry = feature.get("geometry", feature) if isinstance(feature, Mapping) else {}
-        coordinates = geometry.get("coordinates", []) if isinstance(geometry, Mapping) else []
-        kind = geometry.get("type") if isinstance(geometry, Mapping) else None
-        found += [coordinates] if kind == "Polygon" else coordinates if kind == "MultiPolygon" else []
-    if not found:
-        raise CannotReadTable(f"{roi}: holds no Polygon or MultiPolygon; export regions from QuPath as GeoJSON")
-    return found
 
 
 def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -47,13 +47,13 @@ class Overview:
 
 
 def read_overview(
-    region: Callable[[int, int, int, int], Image.Image], size: tuple[int, int], chunk: tuple[int, int], most_px: int
+    read: Callable[[int, int, int, int], Image.Image], size: tuple[int, int], chunk: tuple[int, int], most_px: int
 ) -> Overview:
     """Read a level of a slide part by part, and shrink it until its longer side is at most ``most_px``.
 
     Parameters
     ----------
-    region
+    read
         Reads left, top, width and height of the level; may be called by several threads.
     size, chunk
         Width and height in pixels of the level, and of the chunks that it is compressed in. None is read twice, unless
@@ -70,11 +70,11 @@ def read_overview(
         if x0 == x1 or y0 == y1:
             return []
         try:
-            read = region(part[0], part[1], part[2] - part[0], part[3] - part[1])
+            pixels = read(part[0], part[1], part[2] - part[0], part[3] - part[1])
         except CannotReadRegion:
             halves = _halves(part, chunk)
             return [piece for half in halves for piece in shrunken(half)] if halves else [(small, None)]
-        return [(small, read.resize((x1 - x0, y1 - y0), Image.Resampling.BOX, reducing_gap=2.0))]
+        return [(small, pixels.resize((x1 - x0, y1 - y0), Image.Resampling.BOX, reducing_gap=2.0))]
 
     across, down = _part(*chunk)
     parts = (

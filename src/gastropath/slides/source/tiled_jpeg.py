@@ -72,7 +72,7 @@ class TiledJpeg:
         except Exception:  # any oddity of a file is a reason to leave it to OpenSlide
             return None
         try:
-            found.region(0, 0, *found.chunk)  # whether its colours are coded as usual, too
+            found.read(0, 0, *found.chunk)  # also checks that its colour space is the usual one
         except CannotReadRegion:
             found.close()
             return None
@@ -82,7 +82,7 @@ class TiledJpeg:
         """Close the file."""
         self._file.close()
 
-    def region(self, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+    def read(self, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
         """Read pixels of the smaller picture: RGB, white where there is no chunk.
 
         Raises
@@ -106,7 +106,7 @@ class TiledJpeg:
         try:
             with Image.open(io.BytesIO(self._tables + data[2:] if self._tables else data), formats=["JPEG"]) as image:
                 if image.size != self._full or image.info.get("adobe_transform", 1) != 1:
-                    raise ValueError(f"{image.size[0]} x {image.size[1]} px, in colours of another coding")
+                    raise ValueError(f"{image.size[0]} x {image.size[1]} px, in a different colour space")
                 image.draft("RGB", self.chunk)
                 return image.convert("RGB")
         except Exception as error:  # Pillow reports damage as almost any type

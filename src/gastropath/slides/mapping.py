@@ -1,0 +1,344 @@
+"""Tissue maps: of one slide, of many, and of a picture in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gastropath.errors import CannotReadTable, CannotUseCluster, GastroPathError, OutputExists, UnknownSetting
+from gastropath.inference.classifier import Classifier
+from gastropath.jobs.folder import JobFolder
+from gastropath.outputs import check_replaceable, content, replacing_folder, writing
+from gastropath.parallel import HERE, Pool
+from gastropath.progress import Progress, silent
+from gastropath.results.summary import MapRecord, SlideSummary
+from gastropath.slides.blocks import BlockStore, map_blocks
+from gastropath.slides.folders import WORK, result_name
+from gastropath.slides.reader import local_reader, remote_reader
+from gastropath.slides.source.slide import Slide
+from gastropath.slides.table import SLIDES_CSV, earlier_rows, failed_row, mapped_row, write_slides
+from gastropath.slides.task import DEFAULTS, SlideSettings, SlideTask, TiledSlide
+from gastropath.slides.writers.outputs import FILES, SUMMARY, SlideOutputs
+from gastropath.slides.writers.overlay import Overlay
+
+
+@dataclass(frozen=True)
+class MappedSlide:
+    """A slide and the folder with its map.
+
+    Attributes
+    ----------
+    path
+        The slide.
+    folder
+        Of its result.
+    summary
+        ``summary.json``.
+    """
+
+    path: Path
+    folder: Path
+    summary: SlideSummary
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the result."""
+        return tuple(self.folder / name for name in FILES if (self.folder / name).is_file())
+
+
+@dataclass(frozen=True)
+class FailedSlide:
+    """A slide that could not be mapped.
+
+    Attributes
+    ----------
+    path
+        The slide.
+    folder
+        That its result would have had; ``None`` where that is not known.
+    error
+        Why.
+    """
+
+    path: Path
+    folder: Path | None
+    error: GastroPathError
+
+
+@dataclass(frozen=True)
+class MappedSlides:
+    """The result of :func:`map_slides`.
+
+    Attributes
+    ----------
+    out
+        The folder.
+    mapped, failed
+        Slides with a map, and slides without, each in the order given.
+    table
+        ``slides.csv``, a row for each slide that was ever mapped there.
+    rows
+        The rows of this call, in the order given: numbers as numbers.
+    """
+
+    out: Path
+    mapped: tuple[MappedSlide, ...]
+    failed: tuple[FailedSlide, ...]
+    table: Path
+    rows: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True)
+class PictureMap:
+    """The map of a picture in memory.
+
+    Attributes
+    ----------
+    shown
+        The map without legend: ``uint8`` RGB, shape (h, w, 3).
+    summary
+        ``summary.json``.
+    files
+        Content of each output, by its name.
+    """
+
+    shown: np.ndarray
+    summary: SlideSummary
+    files: dict[str, bytes]
+
+
+def map_slides(
+    slides: Iterable[Path],
+    out: Path,
+    classifier: Classifier,
+    settings: SlideSettings = DEFAULTS,
+    pool: Pool = HERE,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> MappedSlides:
+    """Map slides, each into a folder of ``out``, and list them in ``slides.csv``.
+
+    A slide that cannot be mapped does not stop the others. Interrupted, the same call goes on; slides that are done are
+    not mapped again.
+
+    Parameters
+    ----------
+    slides
+        Files; one that is named twice is mapped once.
+    out
+        The folder, made if it is not there.
+    classifier
+        The model.
+    settings
+        What is asked for.
+    pool
+        Where tiles are read and classified; see :func:`gastropath.parallel.pool`.
+    overwrite
+        Replace older results.
+    progress
+        Called as blocks of tiles are done.
+
+    Raises
+    ------
+    GastroPathError
+        If no slide could be mapped: the error of the slide, or one that names all.
+    CannotReadTable
+        If ``slides.csv`` is there and is not such a table.
+    CannotUseCluster
+        If the workers cannot do the work.
+    UnknownSetting
+        If no slide is named.
+    """
+    paths = list({Path(path).resolve(): Path(path) for path in slides}.values())
+    if not paths:
+        raise UnknownSetting("names no slide; expected at least one", parameter="slides")
+    table = out / SLIDES_CSV
+    earlier_rows(table)  # better refused now than after the work
+    mapped: list[MappedSlide] = []
+    failed: list[FailedSlide] = []
+    rows: list[dict[str, object]] = []
+    for path in paths:
+        name = ""
+        try:
+            name = result_name(path, out, [slide.folder.name for slide in mapped])
+            done = map_slide(path, out / name, classifier, settings, pool, overwrite=overwrite, progress=progress)
+            mapped.append(done)
+            rows.append(mapped_row(path, name, done.summary))
+        except CannotUseCluster:
+            raise
+        except GastroPathError as error:
+            failed.append(FailedSlide(path, out / name if name else None, error.at(path)))
+            rows.append(failed_row(path, name, error))
+    if not mapped:
+        raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
+    write_slides(table, classifier.classes, rows)
+    return MappedSlides(out, tuple(mapped), tuple(failed), table, tuple(rows))
+
+
+def map_slide(
+    slide: Path,
+    out: Path,
+    classifier: Classifier,
+    settings: SlideSettings = DEFAULTS,
+    pool: Pool = HERE,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> MappedSlide:
+    """Map a slide into a folder, or go on where an interrupted call stopped.
+
+    A result of the same slide, model and settings is returned as it is.
+
+    Parameters
+    ----------
+    slide
+        The file.
+    out
+        Folder of the result.
+    classifier, settings, pool, overwrite, progress
+        See :func:`map_slides`.
+
+    Raises
+    ------
+    CannotReadSlide, CannotReadSpacing, CannotReadTable
+        If the slide or the file of regions cannot be read.
+    OutputExists
+        If there is a result of other settings, or something else, in ``out``.
+    CannotResume
+        If an unfinished call used another model, slide or settings.
+    CannotWrite
+        If another process is at work on the slide, or ``out`` cannot be written.
+    CannotUseCluster
+        If the workers cannot do the work.
+    MissingExtra
+        If a package is not installed.
+    """
+    task = SlideTask(slide, settings, classifier.card)
+    job = _job_of(task, out)
+    if not overwrite and (summary := _finished(job)):
+        return MappedSlide(slide, out, summary)
+    check_replaceable(out, FILES, overwrite=overwrite)
+    tiled = task.open()  # whatever is wrong with the slide shows before anything is written
+    with job.alone():
+        if overwrite:
+            job.forget()
+        elif summary := _finished(job):  # by another process, in between
+            return MappedSlide(slide, out, summary)
+        job.begin()
+        summary = _map(task, tiled, job, classifier, pool, overwrite=overwrite, progress=progress or silent)
+        job.forget()
+    return MappedSlide(slide, out, summary)
+
+
+def map_picture(
+    slide: Slide,
+    classifier: Classifier,
+    *,
+    mask: bool = True,
+    shown_px: int = 1200,
+    progress: Progress | None = None,
+) -> PictureMap:
+    """Map a picture in memory: the same tiles, answers and files as of a slide, and nothing on the disk.
+
+    Parameters
+    ----------
+    slide
+        An opened picture or slide, small enough that all outputs fit into memory.
+    classifier
+        The model.
+    mask
+        Leave glass, pen and dark borders out.
+    shown_px
+        Most of the longer side of the map that is shown.
+    progress
+        Called as blocks of tiles are done.
+
+    Raises
+    ------
+    CannotReadSpacing
+        If a tile would be only a few pixels of the picture.
+    """
+    card = classifier.card
+    tiled = TiledSlide.of(slide, card, SlideSettings(mask=mask))
+    reader = local_reader(slide, classifier, tiled.grid)
+    with SlideOutputs(tiled, card) as outputs:
+        shown = Overlay(tiled, card, shown_px)
+        for block in map_blocks(tiled, reader, classes=classifier.classes, progress=progress or silent):
+            outputs.add(block)
+            shown.add(block)
+        summary = outputs.finish()
+    return PictureMap(shown.map(), summary, outputs.contents)
+
+
+def _job_of(task: SlideTask, out: Path) -> JobFolder:
+    return JobFolder(
+        result=out,
+        path=out.with_name(f"{WORK}{out.name}"),
+        fingerprint=task.fingerprint,
+        who="gastropath slide",
+        notes={"found_in": task.found_in},
+        words={"slide": "the slide has changed since"},
+    )
+
+
+def _finished(job: JobFolder) -> SlideSummary | None:
+    """Return the summary of a result that is there; nothing but that file and the slide's content is looked at."""
+    if not content(job.result):
+        return None
+    file = job.result / SUMMARY
+    try:
+        summary = SlideSummary.parse(file.read_bytes(), file)
+    except (OSError, CannotReadTable) as error:
+        why = f" ({SUMMARY} {error.reason})" if isinstance(error, CannotReadTable) else ""
+        raise OutputExists(
+            f"already exists, and is not the result of a slide{why}", where=job.result, remedy="choose another `out`"
+        ) from None
+    job.check_finished(summary.job.model_dump() if summary.job else {})
+    return summary
+
+
+def _map(
+    task: SlideTask,
+    tiled: TiledSlide,
+    job: JobFolder,
+    classifier: Classifier,
+    pool: Pool,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> SlideSummary:
+    """Classify what is not classified yet, and feed all blocks to the outputs, which appear complete or not at all."""
+    settings, features = task.settings, task.settings.features
+    if pool.remote:
+        reader = remote_reader(task.path, settings.mpp, classifier, tiled.grid, features)
+    else:
+        reader = local_reader(tiled.slide, classifier, tiled.grid, features)
+    store = BlockStore(job.path, classifier.classes)
+    blocks = map_blocks(tiled, reader, pool, classes=classifier.classes, store=store, progress=progress)
+    with writing(job.result):
+        folder = _fresh(job.path / "outputs")
+    with SlideOutputs(tiled, task.card, folder, features=features) as outputs:
+        for block in blocks:
+            with writing(job.result):
+                outputs.add(block)
+        with writing(job.result):
+            summary = outputs.finish(MapRecord.model_validate({**job.fingerprint, **job.notes}))
+    with replacing_folder(job.result, FILES, overwrite=overwrite) as final:
+        for file in sorted(folder.iterdir()):
+            with file.open("rb+") as written:
+                os.fsync(written.fileno())
+            file.rename(final / file.name)
+    return summary
+
+
+def _fresh(folder: Path) -> Path:
+    """Make an empty folder; what a killed call left in it is removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder

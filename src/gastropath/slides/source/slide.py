@@ -1,0 +1,117 @@
+"""A slide: its size, its resolution, and its pixels at any level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, MissingExtra
+from gastropath.slides.source.overview import Overview
+from gastropath.slides.source.picture import open_picture, require_brightfield
+from gastropath.slides.source.pyramid import Pyramid
+from gastropath.slides.source.spacing import Spacing
+
+_CHECKED_PX = 512
+"""Longer side of what is looked at to tell a brightfield slide."""
+
+
+class Slide(Protocol):
+    """What every kind of slide offers; may be shared by threads.
+
+    Attributes
+    ----------
+    path
+        The file.
+    size_px
+        Width and height at level 0.
+    spacing
+        Micrometres per pixel at level 0.
+    downsamples
+        How many pixels of level 0 a pixel of each level is wide and high: the first is (1, 1).
+    kind
+        Who wrote it, for the record.
+    """
+
+    path: Path
+    size_px: tuple[int, int]
+    spacing: Spacing
+    downsamples: tuple[tuple[float, float], ...]
+    kind: str
+
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+        """Read pixels of a level.
+
+        Parameters
+        ----------
+        level
+            Of the pyramid.
+        x_px, y_px
+            Upper left corner in pixels of the level; may lie outside.
+        width, height
+            In pixels of the level too.
+
+        Returns
+        -------
+        PIL.Image.Image
+            RGB, of this width and height; white where there is no slide.
+
+        Raises
+        ------
+        CannotReadRegion
+            If the file is damaged there.
+        """
+        ...
+
+    def overview(self, most_px: int) -> Overview:
+        """Return the whole slide, at most ``most_px`` pixels long."""
+        ...
+
+
+def open_slide(path: Path, mpp: float | None = None, *, check_brightfield: bool = True) -> Slide:
+    """Open a slide that OpenSlide reads, or a plain image.
+
+    Parameters
+    ----------
+    path
+        A file; for formats of several files, the one that OpenSlide documents.
+    mpp
+        Micrometres per pixel of level 0, where the file does not state them or is wrong.
+    check_brightfield
+        Read the whole slide once, small, and refuse what is not a brightfield picture.
+
+    Raises
+    ------
+    CannotReadSlide
+        If it is not a slide or an image, is damaged, or is not a brightfield picture.
+    CannotReadSpacing
+        If its micrometres per pixel are not known.
+    MissingExtra
+        If OpenSlide is not installed.
+    """
+    try:
+        import openslide
+    except ImportError:
+        raise MissingExtra("reading slides", "slides", "openslide") from None
+    if not path.is_file():
+        raise CannotReadSlide("no such file", where=path)
+    try:
+        handle = openslide.OpenSlide(str(path))
+    except openslide.OpenSlideUnsupportedFormatError:
+        handle = None
+    except Exception as error:  # OpenSlide's own, or what its binding makes of an odd name
+        raise CannotReadSlide(f"is a damaged slide: {error}", where=path) from None
+    try:
+        if handle is None:
+            return open_picture(path, path.name, mpp)
+        slide = Pyramid(path, handle, mpp)
+        if check_brightfield:
+            require_brightfield(slide.overview(_CHECKED_PX).pixels)
+        return slide
+    except CannotReadImage as error:
+        raise CannotReadSlide(
+            f"{error.reason}; OpenSlide does not recognise it as a slide either", where=path
+        ) from None
+    except GastroPathError as error:
+        raise error.at(path) from None

@@ -1,0 +1,221 @@
+"""What is to be done with a slide: which slide, what was asked for, and the tiles that follow from both."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gastropath.errors import CannotReadSlide, CannotReadSpacing, UnknownSetting
+from gastropath.results.card import Card
+from gastropath.results.summary import SettingsRecord, SlideRecord
+from gastropath.slides.grid import TileGrid
+from gastropath.slides.mask import TissueMask, find_tissue
+from gastropath.slides.roi import read_roi
+from gastropath.slides.source.slide import Slide, open_slide
+
+_SAMPLES, _SAMPLE_BYTES = 64, 2**16
+"""Pieces of a file, evenly spaced, that stand for all of it: a slide of gigabytes is not read an extra time."""
+
+_MPP, _LEAST_STRIDE_UM = (0.01, 100.0), 1.0
+
+
+@dataclass(frozen=True)
+class SlideSettings:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    mpp
+        Micrometres per pixel of level 0; ``None`` where the file states them.
+    stride_um
+        From one tile to the next; ``None`` for tiles that touch.
+    mask
+        Leave glass, pen and dark borders out.
+    roi
+        GeoJSON with regions of interest; ``None`` for the whole slide.
+    features
+        Whether features are written.
+
+    Raises
+    ------
+    UnknownSetting
+        If a number is out of range.
+    """
+
+    mpp: float | None = None
+    stride_um: float | None = None
+    mask: bool = True
+    roi: Path | None = None
+    features: bool = False
+
+    def __post_init__(self) -> None:
+        low, high = _MPP
+        if self.mpp is not None and not low <= self.mpp <= high:
+            raise UnknownSetting(f"is {self.mpp:g}; expected {low:g} to {high:g} µm per pixel", parameter="mpp")
+        if self.stride_um is not None and not _LEAST_STRIDE_UM <= self.stride_um < math.inf:
+            what = f"is {self.stride_um:g}; expected at least {_LEAST_STRIDE_UM:g} µm"
+            raise UnknownSetting(what, parameter="stride_um")
+
+
+DEFAULTS = SlideSettings()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Neighbouring tiles, those to classify apart from those that the mask leaves out.
+
+    Attributes
+    ----------
+    place
+        Of the block among the blocks of the grid.
+    numbers, fractions
+        Of the tiles to classify: ``int64``, and the share of each that is tissue, ``float64``, both (n,).
+    left_out
+        How many others there are, by reason.
+    """
+
+    place: int
+    numbers: np.ndarray
+    fractions: np.ndarray
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TiledSlide:
+    """A slide with its tissue mask and the grid of its tiles; nothing is classified yet.
+
+    Attributes
+    ----------
+    slide, grid, mask
+        The slide, its tiles, and what covers it.
+    use_mask
+        Whether the mask leaves tiles out.
+    """
+
+    slide: Slide
+    grid: TileGrid
+    mask: TissueMask
+    use_mask: bool
+
+    @classmethod
+    def of(cls, slide: Slide, card: Card, settings: SlideSettings = DEFAULTS) -> TiledSlide:
+        """Find the tissue of a slide, and lay the grid of a model over it.
+
+        Raises
+        ------
+        CannotReadSpacing, CannotReadTable, MissingExtra
+            See :meth:`gastropath.slides.grid.TileGrid.over` and :func:`gastropath.slides.mask.find_tissue`.
+        """
+        grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp, settings.stride_um)
+        return cls(slide, grid, find_tissue(slide, settings.roi), settings.mask)
+
+    def blocks(self) -> Iterator[Selection]:
+        """Yield the tiles block by block, in the order of the grid."""
+        fractions, reasons = self.mask.select(self.grid, np.arange(len(self.grid)), mask=self.use_mask)
+        for place, numbers in enumerate(self.grid.blocks()):
+            why = reasons[numbers]
+            names, counts = np.unique(why[why != ""], return_counts=True)
+            wanted = numbers[why == ""]
+            left_out = dict(zip(names.tolist(), counts.tolist(), strict=True))
+            yield Selection(place, wanted, fractions[wanted], left_out)
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """A slide to map: its file, what was asked for, and the model.
+
+    Attributes
+    ----------
+    path
+        The slide.
+    settings
+        What was asked for.
+    card
+        Of the model.
+    """
+
+    path: Path
+    settings: SlideSettings
+    card: Card
+
+    def open(self) -> TiledSlide:
+        """Open the slide, find its tissue and lay the grid.
+
+        Raises
+        ------
+        CannotReadSlide, CannotReadSpacing, CannotReadTable, MissingExtra
+            If the slide or the file of regions cannot be read.
+        """
+        slide = open_slide(self.path, self.settings.mpp)
+        try:
+            return TiledSlide.of(slide, self.card, self.settings)
+        except CannotReadSpacing as error:
+            raise error.at(self.path) from None
+
+    @cached_property
+    def record(self) -> SlideRecord:
+        """What tells this slide from others.
+
+        Raises
+        ------
+        CannotReadSlide
+            If there is no such file.
+        """
+        return record_of(self.path)
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the map depends on, as JSON: the content of the slide, the model, the settings.
+
+        Raises
+        ------
+        CannotReadSlide, CannotReadTable
+            If the slide, or the file of regions, is not there.
+        """
+        settings = self.settings
+        asked = SettingsRecord(
+            mpp=settings.mpp,
+            stride_um=settings.stride_um,
+            mask=settings.mask,
+            roi=read_roi(settings.roi) if settings.roi else None,
+            features=settings.features,
+        )
+        return {
+            "slide": self.record.model_dump(),
+            "model": self.card.files.get("model.tflite", ""),
+            "settings": asked.model_dump(),
+        }
+
+    @property
+    def found_in(self) -> str:
+        """Name of the folder that the slide lies in."""
+        return self.path.resolve().parent.name
+
+
+def record_of(path: Path) -> SlideRecord:
+    """Return what tells a slide from others.
+
+    Raises
+    ------
+    CannotReadSlide
+        If there is no such file.
+    """
+    if path.is_dir():
+        raise CannotReadSlide("is a folder", where=path, remedy=f"name the slides in it, e.g. {path / '*.svs'}")
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for number in range(_SAMPLES):
+                file.seek(number * max(0, size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise CannotReadSlide(str(error.strerror or error), where=path) from None
+    return SlideRecord(name=path.name, bytes=size, samples=digest.hexdigest())
