@@ -155,7 +155,7 @@ def map_slides(
     UnknownSetting
         If no slide is named.
     """
-    paths = list({Path(path).resolve(): Path(path) for path in slides}.values())
+    paths = list({path.resolve(): path for path in slides}.values())
     if not paths:
         raise UnknownSetting("names no slide; expected at least one", parameter="slides")
     table = out / SLIDES_CSV
