@@ -24,6 +24,7 @@ from gastropath.errors import (
     OutputExists,
     UnknownSetting,
 )
+from gastropath.jobs.folder import JobFolder
 from gastropath.parallel import HERE
 from gastropath.results.predictions import Predictions, Refusal
 from gastropath.results.summary import SlideSummary
@@ -116,6 +117,25 @@ def test_blocks_that_are_done_are_not_classified_again_and_the_files_are_the_sam
     assert kept > 0
     assert len(again.seen) == n_blocks - kept
     assert contents(found.folder) == contents(whole.folder)
+    assert not (tmp_path / ".slide-out").exists()
+
+
+def test_work_that_outlived_its_result_is_removed(slide, by_colour, tmp_path, monkeypatch):
+    forget = JobFolder.forget
+
+    def killed_at_the_end(job: JobFolder) -> None:
+        if job.has_begun:
+            raise KeyboardInterrupt
+        forget(job)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobFolder, "forget", killed_at_the_end)
+        with pytest.raises(KeyboardInterrupt):
+            map_slide(slide, tmp_path / "out", by_colour)
+    assert (tmp_path / ".slide-out").is_dir()
+    before = contents(tmp_path / "out")
+    map_slide(slide, tmp_path / "out", by_colour)
+    assert contents(tmp_path / "out") == before
     assert not (tmp_path / ".slide-out").exists()
 
 

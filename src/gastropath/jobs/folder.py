@@ -72,7 +72,7 @@ class JobFolder:
     record: Path | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
-    remedy: str = "repeat it with the same settings, or allow `overwrite` to start anew"
+    remedy: str = "repeat it with the same settings, or allow `overwrite` to start again"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -168,7 +168,7 @@ class JobFolder:
             )
 
     def forget(self) -> None:
-        """Remove all that is done so far: the result stands, or is to be made anew.
+        """Remove all that is done so far: the result stands, or is to be made again.
 
         The folder stays, for it is what keeps others away. The record goes last: what is left by a kill in between is
         still known for what it is.
@@ -204,13 +204,15 @@ def differences(made: Fingerprint, asked: Fingerprint, words: Mapping[str, str] 
     ['another split', '`epochs` was 20, now 4']
     """
     asked = json.loads(json.dumps(asked))  # as it is read back: lists for tuples
-    told = [
+    phrases = [
         (words or {}).get(thing, f"another {thing.replace('_', ' ')}")
         for thing, value in asked.items()
         if thing != SETTINGS and made.get(thing) != value
     ]
     before, now = made.get(SETTINGS) or {}, asked.get(SETTINGS, {})
-    return told + [_setting(name, before.get(name), value) for name, value in now.items() if before.get(name) != value]
+    return phrases + [
+        _setting(name, before.get(name), value) for name, value in now.items() if before.get(name) != value
+    ]
 
 
 def _setting(name: str, before: Any, now: Any) -> str:

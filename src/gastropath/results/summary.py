@@ -76,7 +76,7 @@ class TumourStroma(Part):
 
 
 class SlideRecord(Part):
-    """What tells a slide from others: its name, its size and the hash of samples of its content."""
+    """What identifies a slide: its name, its size and the hash of samples of its content."""
 
     name: str
     bytes: Count

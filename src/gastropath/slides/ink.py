@@ -14,10 +14,10 @@ _RIM_UM = 32.0
 def find_ink(colours: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.ndarray:
     """Find marker pen.
 
-    Green and blue-green ink absorbs red more than green does, which no stain does; blue ink leaves far more blue than
-    anything else, over tissue too. The colour of red ink is that of blood, so red is ink only where it is redder than
-    blood has been seen, and a stroke on glass: at least five times as long as wide, most of what lies beside it glass.
-    Blood in tissue, and clots, keep their place. Red across tissue, red dots, pale red and violet are not found.
+    Green and blue-green ink absorbs red more than green, which no stain does; blue ink leaves far more blue than
+    any other colour, over tissue too. Red ink has the colour of blood, so red is ink only where it is redder than
+    blood was ever seen, and forms a stroke on glass: at least five times as long as wide, with mostly glass beside it.
+    Blood in tissue and clots are kept. Red across tissue, red dots, pale red and violet are not found.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def find_ink(colours: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.n
 
 
 def _red_strokes(redness: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.ndarray:
-    """Find strokes redder than blood, as far as they lie on glass, with their soft rim."""
+    """Find strokes redder than blood, where they lie on glass, with their soft rim."""
     parts, _ = ndimage.label(ndimage.binary_opening(redness > _RED), np.ones((3, 3)))
     strokes = np.zeros(redness.shape, bool)
     rim = max(2, round(_RIM_UM / um))

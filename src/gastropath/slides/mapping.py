@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gastropath.errors import CannotReadTable, CannotUseCluster, GastroPathError, OutputExists, UnknownSetting
+from gastropath.errors import (
+    CannotReadTable,
+    CannotUseCluster,
+    CannotWrite,
+    GastroPathError,
+    OutputExists,
+    UnknownSetting,
+)
 from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import JobFolder
 from gastropath.outputs import check_replaceable, content, replacing_folder, writing
@@ -222,6 +230,9 @@ def map_slide(
     task = SlideTask(slide, settings, classifier.card)
     job = _job_of(task, out)
     if not overwrite and (summary := _finished(job)):
+        if job.has_begun:  # killed after the result was complete; or another process replaces it
+            with suppress(CannotWrite), job.alone():
+                job.forget()
         return MappedSlide(slide, out, summary)
     check_replaceable(out, FILES, overwrite=overwrite)
     tiled = task.open()  # whatever is wrong with the slide shows before anything is written

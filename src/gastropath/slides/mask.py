@@ -1,4 +1,4 @@
-"""Where there is tissue on a slide, and where glass, pen, dust or a dark border."""
+"""Where a slide has tissue, and where glass, pen, dust or a dark border."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SENTENCES = {
 """The same in words."""
 
 _MOST_PX, _SHOWN_PX = 4096, 1200
-_FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # of stain, or of any colour, more than glass has
-_GLASS_STAIN, _GLASS_TINT = 8, 20  # most that glass has
-_WALL_UM, _DARKER = 1000.0, 7  # what is narrower than this, and so much darker than what lies beside it
+_FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
+_GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
+_WALL_UM, _DARKER = 1000.0, 7  # a wall is narrower than this, and darker than its surroundings by this
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
 _EDGE_PX = 2
-_AT_A_TIME = 2**18  # tiles: what lies between their corners and their shares takes ten times their numbers
+_AT_A_TIME = 2**18  # tiles: arrays on the way to their shares take ten times the memory of their numbers
 _BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
 
@@ -126,9 +126,9 @@ class TissueMask:
 def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     """Find tissue on a slide.
 
-    Both stains of H&E absorb green most, so tissue is where green lacks beside red and blue, compared with the
-    brightest part of the slide; darkness alone says nothing, for vignettes, coverslips and bubbles are dark too. Where
-    there is stain, narrow things darker than what lies beside them belong to it: pale walls of fat cells. They are
+    Both stains of H&E absorb green most, so tissue is where green is weaker than red and blue, compared with the
+    brightest part of the slide. Darkness alone says nothing: vignettes, coverslips and bubbles are dark too. Beside
+    stain, narrow structures that are darker than their surroundings are tissue: the pale walls of fat cells. They are
     joined, and what they enclose is filled. A border is dark and without colour, specks smaller than 0.02 mm² are dust,
     and marker pen is found by :func:`gastropath.slides.ink.find_ink`.
 
@@ -175,7 +175,7 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
-    """Return stain and colour of the brightest of a slide's pixels, shape (n,), as far as glass can have them."""
+    """Return stain and colour of the brightest pixels of a slide, limited to what glass can have; all shapes (n,)."""
     bright = mean > _BRIGHT
     if bright.sum() <= 0.01 * bright.size:
         return 0.0, 3.0
@@ -187,7 +187,7 @@ def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[
 
 
 def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndarray:
-    """Close gaps, fill holes, and drop specks and veils that are nowhere clearly tissue."""
+    """Close gaps, fill holes, and drop specks and veils without any part that is clearly tissue."""
     steps = max(1, round(_CLOSED_UM / um / 2))
     padded = np.pad(faint, steps)
     closed = ndimage.binary_closing(padded, ndimage.generate_binary_structure(2, 2), iterations=steps)
@@ -216,7 +216,7 @@ def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _eroded(mask: np.ndarray) -> np.ndarray:
-    """Take away what is within :data:`_EDGE_PX` of what is none."""
+    """Remove what lies within :data:`_EDGE_PX` pixels of the edge."""
     for _ in range(_EDGE_PX):
         padded = np.pad(mask, 1)
         mask = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

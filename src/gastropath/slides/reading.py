@@ -38,8 +38,8 @@ class Tiles:
 def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
     """Read neighbouring tiles together.
 
-    Where the slide is damaged they are read in ever smaller sets, so that only those that damage
-    touches are refused.
+    Where the slide is damaged they are read in ever smaller sets, so that only tiles that the damage touches are
+    refused.
     """
     if not len(numbers):
         return Tiles(numbers, np.zeros((0, grid.tile_px, grid.tile_px, 3), np.uint8), {})

@@ -161,7 +161,7 @@ class SlideTask:
 
     @cached_property
     def record(self) -> SlideRecord:
-        """What tells this slide from others.
+        """What identifies this slide.
 
         Raises
         ------
@@ -200,7 +200,7 @@ class SlideTask:
 
 
 def record_of(path: Path) -> SlideRecord:
-    """Return what tells a slide from others.
+    """Return what identifies a slide.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A whole slide, small: read part by part, so that memory does not grow with it and damage costs only its own place."""
+"""A whole slide at reduced size, read part by part: memory does not grow with it, and damage stays where it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Overview:
-    """A whole slide, small.
+    """A whole slide at reduced size.
 
     Attributes
     ----------
@@ -36,14 +36,14 @@ class Overview:
 
     @classmethod
     def of(cls, image: Image.Image, most_px: int) -> Overview:
-        """Shrink a picture that is whole."""
-        pixels = _fitted(image, most_px)
+        """Shrink an undamaged picture."""
+        pixels = _shrunk(image, most_px)
         return cls(pixels, np.zeros(pixels.shape[:2], bool))
 
-    def fitted(self, most_px: int) -> Overview:
-        """Shrink it until its longer side is at most ``most_px``; what is partly lost counts as lost."""
-        lost = _fitted(Image.fromarray(self.lost.astype(np.uint8) * 255), most_px)
-        return Overview(_fitted(Image.fromarray(self.pixels), most_px), lost > 0)
+    def shrunk(self, most_px: int) -> Overview:
+        """Shrink it until its longer side is at most ``most_px``; a pixel that is partly lost counts as lost."""
+        lost = _shrunk(Image.fromarray(self.lost.astype(np.uint8) * 255), most_px)
+        return Overview(_shrunk(Image.fromarray(self.pixels), most_px), lost > 0)
 
 
 def read_overview(
@@ -54,10 +54,10 @@ def read_overview(
     Parameters
     ----------
     read
-        Reads left, top, width and height of the level; may be called by several threads.
+        Reads left, top, width and height of the level; called by several threads.
     size, chunk
-        Width and height in pixels of the level, and of the chunks that it is compressed in. None is read twice, unless
-        a part is damaged: then it is halved until only damaged chunks are lost.
+        Width and height in pixels of the level, and of the chunks that it is compressed in. No chunk is read twice,
+        unless a part is damaged: then that part is halved until only damaged chunks are lost.
     most_px
         Longer side of the overview.
     """
@@ -104,7 +104,7 @@ def _part(across: int, down: int) -> tuple[int, int]:
 
 
 def _halves(part: Box, chunk: tuple[int, int]) -> tuple[Box, ...]:
-    """Cut a part between chunks; return nothing where it is only one."""
+    """Cut a part between chunks; return nothing where it is a single chunk."""
     left, top, right, bottom = part
     columns, rows = math.ceil((right - left) / chunk[0]), math.ceil((bottom - top) / chunk[1])
     if columns == rows == 1:
@@ -116,7 +116,7 @@ def _halves(part: Box, chunk: tuple[int, int]) -> tuple[Box, ...]:
     return (left, top, right, middle), (left, middle, right, bottom)
 
 
-def _fitted(image: Image.Image, most_px: int) -> np.ndarray:
+def _shrunk(image: Image.Image, most_px: int) -> np.ndarray:
     scale = min(1.0, most_px / max(image.size))
     small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return np.asarray(image.resize(small, Image.Resampling.BOX))

@@ -60,10 +60,10 @@ class Pyramid:
             else:
                 of_level = partial(self.read, level)
                 self._overview = read_overview(of_level, self._sizes[level], self._chunks[level], large)
-        return self._overview.fitted(most_px)
+        return self._overview.shrunk(most_px)
 
     def _handle(self):
-        """Return this thread's handle: one that has met damage answers nothing any more, to nobody who shares it."""
+        """Return the handle of this thread: after damage a handle reads nothing any more, for all who share it."""
         import openslide
 
         if getattr(self._of_thread, "handle", None) is None:
@@ -72,17 +72,17 @@ class Pyramid:
 
 
 _OVERVIEW_PX = 2048
-"""Longer side of the overview that smaller ones are made of."""
+"""Longer side of the overview that smaller ones are made from."""
 
 _ONE_PICTURE_A_LEVEL = ("generic-tiff", "aperio")
 """Formats whose first picture is all of level 0."""
 
 _CHUNK_PX = 256
-"""Side of a chunk where a format does not tell."""
+"""Side of a chunk where a format does not state it."""
 
 
 def _chunk(properties: Mapping[str, str], level: int) -> tuple[int, int]:
-    """Return width and height of what a level is compressed in."""
+    """Return width and height of the chunks that a level is compressed in."""
     width, height = (
         int(properties.get(f"openslide.level[{level}].tile-{side}", _CHUNK_PX)) for side in ("width", "height")
     )
@@ -90,7 +90,7 @@ def _chunk(properties: Mapping[str, str], level: int) -> tuple[int, int]:
 
 
 def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:
-    """Return how much smaller a level is: the whole number where its size is that of one, cut off or rounded up."""
+    """Return the downsample of a level: a whole number where its size fits one, cut off or rounded up."""
     ratios = [whole / part for whole, part in zip(full, level, strict=True)]
     step = round(ratios[0])
     if all(abs(whole / step - part) < 1 for whole, part in zip(full, level, strict=True)):
@@ -99,7 +99,7 @@ def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, f
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Lay an RGBA picture on white. Nearly all are opaque, and none is copied more often than it must be."""
+    """Lay an RGBA picture on white. Nearly all are opaque, and are not copied more often than necessary."""
     if image.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB")
     page = Image.new("RGB", image.size, "white")

@@ -1,6 +1,6 @@
-"""A TIFF of JPEG chunks, read small: a JPEG gives an eighth of its size from the means of its blocks alone.
+"""A TIFF of JPEG chunks, read at reduced size: a JPEG can be decoded at an eighth from the means of its blocks alone.
 
-For the overview of a slide without a pyramid, of which everything has to be looked at.
+For the overview of a slide without a pyramid, which has to be read completely.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _JPEG, _YCBCR = 7, 6
 
 
 class TiledJpeg:
-    """The first picture of a tiled TIFF in JPEG, some times smaller; may be shared by threads.
+    """The first picture of a tiled TIFF in JPEG, reduced in size; may be shared by threads.
 
     Attributes
     ----------
     size, chunk
-        Width and height in pixels of the smaller picture, and of its chunks.
+        Width and height in pixels of the reduced picture, and of its chunks.
     """
 
     def __init__(self, file: BinaryIO, page: Any, smaller: int) -> None:
@@ -37,7 +37,7 @@ class TiledJpeg:
 
     @classmethod
     def open(cls, path: Path, size: tuple[int, int], most_px: int) -> TiledJpeg | None:
-        """Open a file, as small as it can be without falling below ``most_px`` on its longer side.
+        """Open a file, reduced as far as its longer side stays at least ``most_px``.
 
         Parameters
         ----------
@@ -46,12 +46,12 @@ class TiledJpeg:
         size
             Width and height that its first picture must have.
         most_px
-            Of the overview that is wanted.
+            Longer side of the overview that is wanted.
 
         Returns
         -------
         TiledJpeg or None
-            ``None`` where the file is anything else, or would be no smaller.
+            ``None`` where the file is of another kind, or would not be reduced.
         """
         smaller = next((times for times in (8, 4, 2) if max(size) / times >= most_px), 1)
         try:
@@ -83,7 +83,7 @@ class TiledJpeg:
         self._file.close()
 
     def read(self, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
-        """Read pixels of the smaller picture: RGB, white where there is no chunk.
+        """Read pixels of the reduced picture: RGB, white where there is no chunk.
 
         Raises
         ------
