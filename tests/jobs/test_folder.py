@@ -131,7 +131,7 @@ def test_a_second_process_is_kept_out_and_let_in_when_the_first_is_killed(tmp_pa
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "in\n"
-        with pytest.raises(CannotWrite, match="another gastropath slide is at work"), second.alone():
+        with pytest.raises(CannotWrite, match="another gastropath slide is"), second.alone():
             pass
         assert second.path.is_dir()
         first.kill()

@@ -160,7 +160,7 @@ def test_two_processes_do_not_work_on_one_slide(slide, tmp_path):
     other = gastropath("slide", slide, "--no-mask", cwd=tmp_path)
     os.close(handle)
     assert other.returncode == 1
-    assert "another gastropath slide is at work" in other.stderr
+    assert "another gastropath slide is" in other.stderr
     assert not (tmp_path / "slides" / "squares").exists()
     assert gastropath("slide", slide, "--no-mask", cwd=tmp_path).returncode == 0
     assert sorted(os.listdir(tmp_path / "slides")) == ["slides.csv", "squares"]
