@@ -1,9 +1,12 @@
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
 
 from gastropath.cli import console
+from gastropath.progress import Stage, Stages
 
 
 @pytest.fixture
@@ -28,12 +31,122 @@ def test_without_a_terminal_progress_is_lines_that_end_with_the_last(shown):
     assert lines[-1].startswith("reading [tiles]: 1,000 of 1,000")
 
 
+def test_without_a_terminal_a_line_tells_stage_and_detail(shown):
+    text = shown(terminal=False)
+    with console.progress() as progress:
+        Stages(["reading", "training"], progress)["training"](Stage("training", detail="epoch 3 of 20"), 7, 7)
+    assert text.getvalue().startswith("stage 2 of 2: training, epoch 3 of 20: 7 of 7")
+
+
 def test_on_a_terminal_progress_is_a_bar(shown):
     text = shown(terminal=True)
     with console.progress() as progress:
         progress("epoch [1]", 3, 7)
     assert "epoch [1]" in text.getvalue()
     assert "3/7" in text.getvalue()
+
+
+LINES = 24
+
+
+class Screen:
+    """What a terminal of 24 lines shows of what is written to it: text, new lines, and the cursor's way back up."""
+
+    CODES = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
+
+    def __init__(self, written: str) -> None:
+        self.lines, row, column = [""], 0, 0
+        for number, letter, end, text in self.CODES.findall(written):
+            if end == "\n":
+                row, column = row + 1, 0
+                self.lines += [""] * (row + 1 - len(self.lines))
+            elif end == "\r":
+                column = 0
+            elif letter == "A":
+                assert int(number or 1) < LINES, "a line that has left the screen cannot be written again"
+                row = max(0, row - int(number or 1))
+            elif letter == "K":
+                self.lines[row] = ""
+            elif text:
+                kept = self.lines[row].ljust(column)
+                self.lines[row] = kept[:column] + text + kept[column + len(text) :]
+                column += len(text)
+
+    @property
+    def visible(self) -> list[str]:
+        return [line.rstrip() for line in self.lines[-LINES:] if line.strip()]
+
+
+def train_twenty_epochs(progress, *, until: int = 20) -> None:
+    """Tell progress what the training of twenty epochs tells it, with an audit before and an evaluation after it."""
+    reporter_of = pytest.importorskip("gastropath.training.checkpoint").Reporter
+    stages = Stages(["auditing tiles", "training", "evaluating"], progress)
+    for what in ("reading tiles", "searching for copies"):
+        for done in range(1, 6):
+            stages["auditing tiles"](what, done, 5)
+    for done in range(1, 4):
+        stages["training"]("decoding tiles", done, 3)
+    reporter = reporter_of(stages["training"], 20, 8, 2)
+    for epoch in range(until):
+        reporter.on_epoch_begin(epoch)
+        for batch in range(8):
+            reporter.on_train_batch_end(batch)
+        for batch in range(2):
+            reporter.on_test_batch_end(batch)
+        reporter.on_epoch_end(epoch, {"accuracy": 0.5 + epoch / 100, "val_accuracy": 0.4 + epoch / 100})
+
+
+@pytest.fixture
+def small_terminal(monkeypatch):
+    text = io.StringIO()
+    terminal = Console(file=text, force_terminal=True, color_system=None, width=100, height=LINES, soft_wrap=True)
+    monkeypatch.setattr(console, "_stderr", terminal)
+    return text
+
+
+@pytest.mark.parametrize("epoch", [1, 12, 20])
+def test_the_epoch_that_goes_on_stays_readable_on_24_lines(small_terminal, epoch):
+    with console.progress() as progress:
+        train_twenty_epochs(progress, until=epoch)
+        time.sleep(0.25)  # the bar is drawn ten times a second
+        shown = Screen(small_terminal.getvalue()).visible
+    assert len(shown) == 2
+    assert re.fullmatch(r"stage 1 of 3: auditing tiles \(\d+ s\)", shown[0])
+    assert shown[1].startswith(f"stage 2 of 3: training, epoch {epoch} of at most 20")
+    assert f"{10 * epoch}/200" in shown[1]
+    if epoch > 1:
+        assert f"(accuracy {0.5 + (epoch - 2) / 100:.3f}" in shown[1]
+    assert re.search(r"\d+:\d\d$|--:--$", shown[1])  # the time that is left
+
+
+def test_a_stage_that_is_over_is_a_line_and_the_next_has_the_only_bar(small_terminal):
+    with console.progress() as progress:
+        train_twenty_epochs(progress)
+        console.note("warning: printed in between")
+        Stages(["auditing tiles", "training", "evaluating"], progress)["evaluating"]("classifying", 1, 9)
+        time.sleep(0.25)
+        shown = Screen(small_terminal.getvalue()).visible
+    assert [line.split(" (")[0] for line in shown[:3]] == [
+        "stage 1 of 3: auditing tiles",
+        "warning: printed in between",
+        "stage 2 of 3: training",
+    ]
+    assert shown[3].startswith("stage 3 of 3: evaluating, classifying")
+    assert len(shown) == 4
+    after = Screen(small_terminal.getvalue()).visible
+    assert after[-1].startswith("stage 3 of 3: evaluating (")
+    assert not any("/9" in line for line in after)
+
+
+def test_a_stage_that_fails_is_not_called_finished(small_terminal):
+    def fail() -> None:
+        with console.progress() as progress:
+            progress("training", 3, 7)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert Screen(small_terminal.getvalue()).visible == ["training (0 s, not finished)"]
 
 
 def test_many_refusals_are_cut_short_and_counted(shown):

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gastropath.progress import Progress
+from gastropath.progress import Progress, Stage
 
 EXIT_REFUSED = 3
 """Exit status when the work is done but some inputs were refused."""
@@ -28,29 +29,18 @@ _PLAIN_WIDTH = 200
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show a bar on a terminal, and a line every few seconds elsewhere; both on standard error."""
+    """Show the stage that goes on as a bar on a terminal, and as a line every few seconds elsewhere.
+
+    Both go to standard error. There is one bar: it is updated while its stage goes on, and becomes a line above the
+    next one when that begins.
+    """
     if not _stderr.is_terminal:
         yield _lines()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from gastropath.cli.bar import Bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=_stderr, transient=False) as bars:
-        tasks: dict[str, object] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(escape(what), total=total)
-            bars.update(tasks[what], completed=done, total=total)  # pyright: ignore[reportArgumentType]
-
-        yield show
+    with Bar(_stderr) as bar:
+        yield bar.show
 
 
 def note(text: str) -> None:
@@ -89,6 +79,13 @@ def refusals(refused: Mapping[str, str]) -> None:
         note(f"refused: {len(refused) - _SHOWN_REFUSALS:,} more")
 
 
+def end(refused: Mapping[str, str]) -> None:
+    """Name the refused inputs, and end with the status that says that there are some."""
+    refusals(refused)
+    if refused:
+        raise typer.Exit(EXIT_REFUSED)
+
+
 def _lines() -> Progress:
     started = last = time.monotonic()
 
@@ -97,6 +94,6 @@ def _lines() -> Progress:
         now = time.monotonic()
         if done == total or now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            note(f"{what}: {done:,} of {total:,} ({now - started:.0f} s)")
+            note(f"{Stage.of_name(what).described}: {done:,} of {total:,} ({now - started:.0f} s)")
 
     return show

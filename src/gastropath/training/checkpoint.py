@@ -13,7 +13,7 @@ import numpy as np
 
 from gastropath.errors import CannotResume
 from gastropath.outputs import replacing, writing
-from gastropath.progress import Progress
+from gastropath.progress import Progress, Stage
 from gastropath.tables import write_table
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -158,31 +158,37 @@ class StateKeeper(keras.callbacks.Callback):
 
 
 class Reporter(keras.callbacks.Callback):
-    """Shows the progress of the current epoch and of its validation, and how the last one went."""
+    """Shows all epochs, each with its validation, as one stage; the detail tells how the last one went."""
 
     def __init__(self, progress: Progress, epochs: int, steps: int, validation_steps: int) -> None:
         super().__init__()
         self.progress, self.epochs = progress, epochs
         self.steps, self.validation_steps = steps, validation_steps
-        self.label = "before the first epoch"
-        self.last = ""
+        self.epoch = 0
+        self.detail, self.last = "before the first epoch", ""
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Name the epoch."""
-        self.label = f"epoch {epoch + 1} of at most {self.epochs}{self.last}"
+        self.epoch = epoch
+        self.detail = f"epoch {epoch + 1} of at most {self.epochs}{self.last}"
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Advance by a batch."""
-        self.progress(self.label, batch + 1, self.steps)
+        self._show(batch + 1)
 
     def on_test_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Advance by a batch of the validation."""
-        self.progress(f"{self.label}, judging it", batch + 1, self.validation_steps)
+        self._show(self.steps + batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Remember the figures for the next label."""
+        """Remember the figures for the next epoch's detail."""
         logs = logs or {}
         self.last = f" (accuracy {logs['accuracy']:.3f}, validation {logs['val_accuracy']:.3f})"
+
+    def _show(self, batches: int) -> None:
+        an_epoch = self.steps + self.validation_steps
+        done, total = self.epoch * an_epoch + batches, max(1, self.epochs) * an_epoch
+        self.progress(Stage("training", detail=self.detail), done, total)
 
 
 def mark_finished(path: Path) -> None:
