@@ -201,26 +201,20 @@ def torch_resnet18(tiles: np.ndarray):
 
 def prepare(folder: Path) -> None:
     """Train one model on synthetic tiles, and write it as bundles of each precision and as a Keras model."""
-    from gastropath.data.audit.audit import audit_tiles
+    import gastropath
     from gastropath.data.index import find_tiles
-    from gastropath.data.split.division import make_split
     from gastropath.data.synthetic.tiles import write_tiles
-    from gastropath.training import run as runs
-    from gastropath.training.features import FeatureStore
-    from gastropath.training.recipe import read_recipe
-
-    index = find_tiles([write_tiles(folder / "tiles", tiles_per_class=24, seed=0)])
-    recipe = read_recipe("transfer", ["views=1", "strength=10"])
-    split = make_split(audit_tiles(index, near=False), "random")
-    runs.begin_run(folder / "run", split, recipe, {})
-    runs.train(folder / "run", split, recipe, name="benchmark", created="", store=FeatureStore(folder / "cache"))
-    runs.export_run(folder / "run", folder / "float32", "float32")
-    runs.export_run(folder / "run", folder / "float16", "float16")
-    runs.export_quantised(folder / "run", index, folder / "int8", FeatureStore(folder / "cache"))
-    (folder / "run" / "bestmodel.keras").rename(folder / "model.keras")
     from gastropath.training.tiles import sources
+    from gastropath.workflows.export import export
 
-    np.save(folder / "tiles.npy", np.stack([tile.load(224) for tile in sources(index, 0.5)[: BATCH * BATCHES]]))
+    tiles, run, cache = write_tiles(folder / "tiles", tiles_per_class=24, seed=0), folder / "run", folder / "cache"
+    table = gastropath.split(tiles, folder / "split.csv", by="random").table
+    gastropath.train(tiles, run, split=table, settings={"views": 1, "strength": 10}, cache=cache)
+    for precision in ("float32", "float16", "int8"):
+        export(run, folder / precision, precision=precision, data=tiles, cache=cache)
+    (run / "bestmodel.keras").rename(folder / "model.keras")
+    some = sources(find_tiles([tiles]), 0.5)[: BATCH * BATCHES]
+    np.save(folder / "tiles.npy", np.stack([tile.load(224) for tile in some]))
 
 
 if __name__ == "__main__":

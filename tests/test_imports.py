@@ -38,13 +38,16 @@ ROOMS = {
 ROOMS["workflows"] = set(ROOMS)
 ROOMS["cli"] = set(ROOMS)
 
+FOR_THE_LIBRARY = {"errors", "results", "inference", "workflows"}
+"""Where the names of ``import gastropath`` lie; they are loaded when they are used."""
+
 SCRIPTS = {"__main__.py": {"cli"}, "space/app.py": {"app"}}
 """Files that are started, not imported (the second is copied into a Space), and what they may start."""
 
 USING = (*GROUND_FLOOR, "results", "report", "jobs", "bundle", "inference", "slides", "app", "space")
 TRAINING_SOFTWARE = {"tensorflow", "keras", "sklearn", "pandas"}
-ASKED_FOR = {("results/predictions.py", "pandas")}
-"""What is imported in a function whose result it is: :meth:`Predictions.to_frame`."""
+WHEN_ASKED_FOR = {("results/predictions.py", "pandas")}
+"""A data frame is made of predictions only by who asks for one."""
 
 
 def module_name(file: Path) -> str:
@@ -85,7 +88,7 @@ def allowed(importer: str, imported: str) -> bool:
     if importer in GROUND_FLOOR:
         return imported in GROUND_FLOOR[: GROUND_FLOOR.index(importer)]
     if importer == "":
-        return imported == "inference"
+        return imported in FOR_THE_LIBRARY
     return imported in GROUND_FLOOR or imported in ROOMS[importer]
 
 
@@ -133,6 +136,11 @@ def test_the_rooms_import_only_what_the_table_allows():
         ("data", "cli", False),
         ("cli", "training", True),
         ("", "inference", True),
+        ("", "workflows", True),
+        ("", "cli", False),
+        ("data", "workflows", False),
+        ("cli", "workflows", True),
+        ("workflows", "cli", False),
         ("", "data", False),
     ],
 )
@@ -157,7 +165,7 @@ def test_imports_are_found_wherever_they_hide(tmp_path: Path, monkeypatch):
     }  # fmt: skip
 
 
-def test_the_package_itself_loads_its_classifier_only_when_asked():
+def test_the_package_itself_loads_its_names_only_when_asked():
     tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
     outside = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert {node.module for node in outside if isinstance(node, ast.ImportFrom)} <= {"__future__", "typing"}
@@ -170,7 +178,7 @@ def test_using_a_model_imports_no_training_software():
         if room(module_name(file)) in USING
         for line, name in imports(file)
         if name.split(".")[0] in TRAINING_SOFTWARE
-        and (file.relative_to(PACKAGE).as_posix(), name) not in ASKED_FOR
+        and (file.relative_to(PACKAGE).as_posix(), name) not in WHEN_ASKED_FOR
     ]
     assert found == []
 
@@ -192,6 +200,7 @@ def test_the_classifier_runs_without_training_software():
 def test_the_package_alone_loads_neither_numpy_nor_pillow():
     loaded = loaded_by("import gastropath; gastropath.__version__")
     assert not loaded & {"numpy", "PIL", "pydantic", "ai_edge_litert"}
+    assert {name for name in loaded if name.startswith("gastropath")} == {"gastropath"}
 
 
 def test_help_needs_neither_numpy_nor_pillow():

@@ -10,7 +10,6 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, chosen
-from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.audit.against import Against
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
 _SHOWN_CONFLICTS = 10
 _SHOWN_TILES = 6
-
-
-FILES = ("index.csv", "duplicates.csv", "against.csv", "audit.json", "audit.html")
 
 
 def audit(
@@ -37,33 +33,18 @@ def audit(
     overwrite: Overwrite = False,
 ) -> None:
     """Look at every tile: duplicates, label conflicts, classes, colour, glass, blur, sizes, unreadable files."""
-    need("audit")
-    from gastropath.data.audit.against import compare
-    from gastropath.data.audit.audit import audit_tiles
-    from gastropath.data.audit_page.page import audit_page
-    from gastropath.data.colour.study import study_colour
-    from gastropath.data.index import find_tiles
-    from gastropath.outputs import replacing_folder
+    from gastropath.workflows.audit import audit as look
 
-    index = find_tiles(data, chosen(classes))
-    other = find_tiles([against]) if against else None
-    with replacing_folder(out, FILES, overwrite=overwrite) as folder:
-        with console.progress() as progress:
-            result = audit_tiles(index, near=near, progress=progress)
-            shared = compare(result, other, near=near, progress=progress) if other else None
-            colour = study_colour(result, progress=progress)
-        more: dict[str, object] = {"colour_alone": colour.summary() if colour else None}
-        if shared:
-            shared.write(folder / "against.csv")
-            more["against"] = shared.summary()
-        result.write(folder, more)
-        audit_page(result, colour=colour, against=shared).write(folder / "audit.html")
+    with console.progress() as progress:
+        found = look(
+            data, out, classes=chosen(classes), against=against, near=near, overwrite=overwrite, progress=progress
+        )
     if as_json:
-        console.print_json(result.summary() | more)
+        console.print_json(found.summary())
     else:
-        _tell(result, shared)
-        console.say(f"look at {out / 'audit.html'}")
-    _end(result.refused())
+        _tell(found.audit, found.against)
+        console.say(f"look at {found.page}")
+    console.end(found.refused)
 
 
 def _tell(audit: Audit, shared: Against | None) -> None:
@@ -87,9 +68,3 @@ def _tell(audit: Audit, shared: Against | None) -> None:
         console.say("label conflict: " + " = ".join(index.paths[i] for i in group[:_SHOWN_TILES]))
     if len(conflicts) > _SHOWN_CONFLICTS:
         console.say(f"label conflicts: {len(conflicts):,} in all, see duplicates.csv")
-
-
-def _end(refused: dict[str, str]) -> None:
-    console.refusals(refused)
-    if refused:
-        raise typer.Exit(console.EXIT_REFUSED)

@@ -28,20 +28,12 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Download the data set HMU-GC-HE-30K (3.3 GB), verify and unpack it; goes on where it was interrupted."""
-    from datetime import date
-
-    from gastropath.data.fetch.dataset import fetch as fetch_tiles
+    from gastropath.workflows.fetch import fetch as get
 
     try:
         with console.progress() as progress:
-            fetched = fetch_tiles(
-                out,
-                archive=archive,
-                keep_archive=keep_archive,
-                api=api,
-                today=date.today().isoformat(),
-                progress=progress,
-                tell=console.note,
+            fetched = get(
+                out, archive=archive, keep_archive=keep_archive, api=api, tell=console.note, progress=progress
             )
     except KeyboardInterrupt:
         console.note("download interrupted; run the same command again to resume")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,24 +40,11 @@ Views = Annotated[
 ]
 
 
-def cache_folder(given: Path | None) -> Path:
-    """Return the folder for what is kept from run to run: as given, as set, or where this system keeps such files."""
-    if given:
-        return given
-    if set_here := os.environ.get("GASTROPATH_CACHE"):
-        return Path(set_here)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("gastropath", appauthor=False, opinion=False)  # on Windows neither author nor "Cache" in it
-
-
-def model_folder(given: Path | None) -> Path:
-    """Return the folder of the model: as given, or the starter model."""
-    from gastropath.bundle.files import starter
-
-    return given or starter()
-
-
 def chosen(classes: str | None) -> list[str] | None:
     """Split the value of ``--classes``."""
     return [code.strip() for code in classes.split(",") if code.strip()] if classes else None
+
+
+def command_line() -> str:
+    """Return the command as it was given, for the record."""
+    return shlex.join(["gastropath", *sys.argv[1:]])

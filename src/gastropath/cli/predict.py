@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Mpp, Overwrite, Views, model_folder
+from gastropath.cli.options import Json, Model, Mpp, Overwrite, Views
+
+if TYPE_CHECKING:
+    from gastropath.workflows.predict import PredictionResult
 
 _SHOWN = 20
 
@@ -23,60 +26,47 @@ def predict(
     overwrite: Overwrite = False,
 ) -> None:
     """Classify image files: one row an image; files that cannot be read are refused and named."""
-    from gastropath.inference.classifier import Classifier
-    from gastropath.inference.gathering import gather
-    from gastropath.outputs import new_file
-    from gastropath.report.notices import SYNTHETIC_MODEL
-    from gastropath.results.predictions import Predictions
-    from gastropath.tables import write_table
+    from gastropath.workflows.predict import predict as answer
 
-    files = gather(images)
     if out is None and not as_json:
         out = Path("predictions.csv")
-    if out:
-        new_file(out, overwrite=overwrite)
-    classifier = Classifier.load(model_folder(model))
     with console.progress() as progress:
-        predictions = classifier.predict(files, mpp=mpp, views=views, progress=progress)
-    paths = [str(file) for file in files]
-    if out:
-        write_table(out, Predictions.columns(classifier.classes), predictions.rows(paths))
-    names = {entry.code: entry.name for entry in classifier.card.classes}
+        found = answer(images, model, out, mpp=mpp, views=views, overwrite=overwrite, progress=progress)
+    card = found.classifier.card
     if as_json:
-        console.print_json(
-            {
-                "model": classifier.card.name,
-                "synthetic": classifier.card.training_data.synthetic,
-                "predictions": list(predictions.documents(paths)),
-            }
-        )
+        synthetic = card.training_data.synthetic
+        console.print_json({"model": card.name, "synthetic": synthetic, "predictions": list(found.documents())})
     else:
-        rows = [
-            (
-                label if decision == "accepted" else "",
-                {"accepted": names.get(label, ""), "abstained": f"not sure: {reason}"}.get(decision, ""),
-                "" if decision == "refused" else f"{confidence:.3f}",
-                decision,
-                path,
-            )
-            for path, label, confidence, decision, reason in zip(
-                paths, predictions.labels, predictions.confidence, predictions.decisions, predictions.details,
-                strict=True,
-            )
-        ]  # fmt: skip
-        console.table(["class", "tissue", "confidence", "decision", "image"], rows[:_SHOWN])
-        if len(rows) > _SHOWN:
-            console.say(f"… and {len(rows) - _SHOWN:,} more")
-        console.say(f"wrote {out}")
-        if classifier.card.training_data.synthetic:
-            console.note(f"warning: {SYNTHETIC_MODEL}")
-    if guessed := int(predictions.is_field_of_view_assumed.sum()):
-        side = classifier.tile_px
+        _tell(found)
+    if found.guessed:
+        side = card.input.tile_px
         console.note(
-            f"warning: {guessed:,} of {len(files):,} images are not {side} x {side} px; each was taken for "
-            f"{side * classifier.card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
+            f"warning: {found.guessed:,} of {len(found.files):,} images are not {side} x {side} px; each was taken for "
+            f"{side * card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
         )
-    refused = predictions.refused_of(paths)
-    console.refusals(refused)
-    if refused:
-        raise typer.Exit(console.EXIT_REFUSED)
+    console.end(found.refused)
+
+
+def _tell(found: PredictionResult) -> None:
+    from gastropath.report.notices import SYNTHETIC_MODEL
+
+    card = found.classifier.card
+    names = {entry.code: entry.name for entry in card.classes}
+    rows = [
+        (
+            answer.label if answer.decision == "accepted" else "",
+            {"accepted": names.get(answer.label or "", ""), "abstained": f"not sure: {answer.detail}"}.get(
+                answer.decision, ""
+            ),
+            "" if answer.confidence is None else f"{answer.confidence:.3f}",
+            answer.decision,
+            path,
+        )
+        for path, answer in zip(found.paths[:_SHOWN], found.predictions[:_SHOWN], strict=True)
+    ]
+    console.table(["class", "tissue", "confidence", "decision", "image"], rows)
+    if len(found.files) > _SHOWN:
+        console.say(f"… and {len(found.files) - _SHOWN:,} more")
+    console.say(f"wrote {found.table}")
+    if card.training_data.synthetic:
+        console.note(f"warning: {SYNTHETIC_MODEL}")

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Overwrite, Scheduler, model_folder
-from gastropath.workflows.extras import need
+from gastropath.cli.options import Json, Model, Overwrite, Scheduler
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -40,20 +39,15 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are not mapped again.
     """
-    if scheduler:
-        need("slide --scheduler")
-    need("slide --features" if features else "slide")
-    from gastropath.inference.classifier import Classifier
-    from gastropath.parallel import pool
     from gastropath.report.notices import SYNTHETIC_MODEL
-    from gastropath.slides.mapping import map_slides
-    from gastropath.slides.task import SlideSettings
     from gastropath.slides.writers.outputs import OVERLAY, TISSUE
+    from gastropath.workflows.slides import map_slides
 
-    classifier = Classifier.load(model_folder(model))
-    settings = SlideSettings(mpp, stride_um, mask, roi, features)
-    with pool(scheduler) as workers, console.progress() as progress:
-        maps = map_slides(slides, out, classifier, settings, workers, overwrite=overwrite, progress=progress)
+    with console.progress() as progress:
+        maps = map_slides(
+            slides, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
+            scheduler=scheduler, overwrite=overwrite, progress=progress,
+        )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)
     else:
@@ -65,7 +59,7 @@ def slide(
             console.note(
                 f"{slide.path}: no tile was classified; look at {slide.folder / TISSUE}, or try again with --no-mask"
             )
-    if classifier.card.training_data.synthetic:
+    if maps.mapped[0].summary.model.synthetic:
         console.note(f"warning: {SYNTHETIC_MODEL}")
     console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
     if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):

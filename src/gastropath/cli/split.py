@@ -10,7 +10,6 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, Seed, chosen
-from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.split.split import Split
@@ -46,46 +45,23 @@ def split(
     overwrite: Overwrite = False,
 ) -> None:
     """Divide tiles into train (70 %), val (15 %) and test (15 %), each class in the same proportion."""
-    need("split")
-    from gastropath.data.audit.audit import audit_tiles
-    from gastropath.data.index import find_tiles
-    from gastropath.data.split.division import make_split
-    from gastropath.data.split.groups import with_groups
-    from gastropath.data.split.units import method_named
-    from gastropath.errors import UnknownSetting
-    from gastropath.outputs import new_file
+    from gastropath.workflows.split import split as divide
 
-    method = method_named(by)
-    if method != "block" and (block is not None or gap is not None):
-        raise UnknownSetting(f"--block and --gap are settings of --by block, not of --by {by}; leave them out")
-    index = find_tiles(data)
-    if groups:
-        index = with_groups(index, groups)
-    if wanted := chosen(classes):
-        index = index.of_classes(wanted)
-    if method == "group" and not any(index.groups):
-        raise UnknownSetting(
-            "--by group: no tile has a group; name a table of patients or slides with --groups, or use --by block, "
-            "which keeps neighbouring file numbers together"
-        )
-    for file in (out, out.with_suffix(".json")):
-        new_file(file, overwrite=overwrite)
     with console.progress() as progress:
-        audited = audit_tiles(index, progress=progress)
-    result = make_split(audited, method, seed=seed, folds=folds, block=block, gap=gap)
-    result.write(out)
+        found = divide(
+            data, out, by=by, groups=groups, folds=folds, block=block, gap=gap, classes=chosen(classes), seed=seed,
+            overwrite=overwrite, progress=progress,
+        )  # fmt: skip
     if as_json:
-        console.print_json(result.describe().model_dump(mode="json"))
+        console.print_json(found.split.describe().model_dump(mode="json"))
     else:
-        counts = {part: result.part(part).counts() for part in ("train", "val", "test")}
-        rows = [(code, *(counts[part].get(code, 0) for part in counts)) for code in result.index.classes]
+        counts = {part: found.split.part(part).counts() for part in ("train", "val", "test")}
+        rows = [(code, *(counts[part].get(code, 0) for part in counts)) for code in found.split.index.classes]
         console.table(["class", *counts], rows)
-        for line in told(result):
+        for line in told(found.split):
             console.say(line)
-        console.say(f"wrote {out} and {out.with_suffix('.json')}")
-    console.refusals(audited.refused())
-    if audited.refused():
-        raise typer.Exit(console.EXIT_REFUSED)
+        console.say(f"wrote {found.table} and {found.description}")
+    console.end(found.refused)
 
 
 def told(split: Split) -> Iterator[str]:

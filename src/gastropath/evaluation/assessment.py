@@ -160,13 +160,26 @@ def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *
     card
         Of the model that was trained on all folds: its classes, and whether it abstains.
     """
-    parts = ("out-of-fold",) * len(index)
     # Each answer was calibrated by its own fold's model; the card's numbers are those of another one.
     card = card.model_copy(update={"calibration": CardCalibration(), "abstention": None, "domain": None})
-    rows = _rows(index, parts, "out-of-fold", predictions)
-    resampling = Resampling.of(index, rows["out-of-fold"], seed)
+    return assess_answers(card, index, predictions, "out-of-fold", seed=seed)
+
+
+def assess_answers(
+    card: Card, index: TileIndex, predictions: Predictions, part: JudgedPart, *, seed: int = 0
+) -> Assessment:
+    """Judge answers without asking a model: one answer a tile of the index, all of one part.
+
+    Parameters
+    ----------
+    card
+        What is known of the model that gave them.
+    """
+    parts = (part,) * len(index)
+    rows = _rows(index, parts, part, predictions)
+    resampling = Resampling.of(index, rows[part], seed)
     true = index.numbers(card.codes)
-    metrics = _metrics(card, index, true, predictions, rows, "out-of-fold", resampling, None, _Checks())
+    metrics = _metrics(card, index, true, predictions, rows, part, resampling, None, _Checks())
     return Assessment(index, parts, predictions, np.full(len(index), -1), None, metrics)
 
 

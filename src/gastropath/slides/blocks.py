@@ -125,7 +125,6 @@ def map_blocks(
     kept = store.places if store else set()
     waiting = (selection for selection in selections if len(selection.numbers) and selection.place not in kept)
     classified = pool.each(classify, waiting)
-    label = f"classifying {tiled.slide.path.name}"
     for done, selection in enumerate(selections, start=1):
         if not len(selection.numbers):
             predictions = Predictions.none(classes)
@@ -136,4 +135,4 @@ def map_blocks(
             if store:
                 store.write(selection.place, predictions)
         yield Block(selection.numbers, selection.fractions, selection.left_out, predictions)
-        progress(label, done, len(selections))
+        progress("classifying", done, len(selections))

@@ -23,7 +23,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import JobFolder
 from gastropath.outputs import check_replaceable, content, replacing_folder, writing
 from gastropath.parallel import HERE, Pool
-from gastropath.progress import Progress, silent
+from gastropath.progress import Progress, Stages, silent
 from gastropath.results.summary import MapRecord, SlideSummary
 from gastropath.slides.blocks import BlockStore, map_blocks
 from gastropath.slides.folders import WORK, result_name
@@ -171,11 +171,14 @@ def map_slides(
     mapped: list[MappedSlide] = []
     failed: list[FailedSlide] = []
     rows: list[dict[str, object]] = []
-    for path in paths:
+    stages = Stages([path.name for path in paths], progress)
+    for number, path in enumerate(paths):
         name = ""
         try:
             name = result_name(path, out, [slide.folder.name for slide in mapped])
-            done = map_slide(path, out / name, classifier, settings, pool, overwrite=overwrite, progress=progress)
+            done = map_slide(
+                path, out / name, classifier, settings, pool, overwrite=overwrite, progress=stages.at(number)
+            )
             mapped.append(done)
             rows.append(mapped_row(path, name, done.summary))
         except CannotUseCluster:

@@ -62,4 +62,14 @@ def need(command: str) -> None:
         Names the first module that is missing, and how to install it.
     """
     for module in missing(command):
-        raise MissingExtra(f"gastropath {command}", NEEDS[command].extras, module)
+        named = command.replace("--", "`", 1) + "`" if "--" in command else command
+        raise MissingExtra(f"gastropath {named}", NEEDS[command].extras, module)
+
+
+def need_tensorflow(command: str) -> None:
+    """Check the same of a command that trains, and load TensorFlow with its start-up lines going nowhere."""
+    need(command)
+    from gastropath.inference.nativelog import without_native_log
+
+    with without_native_log():
+        import tensorflow  # noqa: F401

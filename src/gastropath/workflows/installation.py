@@ -1,4 +1,4 @@
-"""What is installed here, and whether it works: packages, native libraries, the folder of the cache."""
+"""What is installed here, and whether it loads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIBRARIES: Mapping[str, str] = {
 
 _CORE = "core"
 _EXTRAS = (_CORE, "evaluate", "train", "slides", "app", "cluster")
-"""Order in which packages are listed; one that several extras bring stands with the first."""
+"""Order in which packages are listed."""
 
 _LOADING_SECONDS = 300
 
@@ -43,20 +43,19 @@ def packages() -> dict[str, dict[str, str | None]]:
 
     A package that is not installed has ``None``; one of several extras stands with the first of them.
     """
-    named: dict[str, list[str]] = {extra: [] for extra in _EXTRAS}
+    found: dict[str, dict[str, str | None]] = {extra: {} for extra in _EXTRAS}
     for line in metadata.requires("gastropath") or ():
         name, extra = re.match(r"[\w.-]+", line), re.search(r"extra == ['\"](\w+)['\"]", line)
         place = extra[1] if extra else _CORE
-        if name and place in named:  # what is for development has no place
-            named[place].append(name[0])
-    found: dict[str, dict[str, str | None]] = {}
+        if name and place in found:  # what is for development has no place
+            # A build without support for GPUs is named otherwise.
+            named = next((n for n in (name[0], f"{name[0]}-cpu") if version(n)), name[0])
+            found[place][named] = version(named)
     seen: set[str] = set()
-    for extra, names in named.items():
-        own = [name for name in names if name not in seen]
-        seen.update(own)
-        if own:
-            found[extra] = dict(map(_installed, own))
-    return found
+    for extra in _EXTRAS:
+        found[extra] = {name: found[extra][name] for name in found[extra] if name not in seen}
+        seen.update(found[extra])
+    return {extra: own for extra, own in found.items() if own}
 
 
 def trials(libraries: Mapping[str, str]) -> dict[str, Trial]:
@@ -81,9 +80,9 @@ def obstacles(command: str, tried: Mapping[str, Trial]) -> dict[str, str]:
     tried
         From :func:`trials`; a module that was not tried counts as loading.
     """
+    broken = {module: trial.told for module, trial in tried.items() if not trial.loads}
     lacking = dict.fromkeys(missing(command), "missing")
-    needed = NEEDS[command].modules
-    return lacking | {module: tried[module].told for module in needed if module in tried and not tried[module].loads}
+    return lacking | {module: broken[module] for module in NEEDS[command].modules if module in broken}
 
 
 def size_bytes(folder: Path) -> int:
@@ -102,17 +101,10 @@ def is_writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _installed(package: str) -> tuple[str, str | None]:
-    """Return the name and version of a package, or of its build without support for GPUs, which is named otherwise."""
-    own, other = version(package), version(f"{package}-cpu")
-    return (f"{package}-cpu", other) if own is None and other else (package, own)
-
-
 def _tried(code: str) -> Trial:
+    command = [sys.executable, "-c", code]
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=_LOADING_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LOADING_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Trial(False, str(error))
     if done.returncode == 0:

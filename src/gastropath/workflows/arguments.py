@@ -1,0 +1,96 @@
+"""What callers may give, in the forms they have it, and what holds where they say nothing.
+
+The one place below the command line that looks at the clock and at the user's folders: whoever calls a workflow from
+Python should need to give neither.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gastropath.inference.classifier import Classifier
+
+StrPath = str | os.PathLike[str]
+"""A path, as Python takes them."""
+
+Paths = StrPath | Iterable[StrPath]
+"""One path or several."""
+
+
+def paths(given: Paths) -> list[Path]:
+    """Return one path or several as a list."""
+    return [Path(given)] if isinstance(given, str | os.PathLike) else [Path(path) for path in given]
+
+
+def optional(given: StrPath | None) -> Path | None:
+    """Return a path that need not be given."""
+    return None if given is None else Path(given)
+
+
+def codes(given: Sequence[str] | None) -> list[str] | None:
+    """Return class codes as a list; a single code is a list of one."""
+    return [given] if isinstance(given, str) else list(given) if given else None
+
+
+def changes(settings: Mapping[str, object] | Sequence[str]) -> list[str]:
+    """Return changed settings as lines ``KEY=VALUE``, values as in TOML."""
+    if isinstance(settings, str):
+        return [settings]
+    if isinstance(settings, Mapping):
+        return [f"{key}={_toml(value)}" for key, value in settings.items()]
+    return list(settings)
+
+
+def opened(model: StrPath | Classifier | None) -> Classifier:
+    """Open and verify a model, unless it is open already.
+
+    Raises
+    ------
+    BadBundle
+        If the folder holds no bundle, or one whose hashes, version or graph do not fit its card.
+    """
+    from gastropath.inference.classifier import Classifier
+
+    return model if isinstance(model, Classifier) else Classifier.load(model)
+
+
+def folder_of(model: StrPath | Classifier | None) -> Path | None:
+    """Return the folder that a model was named by or loaded from; ``None`` for one in memory."""
+    from gastropath.bundle.files import starter
+    from gastropath.inference.classifier import Classifier
+
+    if isinstance(model, Classifier):
+        return model.folder
+    return starter() if model is None else Path(model)
+
+
+def cache_folder(given: StrPath | None) -> Path:
+    """Return the folder for what is kept from run to run: as given, as set, or where this system keeps such files."""
+    if given:
+        return Path(given)
+    if set_here := os.environ.get("GASTROPATH_CACHE"):
+        return Path(set_here)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("gastropath", appauthor=False, opinion=False)  # on Windows neither author nor "Cache" in it
+
+
+def now() -> str:
+    """Return the date and time, for the record."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def today() -> str:
+    """Return the date here, for the record."""
+    return datetime.now().astimezone().date().isoformat()
+
+
+def _toml(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,116 @@
+"""Answers for image files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gastropath.progress import Progress, Stages
+from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
+
+if TYPE_CHECKING:
+    from gastropath.inference.classifier import Classifier
+    from gastropath.results.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """The answers to image files.
+
+    Attributes
+    ----------
+    classifier
+        The model that answered.
+    files
+        The images, folders taken apart.
+    predictions
+        One answer a file, in the same order.
+    table
+        Where they were written; ``None`` where they were not.
+    """
+
+    classifier: Classifier
+    files: tuple[Path, ...]
+    predictions: Predictions
+    table: Path | None
+
+    @property
+    def paths(self) -> list[str]:
+        """The files as text."""
+        return [str(file) for file in self.files]
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Path and reason of each file that has no answer."""
+        return self.predictions.refused_of(self.paths)
+
+    @property
+    def guessed(self) -> int:
+        """Images of another size than the model's that were taken for one field of view: their mpp is not known."""
+        return int(self.predictions.is_field_of_view_assumed.sum())
+
+    def documents(self) -> Iterator[dict[str, object]]:
+        """Yield a row a file, numbers as numbers, for JSON."""
+        return self.predictions.documents(self.paths)
+
+
+def predict(
+    images: Paths,
+    model: StrPath | Classifier | None = None,
+    out: StrPath | None = None,
+    *,
+    mpp: float | None = None,
+    views: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PredictionResult:
+    """Classify image files; one that cannot be read is refused and named.
+
+    Parameters
+    ----------
+    images
+        Image files, and folders of them.
+    model
+        A run or bundle folder, or a loaded model; by default the starter model.
+    out
+        Table to write, a row an image; by default nothing is written.
+    mpp
+        Micrometres per pixel of the images; by default not known.
+    views
+        Flips and quarter turns over which each answer is averaged, 1 to 8.
+    overwrite
+        Replace an earlier table.
+    progress
+        Called as ``progress(what, done, total)``.
+
+    Returns
+    -------
+    PredictionResult
+        The answers are its ``predictions``.
+
+    Raises
+    ------
+    NoTilesFound
+        If there is nothing to classify.
+    BadBundle
+        If the model cannot be used.
+    OutputExists, CannotWrite
+        If ``out`` already exists, or cannot be written.
+    """
+    from gastropath.inference.gathering import gather
+    from gastropath.outputs import new_file
+    from gastropath.results.predictions import Predictions
+    from gastropath.tables import write_table
+
+    files, table = gather(paths(images)), optional(out)
+    if table:
+        new_file(table, overwrite=overwrite)
+    classifier = opened(model)
+    stage = Stages(["classifying"], progress)["classifying"]
+    predictions = classifier.predict(files, mpp=mpp, views=views, progress=stage)
+    found = PredictionResult(classifier, tuple(files), predictions, table)
+    if table:
+        write_table(table, Predictions.columns(classifier.classes), predictions.rows(found.paths))
+    return found

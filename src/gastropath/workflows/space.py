@@ -1,0 +1,111 @@
+"""Publishing a model as a web page: here, or as a Hugging Face Space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from gastropath.workflows.arguments import Paths, StrPath, optional, paths
+from gastropath.workflows.extras import need
+
+
+def space(
+    out: StrPath = "space",
+    model: StrPath | None = None,
+    *,
+    title: str = "GastroPath",
+    examples: Paths | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a folder that can be pushed to Hugging Face Spaces as it is.
+
+    Parameters
+    ----------
+    out
+        Folder to write.
+    model
+        A run or bundle folder; by default the starter model.
+    title
+        Of the Space.
+    examples
+        Show tiles of these to visitors, of a run its validation tiles; by default drawn ones.
+    overwrite
+        Replace an earlier Space.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    BadBundle
+        If the model cannot be used.
+    NoTilesFound, CannotReadTable
+        If ``examples`` holds no tile to show.
+    OutputExists, CannotWrite
+        If ``out`` already exists, or cannot be written.
+    """
+    from gastropath.bundle.files import open_bundle, starter
+    from gastropath.space.builder import build_space
+
+    folder, place, write = optional(model) or starter(), Path(out), None
+    if examples:
+        from gastropath.data.examples import choose_examples
+        from gastropath.data.index import find_tiles
+        from gastropath.data.split.split import split_of_run
+
+        index = find_tiles(paths(examples))
+        write = choose_examples(index, split_of_run(folder, index), open_bundle(folder).card.codes).write
+    build_space(folder, place, title=title, examples=write, overwrite=overwrite)
+    return place
+
+
+def serve(
+    model: StrPath | None = None,
+    *,
+    port: int = 8501,
+    address: str = "localhost",
+    base_path: str | None = None,
+    examples: StrPath | None = None,
+    on_ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serve the web page on this computer, until interrupted.
+
+    Parameters
+    ----------
+    model
+        A run or bundle folder; by default the starter model.
+    port, address
+        To listen on.
+    base_path
+        Path that a reverse proxy puts before the page's and passes on.
+    examples
+        Example tiles: the folder ``examples`` of a Space.
+    on_ready
+        Called with the page's address once it can be opened.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``app`` is not installed.
+    BadBundle
+        If the model cannot be used.
+    CannotListen
+        If the address or port cannot be used.
+    """
+    need("app")
+    from gastropath.app.examples import read_examples
+    from gastropath.app.server import listen
+    from gastropath.app.server import serve as serve_page
+    from gastropath.bundle.files import open_bundle, starter
+
+    bundle, shown = open_bundle(optional(model) or starter()), optional(examples)
+    if shown:
+        read_examples(shown, bundle.card.codes)
+    with listen(address, port) as listening, suppress(KeyboardInterrupt):  # the way to stop it, and no failure
+        host = "localhost" if address in {"0.0.0.0", "::"} else address
+        if on_ready:
+            on_ready(f"http://{host}:{port}" + (f"/{base_path.strip('/')}" if base_path else ""))
+        serve_page(bundle.folder, listening, base_path=base_path, examples=shown)
