@@ -24,7 +24,7 @@ from gastropath.workflows.evaluate import EvaluationResult
 from gastropath.workflows.explain import ExplanationResult
 from gastropath.workflows.slides import SlideResult
 from gastropath.workflows.split import SplitResult
-from gastropath.workflows.train import TrainResult
+from gastropath.workflows.train_result import TrainResult
 
 NAMES = {
     "load", "Classifier", "Predictions", "audit", "split", "train", "evaluate", "evaluate_predictions", "compare",

@@ -104,7 +104,7 @@ def test_table_and_command_agree_on_what_is_missing(gastropath, monkeypatch, row
     status, _, err = gastropath(command, *needed, *OPTIONS.get(row, ()))
     assert status == 1
     assert f"gastropath {row} needs the package {module!r}" in err
-    assert f"pip install 'gastropath[{NEEDS[row].extras}]'" in err
+    assert f"pip install '.[{NEEDS[row].extras}]'" in err
 
 
 def test_what_is_not_installed_is_listed_and_is_no_fault(without):
@@ -121,12 +121,12 @@ def test_what_is_not_installed_is_listed_and_is_no_fault(without):
     _, _, told = run("doctor").stdout.partition("command ")
     for command in ("slide", "app", "export"):
         extras = NEEDS[command].extras
-        assert f"pip install 'gastropath[{extras}]'" in next(
+        assert f"pip install '.[{extras}]'" in next(
             line for line in told.splitlines() if line.startswith(f"{command} ")
         )
         refused = run(command, *(() if command == "app" else ("x",)))
         assert refused.returncode == 1
-        assert f"pip install 'gastropath[{extras}]'" in refused.stderr
+        assert f"pip install '.[{extras}]'" in refused.stderr
 
 
 BROUGHT_ALONG = {"sklearn": {"scipy", "threadpoolctl"}, "keras": {"h5py"}}

@@ -86,7 +86,7 @@ def test_tiles_of_which_nothing_says_what_belongs_together_are_counted(gastropat
     [
         (("--by", "grup"), 2, "no method 'grup'; did you mean 'group'?"),
         (("--by", "group"), 2, "no tile has a group; name a table of patients or slides with --groups"),
-        (("--by", "random", "--gap", "3"), 2, "--block and --gap are settings of --by block"),
+        (("--by", "random", "--gap", "3"), 2, "--block and --gap are settings of --by 'block', not of 'random'"),
         (("--groups", "nowhere.csv"), 1, "nowhere.csv: there is no such file"),
         (("--gap", "9"), 1, "would have no tile in the train part"),
         (("--folds", "10"), 1, "it needs at least 10 that may be parted"),

@@ -13,7 +13,8 @@ from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, c
 from gastropath.cli.split import told
 
 if TYPE_CHECKING:
-    from gastropath.workflows.train import Beginning, TrainResult
+    from gastropath.workflows.train import Beginning
+    from gastropath.workflows.train_result import TrainResult
 
 
 def train(

@@ -6,6 +6,7 @@ Python should need to give neither.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -91,6 +92,4 @@ def today() -> str:
 
 
 def _toml(value: object) -> str:
-    import json
-
     return json.dumps(value, ensure_ascii=False)

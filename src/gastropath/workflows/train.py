@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,13 @@ from gastropath.errors import OutputExists, UnknownSetting
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, cache_folder, changes, codes, now, optional, paths
 from gastropath.workflows.extras import need, need_tensorflow
+from gastropath.workflows.train_result import REFUSED, TrainResult, finished, history_of, refused_in
 
 if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
     from gastropath.data.index import TileIndex
     from gastropath.data.review import Review
     from gastropath.data.split.split import Split
-    from gastropath.evaluation.label_noise import Suspect
     from gastropath.evaluation.report import CrossValidated
     from gastropath.results.metrics import Metrics
     from gastropath.training.features import FeatureStore
@@ -28,7 +28,6 @@ RECIPE = "transfer"
 """The recipe where none is named."""
 
 _READING, _TRAINING, _FOLDS, _EVALUATING = "auditing tiles", "training", "cross-validating", "evaluating"
-_HISTORY, _REFUSED = "history.csv", "refused.csv"
 
 
 @dataclass(frozen=True)
@@ -56,44 +55,6 @@ class Beginning:
     dropped: int | None = None
     relabelled: int | None = None
     left_to_test: int = 0
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished run.
-
-    Attributes
-    ----------
-    folder
-        The run folder; :func:`gastropath.load` opens its model.
-    metrics
-        What the model is worth on the test part.
-    cross_validation
-        The same over all tiles, each judged by a model that was made without its fold; ``None`` without folds.
-    suspects
-        Labels to doubt, the most suspicious first; none without folds.
-    refused
-        Path and reason of each file that could not be read.
-    was_finished
-        Whether nothing was left to do.
-    """
-
-    folder: Path
-    metrics: Metrics
-    cross_validation: Metrics | None = None
-    suspects: Sequence[Suspect] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-    was_finished: bool = False
-
-    @property
-    def bundle(self) -> Path:
-        """The folder of the sealed bundle."""
-        return self.folder / "model"
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
 
 
 def train(
@@ -203,7 +164,7 @@ def train(
         asked = runs.read_recipe(named or RECIPE, lines) if named or lines else None
         parts, used = runs.continue_run(run, index, asked, reviewed, table)
         if runs.is_finished(run):
-            return _finished(run)
+            return finished(run)
     else:
         if not resume and run.is_dir() and any(run.iterdir()):
             raise OutputExists(
@@ -221,8 +182,8 @@ def train(
         metrics = _sealed(run, parts, used.seed, folded, stages[_EVALUATING])
         runs.finish_run(run)
     if folded is None:
-        return TrainResult(run, metrics, refused=_refused(run))
-    return TrainResult(run, metrics, folded.assessment.metrics, folded.suspects, _refused(run))
+        return TrainResult(run, metrics, refused=refused_in(run))
+    return TrainResult(run, metrics, folded.assessment.metrics, folded.suspects, refused_in(run))
 
 
 def _divided(
@@ -275,7 +236,7 @@ def _begin(
     begin_run(run, split, recipe, described(command), options, review, overwrite=overwrite)
     if refused := audited.refused():
         rows = [{"path": path, "problem": reason} for path, reason in refused.items()]
-        write_table(run / _REFUSED, ("path", "problem"), rows)
+        write_table(run / REFUSED, ("path", "problem"), rows)
 
 
 def _cross_validated(
@@ -309,40 +270,9 @@ def _sealed(run: Path, split: Split, seed: int, folded: CrossValidated | None, p
 
     classifier, learned = Classifier.load(run), learned_tiles(run)
     assessment = assess(classifier, split.index, split, learned=learned, seed=seed, progress=progress)
-    write_evaluation(assessment, classifier, run, _history(run), folded)
+    write_evaluation(assessment, classifier, run, history_of(run), folded)
     seal(open_bundle(run), assessment.metrics)
     return assessment.metrics
-
-
-def _finished(run: Path) -> TrainResult:
-    """Return what a run that needs nothing more has found."""
-    from gastropath.results.metrics import Metrics
-
-    found = {name: run / name for name in ("metrics.json", "cross_validation.json")}
-    metrics = {name: Metrics.parse(file.read_bytes(), file) for name, file in found.items() if file.is_file()}
-    return TrainResult(
-        run,
-        metrics["metrics.json"],
-        metrics.get("cross_validation.json"),
-        refused=_refused(run),
-        was_finished=True,
-    )
-
-
-def _history(run: Path) -> list[dict[str, float]]:
-    from gastropath.tables import read_table
-
-    _, rows = read_table(run / _HISTORY, ())
-    return [{key: float(value) for key, value in row.items()} for row in rows]
-
-
-def _refused(run: Path) -> dict[str, str]:
-    from gastropath.tables import read_table
-
-    if not (run / _REFUSED).exists():
-        return {}
-    _, rows = read_table(run / _REFUSED, ("path", "problem"))
-    return {row["path"]: row["problem"] for row in rows}
 
 
 def _name(data: Sequence[Path]) -> str:
