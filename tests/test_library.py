@@ -18,11 +18,11 @@ from gastropath import errors
 from gastropath.inference.classifier import Classifier
 from gastropath.results.metrics import Metrics
 from gastropath.results.predictions import Predictions
+from gastropath.slides.mapping import MappedSlide
 from gastropath.workflows.audit import AuditResult
 from gastropath.workflows.compare import ComparisonResult
 from gastropath.workflows.evaluate import EvaluationResult
 from gastropath.workflows.explain import ExplanationResult
-from gastropath.workflows.slides import SlideResult
 from gastropath.workflows.split import SplitResult
 from gastropath.workflows.train_result import TrainResult
 
@@ -49,7 +49,7 @@ def types_that_an_editor_sees() -> None:
     assert_type(gastropath.evaluate_predictions("table.csv").metrics, Metrics)
     assert_type(gastropath.compare(["a", "b"]), ComparisonResult)
     assert_type(gastropath.explain("tile.png"), ExplanationResult)
-    assert_type(gastropath.map_slide("slide.svs"), SlideResult)
+    assert_type(gastropath.map_slide("slide.svs"), MappedSlide)
     assert_type(gastropath.fetch().folder, Path)
     assert_type(gastropath.errors.NoTilesFound("none").remedy, str)
 

@@ -90,12 +90,11 @@ def picture(tmp_path, rng) -> Path:
 
 
 def test_a_slide_is_mapped_by_one_call(picture, tmp_path):
-    found = gastropath.map_slide(picture, tmp_path / "maps", mpp=0.5, everything=True)
+    found = gastropath.map_slide(picture, tmp_path / "maps", mpp=0.5, mask=False)
     assert found.folder == tmp_path / "maps" / "region"
-    assert found.overlay.is_file()
-    assert found.tiles.is_file()
-    assert found.row["tiles"] == found.summary["tiles"]["in_grid"] > 0
-    again = gastropath.map_slide(picture, tmp_path / "maps", mpp=0.5, everything=True)
+    assert {"overlay.png", "tiles.csv", "summary.json"} <= {file.name for file in found.files}
+    assert found.summary.tiles.classified == found.summary.tiles.in_grid > 0
+    again = gastropath.map_slide(picture, tmp_path / "maps", mpp=0.5, mask=False)
     assert again.summary == found.summary
 
 
@@ -106,9 +105,9 @@ def test_a_slide_that_cannot_be_mapped_is_an_error_of_one_and_a_row_of_many(pict
         gastropath.map_slide(broken, tmp_path / "alone")
     assert str(told.value).startswith(f"{broken}: ")
     assert str(told.value).count(str(broken)) == 1
-    found = map_slides([broken, picture, picture], tmp_path / "maps", mpp=0.5, everything=True)
-    assert list(found.failed) == [str(broken)]
-    assert [slide.slide for slide in found.slides] == [picture]
+    found = map_slides([broken, picture, picture], tmp_path / "maps", mpp=0.5, mask=False)
+    assert [slide.path for slide in found.failed] == [broken]
+    assert [slide.path for slide in found.mapped] == [picture]
     assert [row["status"] for row in found.rows] == ["failed", "done"]
     assert found.table.is_file()
 

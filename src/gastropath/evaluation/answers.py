@@ -226,30 +226,22 @@ def write(assessment: Assessment, name: str, out: Path) -> None:
     out
         Folder.
     """
-    from gastropath.evaluation import sections
-    from gastropath.evaluation.figures import charts
-    from gastropath.evaluation.report import write_predictions
-    from gastropath.report.html import Figure, Page
+    from gastropath.evaluation.report import write_charts, write_predictions
+    from gastropath.report.html import Page
+    from gastropath.report.sections.order import accuracy_sections, trust_sections
 
     metrics = assessment.metrics
-    has_probabilities = bool(metrics.calibration.before.bins)
-    drawn = [
-        chart
-        for chart in charts(metrics, ())
-        if has_probabilities or chart.name not in {"reliability", "risk_coverage"}
-    ]
-    for chart in drawn:
-        chart.write(out / "figures")
-    pictures = {chart.name: Figure(chart.svg, chart.alt, chart.caption) for chart in drawn}
-    parts = sections.accuracy(metrics, pictures)
-    if has_probabilities:
-        confidence = sections.confidence(metrics, _unknown_model(metrics.classes), pictures)
-        parts += confidence if (metrics.abstention.coverage.value or 0) == 1 else confidence[:1]
+    parts = accuracy_sections(metrics)
+    if metrics.calibration.before.bins:
+        trust = trust_sections(_unknown_model(metrics.classes), metrics)
+        parts += trust if (metrics.abstention.coverage.value or 0) == 1 else trust[:1]
     summary = [
         f"On {metrics.n:,} images the predictions are right on {metrics.accuracy.percent()}; macro-F1 "
         f"{metrics.macro_f1}. The model itself was not asked: only what follows from its answers is here."
     ]
     footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled}."
-    Page(f"Evaluation of {name}", summary, parts, False, footer).write(out / "report.html")
+    page = Page(f"Evaluation of {name}", summary, parts, False, footer)
+    write_charts(page, out / "figures")
+    page.write(out / "report.html")
     write_predictions(assessment, out / "predictions.csv")
     write_json(out / "metrics.json", metrics.model_dump())

@@ -61,13 +61,18 @@ def write_evaluation(
     """
     page = report(assessment, classifier, history, cross_validated)
     write_predictions(assessment, out / "predictions.csv")
-    for section in page.sections:
-        for part in section.parts:
-            if isinstance(part, Chart):
-                part.write(out / "figures")
+    write_charts(page, out / "figures")
     copy_misclassified(misclassified(assessment), out / "misclassified")
     page.write(out / "report.html")
     write_json(out / "metrics.json", assessment.metrics.model_dump())
+
+
+def write_charts(page: Page, folder: Path) -> None:
+    """Write every chart of a page, as SVG and PNG, into a folder."""
+    for section in page.sections:
+        for part in section.parts:
+            if isinstance(part, Chart):
+                part.write(folder)
 
 
 def report(

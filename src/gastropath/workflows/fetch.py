@@ -62,7 +62,6 @@ def fetch(
     31096
     """
     from gastropath.data.fetch.dataset import fetch as fetched
-    from gastropath.data.fetch.web import unheard
 
     return fetched(
         Path(out),
@@ -71,5 +70,5 @@ def fetch(
         api=api,
         today=today(),
         progress=progress or silent,
-        tell=tell or unheard,
+        tell=tell or (lambda sentence: None),
     )

@@ -9,7 +9,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
-from gastropath.cli.options import cache_folder
+from gastropath.workflows.arguments import cache_folder
 
 
 def test_the_cache_is_where_it_was_asked_for_else_where_it_was_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
