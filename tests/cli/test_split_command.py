@@ -89,7 +89,7 @@ def test_tiles_of_which_nothing_says_what_belongs_together_are_counted(gastropat
         (("--by", "random", "--gap", "3"), 2, "--block and --gap are settings of --by 'block', not of 'random'"),
         (("--groups", "nowhere.csv"), 1, "nowhere.csv: there is no such file"),
         (("--gap", "9"), 1, "would have no tile in the train part"),
-        (("--folds", "10"), 1, "it needs at least 10 that may be parted"),
+        (("--folds", "10"), 1, "it needs at least 10 independent blocks"),
         (("--out", "split.json"), 1, "ends in .csv"),
     ],
 )

@@ -266,7 +266,7 @@ def _from_table(table: Path) -> TileIndex:
 def _from_folders(sources: Sequence[Path]) -> TileIndex:
     roots = list({root.resolve(): root for root in map(class_root, sources)}.values())
     common = common_folder(roots)
-    found: list[tuple[str, str]] = []
+    tiles: list[tuple[str, str]] = []
     left_out: Counter[tuple[str, str]] = Counter()
 
     def cannot_open(error: OSError) -> None:
@@ -274,21 +274,21 @@ def _from_folders(sources: Sequence[Path]) -> TileIndex:
 
     for root in roots:
         for folder in subfolders(root):
-            before = len(found)
+            before = len(tiles)
             for file in files_below(folder, cannot_open):
                 if file.suffix.lower() in SUFFIXES:
                     path = file if len(roots) == 1 else file.absolute()
-                    found.append((folder.name, path.relative_to(common).as_posix()))
+                    tiles.append((folder.name, path.relative_to(common).as_posix()))
                 else:
                     left_out["other_suffix", file.suffix or "no suffix"] += 1
-            if len(found) == before:
+            if len(tiles) == before:
                 left_out["empty_class", ""] += 1
-    found.sort(key=lambda item: (item[0], natural(item[1]), item[1]))  # the last tells 1.png from 01.png
+    tiles.sort(key=lambda item: (item[0], natural(item[1]), item[1]))  # the last tells 1.png from 01.png
     return TileIndex(
         root=common,
-        paths=tuple(path for _, path in found),
-        labels=tuple(label for label, _ in found),
-        groups=("",) * len(found),
+        paths=tuple(path for _, path in tiles),
+        labels=tuple(label for label, _ in tiles),
+        groups=("",) * len(tiles),
         left_out=_counted(left_out),
         synthetic=any(synthetic_marker(root) is not None for root in roots),
     )
