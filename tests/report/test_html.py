@@ -11,6 +11,7 @@ import pytest
 
 from gastropath.errors import MissingExtra
 from gastropath.images import encode_jpeg, encode_png
+from gastropath.report.charts.classes import confusion_matrix, per_class
 from gastropath.report.charts.drawing import Drawing
 from gastropath.report.html import Page
 from gastropath.report.notices import RESEARCH_USE, SYNTHETIC
@@ -97,6 +98,29 @@ def test_bars_compare_with_the_longest_and_none_breaks_the_page():
     assert widths(html) == ["100.00", "0.00"]
     empty = Page("t", [], [Section("s", [Bars([]), Bars([Bar("a", 0, "#fff", "0")])])], False).render()
     assert widths(empty) == ["0.00"]
+
+
+@pytest.mark.browser
+def test_charts_stay_readable_on_a_phone_and_the_page_does_not_scroll_sideways(make_metrics, chromium, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    metrics = make_metrics(tuple(f"class {i}" for i in range(40)))
+    charts = [confusion_matrix(metrics, normalised=True), per_class(metrics)]
+    Page("t", [], [Section("s", charts)], False).write(tmp_path / "page.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto((tmp_path / "page.html").as_uri())
+        shown = page.eval_on_selector_all(
+            "img", "all => all.map(e => e.getBoundingClientRect().width / e.naturalWidth)"
+        )
+        width = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert width <= 390
+    assert len(shown) == 2
+    assert min(shown) >= 0.7
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,8 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
         ("trained on", f"{data.name}, {data.n_tiles:,} tiles"),
     ]
     if data.review:
-        rows.append(("labels reviewed", f"{review_in_words(data.review)} ({data.review.sha256[:12]})"))
+        changed = review_in_words(data.review.dropped, data.review.relabelled)
+        rows.append(("labels reviewed", f"{changed} ({data.review.sha256[:12]})"))
     rows += [
         ("views averaged", f"{metrics.views}; changed tiles and maps are checked with one"),
         ("versions", ", ".join(f"{name} {version}" for name, version in card.versions.items())),

@@ -54,6 +54,14 @@ def cross_validation(metrics: Metrics) -> Section:
     return Section("Cross-validation", parts)
 
 
+def cross_validation_in_words(metrics: Metrics) -> str:
+    """Say in a sentence how good models are on tiles of folds that they did not learn from."""
+    return (
+        f"In cross-validation over {metrics.n:,} tiles, accuracy is {metrics.accuracy.percent()} and macro-F1 "
+        f"{metrics.macro_f1}."
+    )
+
+
 def measured_on(metrics: Metrics) -> str:
     """Say which tiles were judged, and what the intervals resample."""
     tiles = {

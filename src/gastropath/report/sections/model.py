@@ -42,7 +42,8 @@ def training_data(card: Card) -> Section:
         means = ", ".join(f"{name} {value.mean:.3g} (SD {value.sd:.3g})" for name, value in data.appearance.items())
         rows.append(("mean over tiles", means))
     if data.review:
-        rows.append(("labels reviewed", f"{review_in_words(data.review)} (decisions SHA-256 {data.review.sha256})"))
+        changed = review_in_words(data.review.dropped, data.review.relabelled)
+        rows.append(("labels reviewed", f"{changed} (decisions SHA-256 {data.review.sha256})"))
     if card.metrics:
         rows += split_rows(card.metrics)
     return Section("Training data", [Table(("training data", "value"), rows)])

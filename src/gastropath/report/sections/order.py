@@ -58,10 +58,7 @@ def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
     lines = [
         f"On {metrics.n:,} tiles ({metrics.judged}), accuracy is {metrics.accuracy.percent()} and macro-F1 "
         f"{metrics.macro_f1} {over}; brackets hold 95 % intervals.",
-        f"In cross-validation over {folds.n:,} tiles, accuracy is {folds.accuracy.percent()} and macro-F1 "
-        f"{folds.macro_f1}."
-        if folds
-        else None,
+        accuracy.cross_validation_in_words(folds) if folds else None,
         accuracy.best_and_worst_class(metrics),
         accuracy.against_colour(metrics),
         confidence.coverage_in_words(metrics),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gastropath.report.wording import count
-from gastropath.results.card import LabelReview
 from gastropath.results.metrics import Leakage, Metrics, SplitInfo
 from gastropath.results.split import SplitDocument
 
@@ -102,11 +101,11 @@ def method_warning(method: str, *, counted: bool) -> str | None:
     return None
 
 
-def review_in_words(review: LabelReview) -> str:
+def review_in_words(dropped: int, relabelled: int) -> str:
     """Say what a review of the labels changed."""
     return (
-        f"{count(review.dropped, 'tile')} dropped and {review.relabelled:,} relabelled before training; the test part "
-        "keeps its published labels"
+        f"{count(dropped, 'tile')} dropped and {relabelled:,} relabelled before training; the test part keeps its "
+        "published labels"
     )
 
 
