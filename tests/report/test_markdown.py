@@ -68,7 +68,7 @@ def test_a_draft_and_a_synthetic_model_say_so(make_card):
         ("a|b", r"a\|b"),
         ("two\nlines", "two lines"),
         ("<script>", "&lt;script>"),
-        ("*bold* _soft_ `code` [link](x)", r"\*bold\* \_soft\_ \`code\` \[link\](x)"),
+        ("*bold* _soft_ `code` [link](x)", r"\*bold\* \_soft\_ \`code\` \[link](x)"),
         ("tile_px and HMU-GC-HE-30K (CC BY 4.0), 0.5", "tile_px and HMU-GC-HE-30K (CC BY 4.0), 0.5"),
         ("&lt; AT&T", r"\&lt; AT&T"),
     ],

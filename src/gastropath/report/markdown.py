@@ -13,7 +13,7 @@ from gastropath.results.card import Card
 
 _KNOWN_LICENCES = {"CC BY 4.0": "cc-by-4.0", "Apache-2.0": "apache-2.0"}
 
-_MARKUP = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
+_MARKUP = re.compile(r"[\\`*\[|]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
 _BLOCK = re.compile(r"(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s)|(?<=^\d{3})[.)](?=\s)|^[-+#=~>]")
 """What GitHub's Markdown would take for markup anywhere, and for the start of a list or heading in a paragraph."""
 

@@ -129,7 +129,7 @@ def split_in_words(
         yield f"{count(ungrouped, 'tile')} without a group: each is a group of its own, together with its duplicates"
     if split.method == "block" and unnumbered:
         yield (
-            f"{count(unnumbered, 'tile')} with neither a group nor a number in the file name: nothing is known of "
+            f"{count(unnumbered, 'tile')} with neither a group nor a number in the name: nothing is known of "
             "their neighbours"
         )
     if split.block and max(split.block.values()) == 1:
