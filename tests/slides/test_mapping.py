@@ -29,7 +29,8 @@ from gastropath.parallel import HERE
 from gastropath.results.predictions import Predictions, Refusal
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.blocks import BlockStore
-from gastropath.slides.mapping import map_picture, map_slide, map_slides
+from gastropath.slides.cohort import map_slides
+from gastropath.slides.mapping import map_picture, map_slide
 from gastropath.slides.source.picture import open_picture
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.task import SlideSettings

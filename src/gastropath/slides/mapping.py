@@ -1,38 +1,31 @@
-"""Tissue maps: of one slide, of many, and of a picture in memory."""
+"""The tissue map of a slide, and of a picture in memory."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gastropath.errors import (
-    CannotReadTable,
-    CannotUseCluster,
-    CannotWrite,
-    GastroPathError,
-    OutputExists,
-    UnknownSetting,
-)
+from gastropath.errors import CannotReadTable, CannotWrite, OutputExists
 from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import JobFolder
 from gastropath.outputs import check_replaceable, content, replacing_folder, writing
 from gastropath.parallel import HERE, Pool
-from gastropath.progress import Progress, Stages, silent
+from gastropath.progress import Progress, silent
 from gastropath.results.summary import MapRecord, SlideSummary
 from gastropath.slides.blocks import BlockStore, map_blocks
-from gastropath.slides.folders import WORK, result_name
 from gastropath.slides.reader import local_reader, remote_reader
 from gastropath.slides.source.slide import Slide
-from gastropath.slides.table import SLIDES_CSV, earlier_rows, failed_row, mapped_row, write_slides
 from gastropath.slides.task import DEFAULTS, SlideSettings, SlideTask, TiledSlide
 from gastropath.slides.writers.outputs import FILES, SUMMARY, SlideOutputs
 from gastropath.slides.writers.overlay import Overlay
+
+WORK = ".slide-"
+"""How the name of the folder of an unfinished slide begins."""
 
 
 @dataclass(frozen=True)
@@ -60,48 +53,6 @@ class MappedSlide:
 
 
 @dataclass(frozen=True)
-class FailedSlide:
-    """A slide that could not be mapped.
-
-    Attributes
-    ----------
-    path
-        The slide.
-    folder
-        That its result would have had; ``None`` where that is not known.
-    error
-        Why.
-    """
-
-    path: Path
-    folder: Path | None
-    error: GastroPathError
-
-
-@dataclass(frozen=True)
-class MappedSlides:
-    """The result of :func:`map_slides`.
-
-    Attributes
-    ----------
-    out
-        The folder.
-    mapped, failed
-        Slides with a map, and slides without, each in the order given.
-    table
-        ``slides.csv``, a row for each slide that was ever mapped there.
-    rows
-        The rows of this call, in the order given: numbers as numbers.
-    """
-
-    out: Path
-    mapped: tuple[MappedSlide, ...]
-    failed: tuple[FailedSlide, ...]
-    table: Path
-    rows: tuple[dict[str, object], ...]
-
-
-@dataclass(frozen=True)
 class PictureMap:
     """The map of a picture in memory.
 
@@ -118,78 +69,6 @@ class PictureMap:
     shown: np.ndarray
     summary: SlideSummary
     files: dict[str, bytes]
-
-
-def map_slides(
-    slides: Iterable[Path],
-    out: Path,
-    classifier: Classifier,
-    settings: SlideSettings = DEFAULTS,
-    pool: Pool = HERE,
-    *,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> MappedSlides:
-    """Map slides, each into a folder of ``out``, and list them in ``slides.csv``.
-
-    A slide that cannot be mapped does not stop the others. Interrupted, the same call goes on; slides that are done are
-    not mapped again.
-
-    Parameters
-    ----------
-    slides
-        Files; one that is named twice is mapped once.
-    out
-        The folder, made if it is not there.
-    classifier
-        The model.
-    settings
-        What is asked for.
-    pool
-        Where tiles are read and classified; see :func:`gastropath.parallel.pool`.
-    overwrite
-        Replace older results.
-    progress
-        Called as blocks of tiles are done.
-
-    Raises
-    ------
-    GastroPathError
-        If no slide could be mapped: the error of the slide, or one that names all.
-    CannotReadTable
-        If ``slides.csv`` is there and is not such a table.
-    CannotUseCluster
-        If the workers cannot do the work.
-    UnknownSetting
-        If no slide is named.
-    """
-    paths = list({path.resolve(): path for path in slides}.values())
-    if not paths:
-        raise UnknownSetting("names no slide; expected at least one", parameter="slides")
-    table = out / SLIDES_CSV
-    earlier_rows(table)  # better refused now than after the work
-    mapped: list[MappedSlide] = []
-    failed: list[FailedSlide] = []
-    rows: list[dict[str, object]] = []
-    stages = Stages([path.name for path in paths], progress)
-    for number, path in enumerate(paths):
-        name = ""
-        try:
-            name = result_name(path, out, [slide.folder.name for slide in mapped])
-            done = map_slide(
-                path, out / name, classifier, settings, pool, overwrite=overwrite, progress=stages.at(number)
-            )
-            mapped.append(done)
-            rows.append(mapped_row(path, name, done.summary))
-        except CannotUseCluster:
-            raise
-        except GastroPathError as error:
-            failed.append(FailedSlide(path, out / name if name else None, error.at(path)))
-            rows.append(failed_row(path, name, error))
-    if not mapped:
-        raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
-    write_slides(table, classifier.classes, rows)
-    return MappedSlides(out, tuple(mapped), tuple(failed), table, tuple(rows))
 
 
 def map_slide(
@@ -212,8 +91,16 @@ def map_slide(
         The file.
     out
         Folder of the result.
-    classifier, settings, pool, overwrite, progress
-        See :func:`map_slides`.
+    classifier
+        The model.
+    settings
+        What is asked for.
+    pool
+        Where tiles are read and classified; see :func:`gastropath.parallel.pool`.
+    overwrite
+        Replace an older result.
+    progress
+        Called as blocks of tiles are done.
 
     Raises
     ------

@@ -11,7 +11,8 @@ from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
-    from gastropath.slides.mapping import MappedSlide, MappedSlides
+    from gastropath.slides.cohort import MappedSlides
+    from gastropath.slides.mapping import MappedSlide
 
 
 def map_slide(
@@ -112,7 +113,7 @@ def map_slides(
         need("slide --scheduler")
     need("slide --features" if features else "slide")
     from gastropath.parallel import pool
-    from gastropath.slides.mapping import map_slides as mapped
+    from gastropath.slides.cohort import map_slides as mapped
     from gastropath.slides.task import SlideSettings
 
     classifier, settings = opened(model), SlideSettings(mpp, stride_um, mask, optional(roi), features)
