@@ -45,6 +45,11 @@ importlib.machinery.PathFinder.find_spec = find_what_is_not_hidden
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def found_first(folder: Path) -> str:
+    """Return a PYTHONPATH on which a folder comes before all that is there already."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 @pytest.fixture
 def without(tmp_path: Path) -> Callable[..., Run]:
     """Return what runs a command in an installation without some modules: ``without("dask")("doctor", "--json")``."""
@@ -56,7 +61,7 @@ def without(tmp_path: Path) -> Callable[..., Run]:
 
         def run(*arguments: object) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "gastropath", *map(str, arguments)]
-            environment = {**os.environ, "PYTHONPATH": str(folder)}
+            environment = {**os.environ, "PYTHONPATH": found_first(folder)}
             return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
         return run
@@ -181,7 +186,7 @@ def test_a_model_that_records_no_answer_is_only_run(gastropath, copied):
 def test_a_library_that_does_not_load_is_a_fault_and_its_command_is_not_ready(tmp_path):
     (tmp_path / "openslide.py").write_text("raise OSError('libopenslide.so.1: cannot open shared object file')\n")
     command = [sys.executable, "-m", "gastropath", "doctor", "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": found_first(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "openslide is installed but does not load: OSError: libopenslide.so.1" in done.stderr
