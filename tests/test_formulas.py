@@ -342,3 +342,50 @@ def test_the_interval_of_macro_f1_over_groups_covers_the_truth(rng: np.random.Ge
         by_tiles.append(formulas.bootstrap(macro_f1, np.arange(len(group)), repeats=200))
     assert 0.90 <= share_covered(by_groups, truth) <= 0.99
     assert share_covered(by_tiles, truth) < 0.8
+
+
+def drawn(n: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels drawn from the probabilities they give at a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (n, 5)).astype(np.float32)
+    chances = formulas.softmax(logits / temperature).astype(np.float64)
+    labels = (chances.cumsum(axis=1) > rng.random((n, 1)) * chances.sum(axis=1, keepdims=True)).argmax(axis=1)
+    return logits, labels
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_the_temperature_that_labels_were_drawn_at_is_found_again(temperature):
+    assert formulas.fit_temperature(*drawn(20_000, temperature, 1)) == pytest.approx(temperature, rel=0.05)
+
+
+def test_no_other_temperature_makes_the_labels_more_likely():
+    logits, labels = drawn(500, 2.5, 2)
+    best = formulas.negative_log_likelihood(labels, formulas.softmax(logits / formulas.fit_temperature(logits, labels)))
+    for other in np.geomspace(0.1, 10, 50):
+        assert best <= formulas.negative_log_likelihood(labels, formulas.softmax(logits / other)) + 1e-7
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=12, max_size=60),
+    st.sampled_from([0.5, 0.7, 0.9, 1.0]),
+)
+def test_no_threshold_keeps_the_accuracy_at_a_better_coverage(answers, at):
+    confidence = np.array([c / 20 for c, _ in answers])
+    right = np.array([r for _, r in answers])
+    threshold, met = formulas.choose_threshold(confidence, right, "accuracy", at)
+    answered = confidence >= threshold
+    lower = [t for t in set(confidence) if t < threshold]
+    if met:
+        assert right[answered].mean() >= at
+        assert not any(right[confidence >= t].mean() >= at for t in lower)
+    else:
+        assert not any(right[confidence >= t].mean() >= at for t in set(confidence) if (confidence >= t).sum() >= 10)
+        assert answered.sum() >= 10
+
+
+@given(st.lists(st.integers(0, 10), min_size=1, max_size=50), st.floats(0.05, 1))
+def test_the_asked_coverage_is_reached_and_hardly_more(confidences, at):
+    confidence = np.array(confidences) / 10
+    threshold, _ = formulas.choose_threshold(confidence, np.ones(len(confidence), bool), "coverage", at)
+    assert (confidence >= threshold).mean() >= at - 1e-12
+    assert not (confidence > threshold).mean() >= at

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 _BINS, _TILES_A_BIN = 10, 10
+_TEMPERATURES, _HALVINGS = (0.05, 20.0), 50
+_FEWEST_ANSWERED = 10
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -146,6 +149,67 @@ def calibration_error_by_chance(
     errors = np.asarray(errors / len(confidence))
     low, high = np.percentile(errors, [2.5, 97.5])
     return float(errors.mean()), float(low), float(high)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature under which the true classes are most likely (Guo et al. 2017), between 0.05 and 20.
+
+    The negative log-likelihood is convex in 1 / temperature; its slope is followed to where it changes sign.
+
+    Parameters
+    ----------
+    logits
+        Shape (n, classes), n at least 1.
+    labels
+        True class numbers, shape (n,).
+    """
+    logits = np.asarray(logits, np.float64)
+    over_true = logits - logits[np.arange(len(labels)), labels][:, None]
+    low, high = (1 / most for most in reversed(_TEMPERATURES))
+    for _ in range(_HALVINGS):
+        inverse = math.sqrt(low * high)
+        chances = np.exp((logits - logits.max(axis=1, keepdims=True)) * inverse)
+        slope = ((chances * over_true).sum(axis=1) / chances.sum(axis=1)).mean()
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+    return 1 / math.sqrt(low * high)
+
+
+def choose_threshold(
+    confidence: np.ndarray, right: np.ndarray, by: Literal["accuracy", "coverage"], at: float
+) -> tuple[float, bool]:
+    """Choose the confidence from which a model answers.
+
+    Parameters
+    ----------
+    confidence
+        Calibrated, shape (n,), n at least 1.
+    right
+        Whether each answer is right, ``bool``, shape (n,).
+    by, at
+        ``"accuracy"``: the lowest threshold above which at least the share ``at`` of the answers is right, that is the
+        best coverage at this accuracy. ``"coverage"``: the threshold that at least the share ``at`` of the tiles
+        reaches.
+
+    Returns
+    -------
+    threshold : float
+    met : bool
+        Whether the accuracy could be reached on at least ten tiles. Where it could not, the threshold is the one of the
+        highest accuracy on at least ten tiles (and a tenth of them).
+    """
+    order = np.argsort(-confidence, kind="stable")
+    sure, answered = confidence[order], np.arange(1, len(order) + 1)
+    accuracy = np.cumsum(right[order]) / answered
+    last = np.append(sure[1:] != sure[:-1], True)  # tiles of equal confidence are answered together
+    if by == "coverage":
+        enough = np.flatnonzero(last & (answered >= at * len(order)))
+        return float(sure[enough[0]]), True
+    usable = last & (answered >= min(_FEWEST_ANSWERED, len(order)))
+    if len(good := np.flatnonzero(usable & (accuracy >= at))):
+        return float(sure[good[-1]]), True
+    usable &= answered >= len(order) / 10
+    best = int(np.argmax(np.where(usable, accuracy, -1)))
+    return float(sure[best]), False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gastropath.errors import BadBundle
-from gastropath.inference.ood import OodCheck, distances, references_npz
+from gastropath.inference.ood import OodCheck, choose_references, distances, references_npz
 from gastropath.inference.views import VIEWS, dihedral
 
 
@@ -92,3 +92,11 @@ def test_the_eight_views_of_a_tile_are_all_there_is(rng):
     np.testing.assert_array_equal(dihedral(tile[None], 5)[0], views[5])
     with pytest.raises(ValueError, match="0 to 7"):
         dihedral(tile, 8)
+
+
+def test_references_stand_for_every_class_alike():
+    labels = np.array([0] * 500 + [1] * 30 + [2] * 500)
+    chosen = choose_references(labels, 0, most=120)
+    assert len(set(chosen)) == 120
+    assert np.bincount(labels[chosen]).tolist() == [45, 30, 45]
+    assert choose_references(labels, 0, most=2000).tolist() == list(range(1030))

@@ -11,6 +11,9 @@ import numpy as np
 
 from gastropath.errors import BadBundle
 
+MAX_REFERENCES = 4000
+"""Training tiles that a bundle keeps the features of, at most."""
+
 _STEPS = 4000
 """Steps in which the length 1 is told. Products of such whole numbers add up to at most 2^24, up to where single
 precision is exact: a distance is then the same to the last bit whatever order a matrix library adds in, and so is a
@@ -20,7 +23,7 @@ _ROWS_AT_ONCE = 32
 _SMALL_PRODUCT = 200_000
 """Multiplications that the matrix library does without waking its other threads. These keep spinning for a while when
 they are done, and would take a core from the graph that runs beside them."""
-_MAX_REFERENCES = 10_000
+_MOST_READ = 10_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class OodCheck:
                 labels = stored.get("labels")
         except Exception as error:  # a damaged archive fails in many ways
             raise BadBundle(f"holds no reference features: {error}", where=where) from None
-        if features.ndim != 2 or features.dtype.kind != "f" or not neighbours <= len(features) <= _MAX_REFERENCES:
+        if features.ndim != 2 or features.dtype.kind != "f" or not neighbours <= len(features) <= _MOST_READ:
             raise BadBundle(
                 f"has references of shape {features.shape} and type {features.dtype}; expected floating-point numbers "
                 f"(r, f) with r >= {neighbours}",
@@ -79,6 +82,35 @@ class OodCheck:
             raise BadBundle("has references that are not finite numbers", where=where)
         numbers = None if labels is None else labels.astype(np.int64)
         return OodCheck(features.astype(np.float32), neighbours, threshold, numbers)
+
+
+def choose_references(labels: np.ndarray, seed: int, most: int = MAX_REFERENCES) -> np.ndarray:
+    """Choose the training tiles that stand for all: at most ``most`` rows, of each class as many where there are.
+
+    Parameters
+    ----------
+    labels
+        Class number of each training tile, shape (n,).
+    seed
+        Of the draw.
+    most
+        Rows at most.
+
+    Returns
+    -------
+    numpy.ndarray
+        Rows in ascending order, shape (min(n, most),).
+    """
+    rng = np.random.default_rng(seed)
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    waiting = [list(rng.permutation(np.flatnonzero(labels == number))) for number in np.unique(labels)]
+    chosen: list[int] = []
+    while len(chosen) < most:
+        for rows in waiting:
+            if rows and len(chosen) < most:
+                chosen.append(int(rows.pop()))
+    return np.sort(np.array(chosen, np.int64))
 
 
 def references_npz(features: np.ndarray, labels: np.ndarray) -> bytes:

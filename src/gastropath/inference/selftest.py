@@ -36,7 +36,13 @@ def picture(tile_px: int) -> np.ndarray:
 
 
 def with_self_test(card: Card, graph: bytes) -> Card:
-    """Return the card with what its graph answers for the picture here."""
+    """Return the card with what its graph answers for the picture here.
+
+    Raises
+    ------
+    BadBundle
+        If it answers with what is not a finite number.
+    """
     logits = _logits(Classifier(card, graph))
     return card.model_copy(update={"self_test": SelfTest(logits=tuple(float(logit) for logit in logits))})
 
@@ -77,11 +83,15 @@ def examine(model: Path) -> Examination:
     """
     classifier = Classifier.load(model)
     _ = open_bundle(model).keras_model  # verified only when asked for
-    recorded, logits = classifier.card.self_test, _logits(classifier)
-    if not np.isfinite(logits).all():
-        raise BadBundle(f"the graph answers {logits.tolist()}; expected a finite number for each class", where=model)
+    try:
+        recorded, logits = classifier.card.self_test, _logits(classifier)
+    except BadBundle as error:
+        raise error.at(model) from None
     return Examination(classifier, float(np.abs(logits - recorded.logits).max()) if recorded else None)
 
 
 def _logits(classifier: Classifier) -> np.ndarray:
-    return classifier.graph.run(picture(classifier.tile_px)[None])["logits"][0]
+    logits = classifier.graph.run(picture(classifier.tile_px)[None])["logits"][0]
+    if not np.isfinite(logits).all():
+        raise BadBundle(f"the graph answers {logits.tolist()}; expected a finite number for each class")
+    return logits
