@@ -25,8 +25,8 @@ from gastropath.inference.graph import Interpreters
 from gastropath.parallel import cores
 from gastropath.training.export import export_graph, feature_graph
 from gastropath.training.linear_probe import with_head
+from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import TransferRecipe, read_recipe
-from gastropath.training.transfer import networks
 
 TILES, ROUNDS = 128, 7
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -41,7 +41,7 @@ def main() -> None:
     tiles = np.stack(drawn * (TILES // len(drawn)))
     recipe = read_recipe("transfer")
     assert isinstance(recipe, TransferRecipe)
-    network, _ = networks(recipe)
+    network, _ = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
     kernel = rng.normal(size=(network.output_shape[-1], len(CLASSES)))
     whole, features = export_graph(with_head(network, kernel, np.zeros(len(CLASSES)))), feature_graph(network)
     ways: dict[str, Way] = {}

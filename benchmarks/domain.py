@@ -28,10 +28,10 @@ from gastropath.data.synthetic.strangers import STRANGERS
 from gastropath.inference.ood import distances
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head import fit_head, grouped_folds
+from gastropath.training.head import fit_views, grouped_folds
+from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tiles import TileSource, sources
-from gastropath.training.transfer import networks
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 MAPS = (("last",), ("block_11",), ("block_11", "last"), ("block_05", "block_11", "last"))
@@ -70,7 +70,7 @@ def main() -> None:
     print(f"| maps | method | {' | '.join(strangers)} |\n|{'---|' * (len(strangers) + 2)}")
     with tempfile.TemporaryDirectory() as cache:
         for maps in MAPS:
-            _, frozen = networks(recipe.model_copy(update={"maps": maps}))
+            _, frozen = networks(recipe.backbone, recipe.weights, maps, recipe.tile_px)
             own = extract(sources(index, recipe.mpp), frozen, FeatureStore(Path(cache)))[:, 0]
             other = {name: extract(tiles, frozen, FeatureStore(Path(cache)))[:, 0] for name, tiles in strangers.items()}
             for method in METHODS:
@@ -95,7 +95,7 @@ def _strange(method: str, train: np.ndarray, labels: np.ndarray, asked: np.ndarr
         precision = LedoitWolf().fit(train - means[labels]).precision_
         gaps = asked[:, None] - means
         return ((gaps @ precision) * gaps).sum(axis=2).min(axis=1)
-    logits = fit_head(train[:, None], labels, len(CLASSES), STRENGTH, "balanced").logits(asked).astype(np.float64)
+    logits = fit_views(train[:, None], labels, len(CLASSES), STRENGTH, "balanced").logits(asked).astype(np.float64)
     if method == "energy":
         return -np.log(np.exp(logits).sum(axis=1))
     return -formulas.softmax(logits).max(axis=1)

@@ -29,13 +29,12 @@ from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.split.division import make_split
 from gastropath.inference.classifier import Classifier
+from gastropath.training.context import TrainingContext
 from gastropath.training.cross_validation import cross_validate
 from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore
-from gastropath.training.quantised import quantised
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tiles import sources
-from gastropath.training.transfer import train_transfer
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 ROUNDS, TILES = 9, 64
@@ -63,10 +62,12 @@ def main() -> None:
         cache = Path(folder)
 
         def in_floats(number: int, part) -> Classifier:
-            trained = train_transfer(part, recipe, FeatureStore(cache), cache / "history.csv")
-            integers = quantised(trained.model, part, recipe, FeatureStore(cache))
+            context = TrainingContext(part, cache, FeatureStore(cache))
+            trained = recipe.train(context)
+            integers = recipe.quantise(trained.model, context)
             for name, model in (("float32", trained), ("int8", integers)):
-                contenders[name].classifiers.append(model.classifier(draft, recipe))
+                card = model.calibrated(draft, recipe.abstain_by, recipe.abstain_at, recipe.in_domain)
+                contenders[name].classifiers.append(model.classifier(card))
                 contenders[name].megabytes = len(model.graph) / 1e6
             return contenders["float32"].classifiers[-1]
 

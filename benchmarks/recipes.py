@@ -42,13 +42,13 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.classifier import Classifier
+from gastropath.training.context import TrainingContext
 from gastropath.training.draft import draft_card
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head import Folds, choose_strength, fit_head, grouped_folds
+from gastropath.training.head import Folds, choose_strength, fit_views, grouped_folds
+from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
-from gastropath.training.run import train_model
 from gastropath.training.tiles import TileSource, sources
-from gastropath.training.transfer import networks
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 SEEDS = (0, 1, 2)
@@ -121,8 +121,7 @@ def main() -> None:
 def _features(index: TileIndex, candidate: Candidate, cache: Path) -> np.ndarray:
     recipe = read_recipe("transfer")
     assert isinstance(recipe, TransferRecipe)
-    recipe = recipe.model_copy(update={"maps": candidate.maps})
-    _, frozen = networks(recipe)
+    _, frozen = networks(recipe.backbone, recipe.weights, candidate.maps, recipe.tile_px)
     tiles = sources(index, recipe.mpp)
     if candidate.stain:
         tiles = [NormalisedTile(tile.file, tile.zoom) for tile in tiles]
@@ -134,7 +133,7 @@ def _linear(features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: 
     for train, held in folds:
         inner = grouped_folds(labels[train], units[train], len(CLASSES))
         strength, _ = choose_strength(features[train], labels[train], inner, len(CLASSES), weighting="balanced")
-        head = fit_head(features[train], labels[train], len(CLASSES), strength, "balanced")
+        head = fit_views(features[train], labels[train], len(CLASSES), strength, "balanced")
         logits[held] = head.logits(features[held])
     return logits
 
@@ -157,7 +156,7 @@ def _trained(index: TileIndex, folds: Folds, recipe: Recipe, work: Path) -> np.n
         draft = draft_card(split, recipe, name="fold", created="")
         run = work / f"{recipe.method}-{number}"
         run.mkdir(parents=True)
-        graph = train_model(split, recipe, draft, run, FeatureStore(work)).graph
+        graph = recipe.train(TrainingContext(split, run, FeatureStore(work))).graph
         answers[held] = Classifier(draft, graph).predict(list(split.part("test").files())).numbers
     return answers
 

@@ -72,23 +72,22 @@ def main() -> None:
 def train(listing: Path, folder: Path) -> dict[str, float]:
     """Train in this process: seconds in all and until the features of the training part, peak memory."""
     from gastropath.data.split.split import Split
+    from gastropath.training.context import TrainingContext
     from gastropath.training.features import FeatureStore
-    from gastropath.training.recipe import TransferRecipe, read_recipe
-    from gastropath.training.transfer import train_transfer
+    from gastropath.training.recipe import read_recipe
 
     began = time.monotonic()
     index = find_tiles([listing])
     parts = np.random.default_rng(1).choice(["train", "val", "test"], len(index), p=[0.85, 0.1, 0.05])
     settings = (folder / "settings").read_text().split()
     recipe = read_recipe("transfer", settings)
-    assert isinstance(recipe, TransferRecipe)
     ends: dict[str, float] = {}
 
     def progress(what: str, done: int, of: int) -> None:
         ends[what] = time.monotonic() - began
 
     split = Split(index, tuple(parts.tolist()), "file", None)
-    train_transfer(split, recipe, FeatureStore(folder), folder / "history.csv", progress=progress)
+    recipe.train(TrainingContext(split, folder, FeatureStore(folder), progress))
     return {
         "seconds": time.monotonic() - began,
         "features": ends["features"],

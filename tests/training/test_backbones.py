@@ -55,7 +55,7 @@ def test_without_network_and_weights_file_the_error_says_what_to_do(monkeypatch)
         raise OSError("URL fetch failure: no network")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", no_network)
-    with pytest.raises(UnknownSetting, match=r"could not be downloaded.*--set weights=FILE.*efficientnet-lite0"):
+    with pytest.raises(UnknownSetting, match=r"could not be downloaded.*weights=FILE.*backbone=efficientnet-lite0"):
         backbone("keras:EfficientNetV2B0", 64)
 
 

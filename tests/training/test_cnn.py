@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from gastropath.training.checkpoint import without_optimizer
-from gastropath.training.cnn import compiled, specified_cnn
+from gastropath.training.methods.cnn import compiled, specified_cnn
 
 
 def test_the_network_has_the_specified_layers_and_parameters():

@@ -90,12 +90,12 @@ def test_a_damaged_file_of_the_cache_is_computed_again(frozen, tiles, tmp_path):
 
 
 def test_the_cache_writes_a_file_every_thousand_rows(tmp_path):
-    network = FrozenNetwork("a", 2, SIDE, no_graph)
-    cache = FeatureCache(tmp_path, network)
+    folder = FeatureStore(tmp_path).of(FrozenNetwork("a", 2, SIDE, no_graph))
+    cache = FeatureCache(folder, 2)
     for i in range(2500):
         cache.add(i.to_bytes(32, "big"), np.full(2, i, np.float32))
     cache.write()
-    again = FeatureCache(tmp_path, network)
+    again = FeatureCache(folder, 2)
     assert len(list(again.folder.iterdir())) == 3
     assert all(again.get(i.to_bytes(32, "big"))[0] == i for i in (0, 1023, 1024, 2499))
     assert (2500).to_bytes(32, "big") not in again

@@ -15,9 +15,9 @@ from gastropath.errors import UnknownSetting
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 from gastropath.training.features import FeatureStore
-from gastropath.training.finetune import compiled
+from gastropath.training.methods.finetune import compiled
 from gastropath.training.recipe import FinetuneRecipe, read_recipe
-from gastropath.training.run import export_quantised
+from gastropath.training.run import Run
 
 QUICK = ["tile_px=64", "epochs=3", "batch_size=16", "strength=10"]
 
@@ -82,8 +82,8 @@ def test_it_goes_on_from_the_transfer_model_and_ends_in_a_bundle_that_answers_al
     assert card.calibration.fitted_on == "validation"
     assert card.domain is not None
     assert json.loads((run / "metrics.json").read_text())["accuracy"]["value"] > 0.5
-    with pytest.raises(UnknownSetting, match="only transfer"):
-        export_quantised(run, find_tiles([synthetic_tiles]), tmp_path / "int8", FeatureStore(tmp_path))
+    with pytest.raises(UnknownSetting, match="only 'transfer'"):
+        Run(run).export_quantised(find_tiles([synthetic_tiles]), tmp_path / "int8", FeatureStore(tmp_path))
 
 
 @pytest.mark.slow
@@ -106,22 +106,21 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 from pathlib import Path
 import numpy as np
-from gastropath.training.features import FeatureStore
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
-from gastropath.training.finetune import train_finetuned
-from gastropath.training.fit import strategy
+from gastropath.training import fit
+from gastropath.training.context import TrainingContext
+from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import read_recipe
-from gastropath.training.draft import draft_card
 
 tiles, run, cache = map(Path, sys.argv[1:4])
 index = find_tiles([tiles], ("LYM", "MUS", "TUM"))
 parts = tuple("val" if row % 3 == 0 else "train" for row in range(len(index)))
 recipe = read_recipe("finetune", ["tile_px=64", "epochs=2", "batch_size=16", "strength=10"])
 split = Split(index, parts, "file", None)
-assert strategy(names).num_replicas_in_sync == max(1, len(names))
-draft = draft_card(split, recipe, name="two", created="")
-trained = train_finetuned(split, recipe, draft, run, FeatureStore(cache), devices=names)
+fit.devices = lambda: names
+assert fit.strategy().num_replicas_in_sync == max(1, len(names))
+trained = recipe.train(TrainingContext(split, run, FeatureStore(cache)))
 np.savez(run / "answers.npz", logits=trained.held_out.logits, history=(run / "history.csv").read_text())
 """
 

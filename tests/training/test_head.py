@@ -4,7 +4,8 @@ import pytest
 from gastropath.data.index import TileIndex
 from gastropath.data.split.units import kept_together
 from gastropath.errors import TooFewTiles
-from gastropath.training.head import choose_strength, class_weights, fit_head, grouped_folds
+from gastropath.inference.head import class_weights
+from gastropath.training.head import choose_strength, fit_views, grouped_folds
 
 
 def clouds(n: int, rng: np.random.Generator, *, views: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -16,14 +17,14 @@ def clouds(n: int, rng: np.random.Generator, *, views: int = 1) -> tuple[np.ndar
 
 def test_a_head_learns_what_is_linear(rng):
     features, labels = clouds(60, rng, views=2)
-    head = fit_head(features[::2], labels[::2], 3, 10.0, "none")
+    head = fit_views(features[::2], labels[::2], 3, 10.0, "none")
     assert (head.logits(features[1::2, 0]).argmax(axis=1) == labels[1::2]).mean() > 0.85
 
 
 def test_two_classes_get_two_logits_that_agree_with_the_log_odds(rng):
     features, labels = clouds(40, rng)
     two = labels < 2
-    head = fit_head(features[two], labels[two], 2, 10.0, "none")
+    head = fit_views(features[two], labels[two], 2, 10.0, "none")
     assert head.kernel.shape == (6, 2)
     logits = head.logits(features[two, 0])
     np.testing.assert_allclose(logits[:, 0], -logits[:, 1], atol=1e-6)
@@ -32,8 +33,8 @@ def test_two_classes_get_two_logits_that_agree_with_the_log_odds(rng):
 
 def test_the_views_of_a_tile_share_its_weight(rng):
     features, labels = clouds(30, rng)
-    once = fit_head(features, labels, 3, 10.0, "balanced")
-    eight = fit_head(np.repeat(features, 8, axis=1), labels, 3, 10.0, "balanced")
+    once = fit_views(features, labels, 3, 10.0, "balanced")
+    eight = fit_views(np.repeat(features, 8, axis=1), labels, 3, 10.0, "balanced")
     np.testing.assert_allclose(once.kernel, eight.kernel, atol=0.02)
 
 
@@ -49,7 +50,7 @@ def test_a_rare_class_is_found_more_often_with_balanced_weights(rng):
     labels = np.array([0] * 400 + [1] * 20)
     features = (labels[:, None, None] * 0.8 + rng.normal(0, 0.6, (420, 1, 4))).astype(np.float32)
     found = {
-        how: (fit_head(features, labels, 2, 1.0, how).logits(features[400:, 0]).argmax(axis=1) == 1).mean()
+        how: (fit_views(features, labels, 2, 1.0, how).logits(features[400:, 0]).argmax(axis=1) == 1).mean()
         for how in ("none", "balanced")
     }
     assert found["balanced"] > found["none"] + 0.1
@@ -83,7 +84,7 @@ def test_the_strength_of_the_least_surprising_answers_is_chosen(rng):
 def test_a_class_without_tiles_is_an_error(rng):
     features, labels = clouds(10, rng)
     with pytest.raises(TooFewTiles):
-        fit_head(features, np.minimum(labels, 1), 3, 1.0, "none")
+        fit_views(features, np.minimum(labels, 1), 3, 1.0, "none")
 
 
 def test_known_groups_and_neighbouring_numbers_stay_together(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +17,10 @@ import pytest
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split, read_split, split_of_run
-from gastropath.errors import CannotResume
+from gastropath.errors import CannotResume, CannotWrite
 from gastropath.training.checkpoint import TrainingState
 from gastropath.training.recipe import read_recipe
-from gastropath.training.run import RunOptions, begin_run, continue_run, has_begun, options_of_run
+from gastropath.training.run import Run, RunOptions, Start
 
 SETTINGS = {
     "baseline": ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"],
@@ -182,51 +183,87 @@ def test_resuming_a_finished_run_changes_nothing(few_tiles, uninterrupted):
     assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
 
 
-def _begun(tmp_path: Path, tiles: Path) -> Path:
+def _begun(tmp_path: Path, tiles: Path) -> Run:
     from gastropath.data.split.division import make_split
 
-    run = tmp_path / "run"
-    begin_run(run, make_split(audit_tiles(find_tiles([tiles])), "group"), read_recipe("baseline"), {})
+    run = Run(tmp_path / "run")
+    run.begin(Start(make_split(audit_tiles(find_tiles([tiles])), "group"), read_recipe("baseline")), {})
     return run
 
 
 def test_going_on_with_other_settings_is_refused_and_the_setting_named(few_tiles, tmp_path):
     run = _begun(tmp_path, few_tiles)
     with pytest.raises(CannotResume, match="epochs was 20, now 4"):
-        continue_run(run, find_tiles([few_tiles]), read_recipe("baseline", ["epochs=4"]))
+        run.resume(find_tiles([few_tiles]), recipe=read_recipe("baseline", ["epochs=4"]))
+    with pytest.raises(CannotResume, match="method was 'cnn', now 'transfer'\\)"):
+        run.resume(find_tiles([few_tiles]), recipe=read_recipe("transfer"))
 
 
 def test_going_on_with_other_tiles_is_refused(few_tiles, noise_tiles, tmp_path):
     run = _begun(tmp_path, few_tiles)
     with pytest.raises(CannotResume, match="other tiles"):
-        continue_run(run, find_tiles([noise_tiles({"LYM": 6, "MUS": 6, "TUM": 6})]), None)
+        run.resume(find_tiles([noise_tiles({"LYM": 6, "MUS": 6, "TUM": 6})]))
 
 
 def test_options_that_differ_from_those_a_run_began_with_are_refused(few_tiles, tmp_path):
     from gastropath.data.split.division import make_split
 
     split = make_split(audit_tiles(find_tiles([few_tiles])), "group")
-    run = tmp_path / "run"
-    begin_run(run, split, read_recipe("baseline"), {}, RunOptions(folds=3, mpp=0.5))
-    assert options_of_run(run, RunOptions()) == options_of_run(run, RunOptions(3, 0.5)) == RunOptions(3, 0.5)
-    with pytest.raises(CannotResume, match="began with --folds 3"):
-        options_of_run(run, RunOptions(folds=5))
-    with pytest.raises(CannotResume, match=r"began with --mpp 0\.5"):
-        options_of_run(run, RunOptions(mpp=1.0))
+    run, index = Run(tmp_path / "run"), find_tiles([few_tiles])
+    run.begin(Start(split, read_recipe("baseline"), RunOptions(folds=3, mpp=0.5)), {})
+    for asked in (RunOptions(), RunOptions(3, 0.5)):
+        assert run.resume(index, options=asked).options == RunOptions(3, 0.5)
+    with pytest.raises(CannotResume, match="folds was 3, now 5"):
+        run.resume(index, options=RunOptions(folds=5))
+    with pytest.raises(CannotResume, match=r"mpp was 0\.5, now 1"):
+        run.resume(index, options=RunOptions(mpp=1.0))
     other = tmp_path / "other.csv"
     make_split(audit_tiles(find_tiles([few_tiles])), "group", seed=9).write(other)
     with pytest.raises(CannotResume, match="another split"):
-        continue_run(run, find_tiles([few_tiles]), None, table=other)
+        run.resume(index, table=other)
 
 
 def test_a_run_that_was_interrupted_while_it_began_begins_anew(few_tiles, tmp_path):
     run = _begun(tmp_path, few_tiles)
-    (run / "recipe.toml").unlink()
-    assert not has_begun(run)
-    split = split_of_run(run, find_tiles([few_tiles]))
+    (run.folder / "recipe.toml").unlink()
+    assert not run.has_begun
+    split = split_of_run(run.folder, find_tiles([few_tiles]))
     assert split is not None
-    begin_run(run, split, read_recipe("baseline"), {}, overwrite=True)
-    assert has_begun(run)
+    run.begin(Start(split, read_recipe("baseline")), {}, overwrite=True)
+    assert run.has_begun
+
+
+@pytest.mark.parametrize("lacking", ["monitor", "in_domain", "patience"])
+def test_a_run_of_an_earlier_version_that_lacks_a_setting_goes_on_with_what_was_done_then(few_tiles, tmp_path, lacking):
+    run, index = _begun(tmp_path, few_tiles), find_tiles([few_tiles])
+    lines = (run.folder / "recipe.toml").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(lacking)]
+    assert len(kept) == len(lines) - 1
+    (run.folder / "recipe.toml").write_text("".join(kept))
+    shutil.rmtree(run.folder / ".training")  # as a run of 0.1.0 whose method keeps nothing there
+    assert run.resume(index).recipe == read_recipe("baseline")
+    assert run.resume(index, recipe=read_recipe("baseline")).recipe == read_recipe("baseline")
+    with pytest.raises(CannotResume, match="seed was 0, now 3"):
+        run.resume(index, recipe=read_recipe("baseline", ["seed=3"]))
+
+
+def test_a_second_process_is_kept_out_of_a_run(few_tiles, tmp_path):
+    run = _begun(tmp_path, few_tiles)
+    with run.alone(), pytest.raises(CannotWrite, match="another gastropath train"), Run(run.folder).alone():
+        pass
+    with run.alone():
+        assert not run.is_finished
+
+
+def test_a_run_is_not_finished_before_it_says_so(few_tiles, tmp_path):
+    run = _begun(tmp_path, few_tiles)
+    with run.alone():
+        run.bundle.mkdir()
+        (run.bundle / "card.json").touch()
+        (run.folder / "metrics.json").touch()  # and here it is interrupted, before it is sealed
+    assert not run.is_finished
+    run.finish()
+    assert run.is_finished
 
 
 def test_micrometres_given_at_the_command_line_go_before_those_of_a_split(few_tiles, tmp_path):

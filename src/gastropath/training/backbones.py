@@ -59,7 +59,9 @@ class Backbone:
             return self.model.output
         found = {one.name: one.output for one in self.model.layers if len(getattr(one.output, "shape", ())) == 4}
         if layer not in found:
-            raise UnknownSetting(f"setting maps: {self.name} has no map {layer!r}{_shortly(layer, found)}")
+            raise UnknownSetting(
+                f"maps: {self.name} has no map {layer!r}{_shortly(layer, found)}", parameter="settings"
+            )
         return found[layer]
 
 
@@ -84,12 +86,15 @@ def backbone(name: str, tile_px: int = 224, weights: str = "") -> Backbone:
     """
     if name == LITE0:
         if weights:
-            raise UnknownSetting(f"setting weights: {LITE0} comes with its own; leave the setting out")
+            raise UnknownSetting(
+                f"weights: {LITE0} comes with its own", parameter="settings", remedy="leave the setting out"
+            )
         return Backbone(name, efficientnet_lite0(tile_px), weights_sha256())
     if not name.startswith(_KERAS):
         raise UnknownSetting(
-            f"setting backbone: there is no {name!r}; expected {LITE0!r}, or keras:NAME with a model of "
-            "keras.applications, e.g. 'keras:EfficientNetV2B0'"
+            f"backbone: there is no {name!r}; expected {LITE0!r}, or keras:NAME with a model of "
+            "keras.applications, e.g. 'keras:EfficientNetV2B0'",
+            parameter="settings",
         )
     model = _keras_model(name.removeprefix(_KERAS), tile_px, weights)
     digest = hashlib.sha256()
@@ -105,9 +110,11 @@ def _keras_model(name: str, tile_px: int, weights: str) -> keras.Model:
         if callable(value) and key[:1].isupper() and not key.startswith("_")
     }
     if name not in builders:
-        raise UnknownSetting(f"setting backbone: keras.applications has no {name!r}{did_you_mean(name, builders)}")
+        raise UnknownSetting(
+            f"backbone: keras.applications has no {name!r}{did_you_mean(name, builders)}", parameter="settings"
+        )
     if weights and not Path(weights).is_file():
-        raise UnknownSetting(f"setting weights: {weights}: there is no such file")
+        raise UnknownSetting("weights: there is no such file", where=weights, parameter="settings")
     image = keras.Input((tile_px, tile_px, 3), dtype="uint8", name="image")
     try:
         build = cast("Callable[..., keras.Model]", builders[name])
@@ -117,7 +124,7 @@ def _keras_model(name: str, tile_px: int, weights: str) -> keras.Model:
             input_tensor=_scaled(name, cast("keras.KerasTensor", image)),
         )
     except Exception as error:  # Keras reports a missing network, a full disk and a wrong file as many types
-        raise UnknownSetting(_without_weights(name, weights, error)) from None
+        raise _without_weights(name, weights, error) from None
     if name.startswith(_BLUE_FIRST) and not name.startswith(_MINUS_ONE_TO_ONE):
         first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
         kernel, *rest = first.get_weights()
@@ -137,14 +144,16 @@ def _scaled(name: str, image: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Rescaling(1.0, name="scale")(image)  # scaled inside
 
 
-def _without_weights(name: str, weights: str, error: Exception) -> str:
+def _without_weights(name: str, weights: str, error: Exception) -> UnknownSetting:
     reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
     if weights:
-        return f"setting weights: {weights}: does not fit keras.applications.{name} without its classifier: {reason}"
-    return (
-        f"setting backbone: the ImageNet weights of keras.applications.{name} are not on this computer and could not "
-        f"be downloaded ({reason}); connect to a network, name a file with --set weights=FILE, or use "
-        f"--set backbone={LITE0}"
+        what = f"weights: does not fit keras.applications.{name} without its classifier: {reason}"
+        return UnknownSetting(what, where=weights, parameter="settings")
+    return UnknownSetting(
+        f"backbone: the ImageNet weights of keras.applications.{name} are not on this computer and could not be "
+        f"downloaded ({reason})",
+        parameter="settings",
+        remedy=f"connect to a network, name a file (weights=FILE), or use another network (backbone={LITE0})",
     )
 
 

@@ -55,7 +55,9 @@ class TrainingState:
                 about = json.loads(arrays["about"].tobytes())
                 variables = tuple(arrays[name] for name in sorted(arrays.files) if name != "about")
         except (OSError, ValueError, KeyError) as error:
-            raise CannotResume(f"{path}: cannot be read ({error}); delete it to train from the start") from None
+            raise CannotResume(
+                f"cannot be read ({error})", where=path, remedy="delete it to train from the start"
+            ) from None
         return TrainingState(tuple(about["history"]), about["finished"], variables)
 
 
@@ -80,7 +82,7 @@ def restore(model: keras.Model, state: TrainingState) -> None:
     variables = _variables(model)
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [values.shape for values in state.variables]:
-        raise CannotResume("the saved training state is of another network; use a new --out")
+        raise CannotResume("the saved training state is of another network", remedy="choose another `out`")
     for variable, values in zip(variables, state.variables, strict=True):
         variable.assign(values)
 

@@ -35,13 +35,17 @@ def fold_splits(split: Split, *, with_validation: bool) -> Iterator[tuple[int, S
         If the split has no folds, or too few to train on one, watch another and test a third.
     """
     if not split.folds:
-        raise UnknownSetting("--folds: this split has no folds; make it with: gastropath split … --folds K")
+        raise UnknownSetting(
+            "this split has no folds", parameter="folds", remedy="make the table of `split` with `folds`"
+        )
     rows = [row for row, fold in enumerate(split.folds) if fold]
     fold = np.array([int(split.folds[row]) for row in rows])
     numbers = np.unique(fold)
     if with_validation and len(numbers) < 3:
         raise UnknownSetting(
-            f"--folds {len(numbers)}: this recipe tests one fold, watches another and trains on others"
+            f"{len(numbers)} are too few: this recipe tests one fold, watches another and trains on the others",
+            parameter="folds",
+            remedy="use at least 3 `folds`",
         )
     for place, number in enumerate(numbers):
         watched = numbers[(place + 1) % len(numbers)] if with_validation else None

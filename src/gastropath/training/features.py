@@ -40,6 +40,10 @@ class FeatureStore:
     folder: Path
     pool: Pool = HERE
 
+    def of(self, network: FrozenNetwork) -> Path:
+        """Return the sub-folder for the features of a network."""
+        return self.folder / "features" / hashlib.sha256(network.name.encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class FrozenNetwork:
@@ -70,18 +74,8 @@ class FeatureCache:
     features of its own without being named. Files appear complete or not at all; several processes may share a folder.
     """
 
-    def __init__(self, folder: Path, network: FrozenNetwork) -> None:
-        digest = hashlib.sha256(network.name.encode()).hexdigest()[:16]
-        self._open(folder / "features" / digest, network.width)
-
-    @classmethod
-    def at(cls, folder: Path, width: int) -> FeatureCache:
-        """Open the folder of a network whose features have a width."""
-        cache = cls.__new__(cls)
-        cache._open(folder, width)
-        return cache
-
-    def _open(self, folder: Path, width: int) -> None:
+    def __init__(self, folder: Path, width: int) -> None:
+        """Open the folder of a network (see :meth:`FeatureStore.of`) that gives so many features."""
         self.folder, self.width = folder, width
         self._row = np.dtype([("key", "V32"), ("features", "<f4", (width,))])
         self._tables: list[np.ndarray] = []
@@ -168,7 +162,7 @@ def extract(
     CannotUseCluster
         If the workers cannot do it.
     """
-    kept = FeatureCache(store.folder, network)
+    kept = FeatureCache(store.of(network), network.width)
     extractor, size = (_remote if store.pool.remote else _local)(kept, network, views)
     found = np.empty((len(tiles), views, network.width), np.float32)
     done = 0
@@ -246,13 +240,17 @@ def _remote(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Ex
 
 @lru_cache(maxsize=1)
 def _kept_there(folder: Path, width: int) -> FeatureCache:
-    return FeatureCache.at(folder, width)
+    return FeatureCache(folder, width)
 
 
 @lru_cache(maxsize=1)
 def _interpreters_there(file: Path, digest: str) -> Interpreters:
     if not file.is_file() or hashlib.sha256(content := file.read_bytes()).hexdigest() != digest:
-        raise CannotUseCluster(f"{file}: a worker does not see this graph as it is here; put --cache on shared storage")
+        raise CannotUseCluster(
+            "a worker does not find this graph as it was written",
+            where=file,
+            remedy="choose a `cache` on storage that all workers share",
+        )
     return Interpreters(content)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from gastropath.data.split.split import Split
+from gastropath.inference.head import class_weights
 from gastropath.progress import Progress, silent
 from gastropath.training.checkpoint import (
     BestModel,
@@ -21,163 +21,143 @@ from gastropath.training.checkpoint import (
     mark_finished,
     restore,
 )
-from gastropath.training.head import class_weights
+from gastropath.training.context import TrainingContext
 from gastropath.training.pipeline import Change, PixelStore, batches, decode_tiles, epochs_of_batches, steps
 from gastropath.training.recipe import EpochSettings
 
 STATE = "state.npz"
 BEST = "best.keras"
-WORK_FOLDER = ".training"
-"""Sub-folder of a run that holds what only an unfinished run needs."""
 
 
-def decoded_parts(
-    split: Split, recipe: EpochSettings, run: Path, *, progress: Progress = silent
-) -> tuple[PixelStore, PixelStore]:
-    """Decode the ``train`` and the ``val`` part of a split into the work folder of a run."""
+def decoded_parts(context: TrainingContext, tile_px: int, mpp: float) -> tuple[PixelStore, PixelStore]:
+    """Decode the ``train`` and the ``val`` part of a split into the work folder."""
     train, val = (
-        decode_tiles(
-            split.part(part), split.index.classes, recipe.tile_px, recipe.mpp, run / WORK_FOLDER, progress=progress
-        )
+        decode_tiles(context.split.part(part), context.classes, tile_px, mpp, context.work, progress=context.progress)
         for part in ("train", "val")
     )
     return train, val
 
 
-def fit_epochs(
-    build: Callable[[], keras.Model],
-    train: PixelStore,
-    val: PixelStore,
-    settings: EpochSettings,
-    monitor: str,
-    run: Path,
-    *,
-    change: Change | None = None,
-    start_counts: bool = False,
-    devices: Sequence[str] = (),
-    progress: Progress = silent,
-) -> keras.Model:
-    """Train until the last epoch or until early stopping, or go on where an interrupted call stopped.
+@dataclass(frozen=True)
+class EpochTraining:
+    """Training until the last epoch or until early stopping.
 
     The same tiles, settings and machine give the same weights, bit for bit, interrupted or not: initial weights,
     shuffling, augmentation and dropout follow from the seed, TensorFlow's operations are made deterministic, and
     everything that changes is saved after every epoch.
 
-    Parameters
+    Attributes
     ----------
-    build
-        Makes the compiled network as it is before the first epoch.
     train, val
         What is learned, and what early stopping watches.
     settings
         How long, in which steps, from which seed.
     monitor
         Column of the history that early stopping and the checkpoint watch.
-    run
-        Run folder; receives ``history.csv``, and while training goes on the best model so far.
+    history
+        Table of the epochs.
+    work
+        Folder for the best model so far, and for what training goes on from.
     change
         Augmentation of the training tiles.
     start_counts
         Whether the network is of use before its first epoch: it is then judged as epoch 0, and kept where no epoch
         is better.
-    devices
-        What shares each batch, as in TensorFlow; by default all visible GPUs.
-
-    Returns
-    -------
-    keras.Model
-        Of the best epoch, without optimizer.
+    progress
+        Told of every batch.
     """
-    best = run / WORK_FOLDER / BEST
-    state_file = best.with_name(STATE)
-    state = TrainingState.read(state_file) if state_file.exists() else None
-    if not (state and state.finished):
-        keras.utils.set_random_seed(settings.seed)
-        tf.config.experimental.enable_op_determinism()
-        with strategy(devices).scope():
-            model = build()
-            if state:
-                restore(model, state)
-        _run(model, state.history if state else (), train, val, settings, monitor, run, change, start_counts, progress)
-        mark_finished(state_file)
-    model = keras.models.load_model(best, compile=False)
-    assert isinstance(model, keras.Model), f"{best} is no Keras model"
-    return model
 
+    train: PixelStore
+    val: PixelStore
+    settings: EpochSettings
+    monitor: str
+    history: Path
+    work: Path
+    change: Change | None = None
+    start_counts: bool = False
+    progress: Progress = silent
 
-def _run(
-    model: keras.Model,
-    history: tuple[Row, ...],
-    train: PixelStore,
-    val: PixelStore,
-    settings: EpochSettings,
-    monitor: str,
-    run: Path,
-    change: Change | None,
-    start_counts: bool,
-    progress: Progress,
-) -> None:
-    """Run the epochs that are left."""
-    size, work = settings.batch_size, run / WORK_FOLDER
-    reporter = Reporter(progress, settings.epochs, steps(train, size), steps(val, size))
-    keeper = StateKeeper(history, monitor, work / STATE, run / "history.csv")
-    best = BestModel(history, monitor, work / BEST)
-    if start_counts and not history:
-        row = _judged(model, train, val, size, progress)
-        for callback in (best, keeper):
-            callback.set_model(model)
-            callback.on_epoch_end(-1, row)
-        history = tuple(keeper.history)
-    stopping = ResumableEarlyStopping(history, monitor, settings.patience)
-    done = sum(row["epoch"] > 0 for row in history)
-    if done == settings.epochs or (history and _stopped(stopping, model)):
-        return
-    model.fit(
-        epochs_of_batches(train, size, settings.seed, done, settings.epochs, change),
-        validation_data=batches(val, size),
-        initial_epoch=done,
-        epochs=settings.epochs,
-        steps_per_epoch=steps(train, size),
-        callbacks=[best, keeper, stopping, reporter],
-        class_weight=dict(enumerate(class_weights(train.classes, train.n_classes, settings.class_weights))),
-        shuffle=False,  # the pipeline shuffles, by (seed, epoch)
-        verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
-    )
+    def fit(self, build: Callable[[], keras.Model]) -> keras.Model:
+        """Train, or go on where an interrupted call stopped.
 
+        Parameters
+        ----------
+        build
+            Makes the compiled network as it is before the first epoch.
 
-def _judged(
-    model: keras.Model, train: PixelStore, val: PixelStore, batch_size: int, progress: Progress
-) -> dict[str, float]:
-    """Return the row of a model before its first epoch."""
-    row = {}
-    for prefix, store in (("", train), ("val_", val)):
-        counter = Reporter(progress, 0, 0, steps(store, batch_size))
-        figures = model.evaluate(
-            batches(store, batch_size),
-            return_dict=True,
-            callbacks=[counter],
+        Returns
+        -------
+        keras.Model
+            Of the best epoch, without optimizer.
+        """
+        state_file = self.work / STATE
+        state = TrainingState.read(state_file) if state_file.exists() else None
+        if not (state and state.finished):
+            keras.utils.set_random_seed(self.settings.seed)
+            tf.config.experimental.enable_op_determinism()
+            with strategy().scope():
+                model = build()
+                if state:
+                    restore(model, state)
+            self._run(model, state.history if state else ())
+            mark_finished(state_file)
+        model = keras.models.load_model(self.work / BEST, compile=False)
+        assert isinstance(model, keras.Model), f"{self.work / BEST} is not a Keras model"
+        return model
+
+    def _run(self, model: keras.Model, history: tuple[Row, ...]) -> None:
+        """Run the epochs that are left after those of the history."""
+        settings, size = self.settings, self.settings.batch_size
+        reporter = Reporter(self.progress, settings.epochs, steps(self.train, size), steps(self.val, size))
+        keeper = StateKeeper(history, self.monitor, self.work / STATE, self.history)
+        best = BestModel(history, self.monitor, self.work / BEST)
+        if self.start_counts and not history:
+            row = self._judged(model)
+            for callback in (best, keeper):
+                callback.set_model(model)
+                callback.on_epoch_end(-1, row)
+            history = tuple(keeper.history)
+        stopping = ResumableEarlyStopping(history, self.monitor, settings.patience)
+        done = sum(row["epoch"] > 0 for row in history)
+        if done == settings.epochs or (history and _stopped(stopping, model)):
+            return
+        weights = class_weights(self.train.classes, self.train.n_classes, settings.class_weights)
+        model.fit(
+            epochs_of_batches(self.train, size, settings.seed, done, settings.epochs, self.change),
+            validation_data=batches(self.val, size),
+            initial_epoch=done,
+            epochs=settings.epochs,
+            steps_per_epoch=steps(self.train, size),
+            callbacks=[best, keeper, stopping, reporter],
+            class_weight=dict(enumerate(weights)),
+            shuffle=False,  # the pipeline shuffles, by (seed, epoch)
             verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
         )
-        row |= {prefix + name: float(value) for name, value in figures.items()}
-    return row
+
+    def _judged(self, model: keras.Model) -> dict[str, float]:
+        """Return the row of a model before its first epoch."""
+        row, size = {}, self.settings.batch_size
+        for prefix, store in (("", self.train), ("val_", self.val)):
+            counter = Reporter(self.progress, 0, 0, steps(store, size))
+            figures = model.evaluate(
+                batches(store, size),
+                return_dict=True,
+                callbacks=[counter],
+                verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents
+            )
+            row |= {prefix + name: float(value) for name, value in figures.items()}
+        return row
 
 
-def strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
-    """Return what shares each batch among devices; by default among all visible GPUs.
-
-    Parameters
-    ----------
-    devices
-        Names as in ``tf.config.list_logical_devices``.
-    """
-    names = devices or [device.name for device in tf.config.list_logical_devices("GPU")]
+def strategy() -> tf.distribute.Strategy:
+    """Return what shares each batch among the devices of :func:`devices`."""
+    names = devices()
     return tf.distribute.MirroredStrategy(names) if len(names) > 1 else tf.distribute.get_strategy()
 
 
-def clear_work(run: Path) -> None:
-    """Remove what only an unfinished run needs, and what killed processes left behind."""
-    for folder in (run / WORK_FOLDER, *run.glob(".partial-*")):
-        shutil.rmtree(folder, ignore_errors=True)
+def devices() -> list[str]:
+    """Return the names of all visible GPUs, as TensorFlow spells them."""
+    return [device.name for device in tf.config.list_logical_devices("GPU")]
 
 
 def _stopped(stopping: ResumableEarlyStopping, model: keras.Model) -> bool:

@@ -1,4 +1,4 @@
-"""The linear head: multinomial logistic regression, its strength chosen by grouped cross-validation."""
+"""The linear head of a recipe: its strength chosen by grouped cross-validation, several views of a tile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastropath import formulas
-from gastropath.errors import TooFewTiles
+from gastropath.inference.head import Head, class_weights, fit_head
+from gastropath.inference.ood import choose_references, distances
 from gastropath.progress import Progress, silent
-from gastropath.training.calibration import fit_temperature
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Inverse penalties tried: scikit-learn's C, for features of unit length."""
+
+USUAL_STRENGTH = 10.0
+"""Where none is given and there are too few groups to choose one by."""
 
 FOLDS = 5
 
@@ -21,25 +24,6 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 """Rows to train on and rows held out, a pair a fold."""
 
 _CHOOSING_TILES = 4000
-_ITERATIONS = 1000
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear classifier on features.
-
-    Attributes
-    ----------
-    kernel, bias
-        ``float32``, shapes (features, classes) and (classes,).
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Return ``float32`` logits, shape (n, classes), of features, shape (n, f)."""
-        return features @ self.kernel + self.bias
 
 
 @dataclass(frozen=True)
@@ -51,44 +35,127 @@ class StrengthScore:
     macro_f1: float
 
 
-def class_weights(labels: np.ndarray, n_classes: int, how: str) -> np.ndarray:
-    """Return the weight of each class: ``float64``, shape (n_classes,).
+@dataclass(frozen=True)
+class LearnedHead:
+    """A linear head, and how it was learned.
 
-    ``"balanced"`` is n / (classes · n_class), so every class weighs the same whatever its number of tiles; ``"none"``
-    is 1 throughout.
+    Attributes
+    ----------
+    head
+        Fitted on all training tiles.
+    strength
+        Inverse of its penalty.
+    folds
+        Divisions of the training tiles that part no unit; none where the tiles lie in too few.
+    scores
+        Of the strengths that were tried; none where it was given, or could not be chosen.
     """
-    counts = np.bincount(labels, minlength=n_classes)
-    if how == "none":
-        return np.ones(n_classes)
-    return len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+
+    head: Head
+    strength: float
+    folds: Folds
+    scores: tuple[StrengthScore, ...] = ()
 
 
-def fit_head(features: np.ndarray, labels: np.ndarray, n_classes: int, strength: float, weighting: str) -> Head:
-    """Fit multinomial logistic regression with an L2 penalty (L-BFGS).
+def fit_views(
+    features: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    strength: float,
+    weighting: str,
+    *,
+    start: Head | None = None,
+) -> Head:
+    """Fit a head on several views of each tile, which share the tile's weight.
 
     Parameters
     ----------
     features
-        ``float32``, shape (n, views, f). The views of a tile share its weight.
+        ``float32``, shape (n, views, f).
     labels
         Class numbers, shape (n,); every class must occur.
-    strength
-        Inverse of the penalty.
+    strength, start
+        See :func:`gastropath.inference.head.fit_head`.
     weighting
-        See :func:`class_weights`.
+        See :func:`gastropath.inference.head.class_weights`.
     """
-    from sklearn.linear_model import LogisticRegression
-
     _, views, width = features.shape
-    if len(np.unique(labels)) != n_classes:
-        raise TooFewTiles("a class has no tile to train the head on; add tiles, or leave the class out with --classes")
-    weight = class_weights(labels, n_classes, weighting)[labels] / views
-    model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
-    model.fit(features.reshape(-1, width), np.repeat(labels, views), sample_weight=np.repeat(weight, views))
-    kernel, bias = model.coef_.T, model.intercept_
-    if n_classes == 2:  # scikit-learn gives one logit; two with the same difference say the same
-        kernel, bias = np.concatenate([-kernel, kernel], axis=1) / 2, np.concatenate([-bias, bias]) / 2
-    return Head(np.ascontiguousarray(kernel, np.float32), np.asarray(bias, np.float32))
+    weights = class_weights(labels, n_classes, weighting)[labels] / views
+    rows, of_rows = features.reshape(-1, width), np.repeat(labels, views)
+    return fit_head(rows, of_rows, n_classes, strength, weights=np.repeat(weights, views), start=start)
+
+
+def learn_head(
+    features: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    n_classes: int,
+    *,
+    strength: float,
+    weighting: str,
+    seed: int,
+    progress: Progress = silent,
+) -> LearnedHead:
+    """Fit a head on training tiles, its strength chosen by grouped cross-validation where none is given.
+
+    Parameters
+    ----------
+    features, labels, n_classes, weighting
+        As for :func:`fit_views`.
+    units
+        What must stay together of each tile, shape (n,).
+    strength
+        Inverse of the penalty; 0 to choose it.
+    seed
+        Of the folds.
+    """
+    folds = grouped_folds(labels, units, n_classes, seed=seed)
+    chosen, scores = strength or USUAL_STRENGTH, ()
+    if not strength and folds:
+        chosen, scores = choose_strength(
+            features, labels, folds, n_classes, weighting=weighting, seed=seed, progress=progress
+        )
+    return LearnedHead(fit_views(features, labels, n_classes, chosen, weighting), chosen, folds, scores)
+
+
+def out_of_fold(
+    features: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    learned: LearnedHead,
+    *,
+    weighting: str,
+    seed: int,
+    neighbours: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let heads that were fitted without a fold answer for its tiles.
+
+    Parameters
+    ----------
+    features, labels, n_classes, weighting
+        As for :func:`fit_views`; the first view of a tile is judged.
+    learned
+        The head on all tiles, whose folds and strength are used.
+    seed
+        Of the choice of references.
+    neighbours
+        See :func:`gastropath.inference.ood.distances`.
+
+    Returns
+    -------
+    logits : numpy.ndarray
+        ``float32``, shape (n, n_classes).
+    distances : numpy.ndarray
+        To the training tiles of the other folds, shape (n,).
+    """
+    logits = np.full((len(labels), n_classes), np.nan, np.float32)
+    away = np.full(len(labels), np.nan)
+    for train, held in learned.folds:
+        head = fit_views(features[train], labels[train], n_classes, learned.strength, weighting, start=learned.head)
+        logits[held] = head.logits(features[held, 0])
+        references = features[train[choose_references(labels[train], seed)], 0]
+        away[held] = distances(features[held, 0], references, min(neighbours, len(references)))
+    return logits, away
 
 
 def choose_strength(
@@ -111,7 +178,7 @@ def choose_strength(
     Parameters
     ----------
     features, labels, n_classes, weighting
-        As for :func:`fit_head`.
+        As for :func:`fit_views`.
     folds
         From :func:`grouped_folds`.
 
@@ -123,13 +190,14 @@ def choose_strength(
     used = np.ones(len(labels), bool)
     if len(labels) > _CHOOSING_TILES:
         used[np.random.default_rng(seed).permutation(len(labels))[_CHOOSING_TILES:]] = False
-    scores = []
+    scores, heads = [], dict[int, Head]()
     for number, strength in enumerate(strengths):
         logits = np.zeros((len(labels), n_classes), np.float32)
         for fold, (train, held) in enumerate(folds):
             chosen, asked = train[used[train]], held[used[held]]
-            head = fit_head(features[chosen, :1], labels[chosen], n_classes, strength, weighting)
-            logits[asked] = head.logits(features[asked, 0])
+            one = features[chosen, :1]
+            heads[fold] = fit_views(one, labels[chosen], n_classes, strength, weighting, start=heads.get(fold))
+            logits[asked] = heads[fold].logits(features[asked, 0])
             progress("choosing the strength", number * len(folds) + fold + 1, len(strengths) * len(folds))
         scores.append(_score(strength, logits[used], labels[used], n_classes))
     return min(scores, key=lambda score: score.nll).strength, tuple(scores)
@@ -153,7 +221,7 @@ def grouped_folds(labels: np.ndarray, units: np.ndarray, n_classes: int, *, seed
 
 
 def _score(strength: float, logits: np.ndarray, labels: np.ndarray, n_classes: int) -> StrengthScore:
-    temperature = fit_temperature(logits, labels)
+    temperature = formulas.fit_temperature(logits, labels)
     matrix = formulas.confusion_matrix(labels, logits.argmax(axis=1), n_classes)
     return StrengthScore(
         strength,

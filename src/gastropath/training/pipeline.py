@@ -158,6 +158,7 @@ def _check_room(folder: Path, needed: int) -> None:
         free = shutil.disk_usage(folder).free
     if free < needed:
         raise CannotWrite(
-            f"{folder}: decoding the tiles needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free; "
-            "free some, or choose another disk with --out"
+            f"decoding the tiles needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free",
+            where=folder,
+            remedy="free some, or choose an `out` on another disk",
         )

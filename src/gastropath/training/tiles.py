@@ -30,7 +30,7 @@ class TileSource:
         try:
             return load_tile(self.file, tile_px, zoom=self.zoom)
         except CannotReadImage as error:
-            raise CannotReadImage(f"{self.file}: {error}") from None
+            raise error.at(self.file) from None
 
 
 def sources(index: TileIndex, mpp: float) -> list[TileSource]:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
 
 from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, Bundle, write_bundle
+from gastropath.errors import BadBundle
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.ood import OodCheck, distances, references_npz
+from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters, Outputs
+from gastropath.inference.ood import OodCheck, choose_references, distances, references_npz
 from gastropath.inference.selftest import with_self_test
 from gastropath.outputs import replacing
+from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.card import UNLIKE_IS_MEASURED, Card
-from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate, choose_references
-from gastropath.training.export import Precision, export_graph
+from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate
+from gastropath.training.export import export_graph
 from gastropath.training.linear_probe import PROBABILITIES
 from gastropath.training.pipeline import PixelStore
-from gastropath.training.recipe import Recipe
-
-_TILES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Trained:
         Its answers for tiles it did not learn from.
     references
         Training tiles that stand for all.
+
+    Raises
+    ------
+    BadBundle
+        If it answers with numbers that are not finite: nothing of such a model is worth keeping.
     """
 
     model: keras.Model
@@ -60,16 +66,23 @@ class Trained:
     held_out: HeldOut
     references: References
 
+    def __post_init__(self) -> None:
+        parts = {
+            "logits": self.held_out.logits,
+            "distances": self.held_out.distances,
+            "features": self.references.features,
+        }
+        for name, values in parts.items():
+            if not np.isfinite(values).all():
+                raise BadBundle(
+                    f"training gave a model whose {name} are not finite numbers",
+                    parameter="settings",
+                    remedy="lower learning_rate where whole networks are trained, or check the weights of the backbone",
+                )
+
     @classmethod
     def judged(
-        cls,
-        model: keras.Model,
-        draft: Card,
-        train: PixelStore,
-        val: PixelStore,
-        seed: int,
-        *,
-        progress: Progress = silent,
+        cls, model: keras.Model, train: PixelStore, val: PixelStore, seed: int, *, progress: Progress = silent
     ) -> Trained:
         """Let the exported model answer for the validation part, and describe training tiles.
 
@@ -77,30 +90,32 @@ class Trained:
         ----------
         model
             Trained on ``train``.
-        draft
-            Card with its classes and input.
         train, val
             Decoded tiles.
         seed
             Of the choice of reference tiles.
         """
         graph = export_graph(model)
-        classifier = Classifier(draft, graph)
+        interpreters = Interpreters(graph)
         chosen = choose_references(train.classes, seed)
-        features = _outputs(classifier, train.pixels, chosen, "describing training tiles", progress)["features"]
-        answers = _outputs(classifier, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
+        features = _outputs(interpreters, train.pixels, chosen, "describing training tiles", progress)["features"]
+        answers = _outputs(interpreters, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
         away = distances(answers["features"], features, min(NEIGHBOURS, len(features)))
         held_out = HeldOut(answers["logits"], val.classes, away, "validation")
         return cls(model, graph, held_out, References(features, train.classes[chosen]))
 
-    def calibrated(self, draft: Card, recipe: Recipe) -> Card:
-        """Complete a card with temperature, threshold and domain."""
+    def calibrated(self, draft: Card, by: Literal["accuracy", "coverage", "none"], at: float, in_domain: float) -> Card:
+        """Return the card with temperature, threshold and domain.
+
+        Parameters
+        ----------
+        draft
+            Card without calibration.
+        by, at, in_domain
+            See :func:`gastropath.training.calibration.calibrate`.
+        """
         calibration, abstention, domain = calibrate(
-            self.held_out,
-            len(self.references),
-            by=recipe.abstain_by,
-            at=recipe.abstain_at,
-            in_domain=recipe.in_domain,
+            self.held_out, len(self.references), by=by, at=at, in_domain=in_domain
         )
         card = draft.model_copy(update={"calibration": calibration, "abstention": abstention, "domain": domain})
         if domain is None:
@@ -108,34 +123,27 @@ class Trained:
             card = card.model_copy(update={"limitations": limits})
         return card
 
-    def classifier(self, draft: Card, recipe: Recipe) -> Classifier:
-        """Return the calibrated model, as it would answer from a bundle."""
-        card, check = self.calibrated(draft, recipe), None
+    def classifier(self, card: Card) -> Classifier:
+        """Return the model as it would answer from a bundle with this card, which is calibrated."""
+        check = None
         if card.domain:  # in half precision, as from a file
             data = self.references.to_bytes()
             check = OodCheck.from_bytes(data, card.domain.neighbours, card.domain.threshold, REFERENCES)
         return Classifier(card, self.graph, ood=check)
 
-    def write(
-        self, draft: Card, recipe: Recipe, folder: Path, *, keras_file: Path | None, precision: Precision = "float32"
-    ) -> Bundle:
-        """Write ``bestmodel.keras``, calibrated, and the bundle.
+    def write(self, card: Card, folder: Path, *, keras_file: Path | None = None) -> Bundle:
+        """Write the bundle, and ``bestmodel.keras``, which answers with the same probabilities.
 
         Parameters
         ----------
-        draft
-            Card without calibration.
-        recipe
-            Says what the thresholds are for.
+        card
+            Calibrated; its ``precision`` is that of the graph.
         folder
             Where the bundle goes.
         keras_file
             Where the Keras model goes, of which the bundle then carries a copy; ``None`` for a bundle without.
-        precision
-            Of the bundle's graph.
         """
-        card = self.calibrated(draft.model_copy(update={"precision": precision}), recipe)
-        graph = self.graph if precision == "float32" else export_graph(self.model, precision)
+        graph = export_graph(self.model, card.precision) if card.precision == "float16" else self.graph
         card = with_self_test(card, graph)
         files: dict[str, Path | bytes] = {GRAPH: graph, REFERENCES: self.references.to_bytes()}
         if keras_file is None:
@@ -153,12 +161,17 @@ def fold_temperature(model: keras.Model, temperature: float) -> None:
 
 
 def _outputs(
-    classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, what: str, progress: Progress
+    interpreters: Interpreters, pixels: np.ndarray, rows: np.ndarray, what: str, progress: Progress
 ) -> dict[str, np.ndarray]:
+    """Run the graph on some tiles, on all cores; return its ``logits`` and ``features``."""
+
+    def answer(some: np.ndarray) -> Outputs:
+        return interpreters.call(np.ascontiguousarray(pixels[some]))
+
     found: dict[str, list[np.ndarray]] = {"logits": [], "features": []}
-    for first in range(0, len(rows), _TILES_AT_ONCE):
-        answer = classifier.graph.run(np.ascontiguousarray(pixels[rows[first : first + _TILES_AT_ONCE]]))
+    chunks = [rows[first : first + TILES_IN_A_CALL] for first in range(0, len(rows), TILES_IN_A_CALL)]
+    for done, answers in enumerate(each(answer, chunks), start=1):
         for name, parts in found.items():
-            parts.append(answer[name])
-        progress(what, min(first + _TILES_AT_ONCE, len(rows)), len(rows))
+            parts.append(answers[name])
+        progress(what, min(done * TILES_IN_A_CALL, len(rows)), len(rows))
     return {name: np.concatenate(parts) for name, parts in found.items()}

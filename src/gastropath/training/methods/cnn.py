@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 from keras import layers
 
-from gastropath.data.split.split import Split
-from gastropath.progress import Progress, silent
-from gastropath.results.card import Card
-from gastropath.training.fit import decoded_parts, fit_epochs
+from gastropath.training.context import TrainingContext
+from gastropath.training.fit import EpochTraining, decoded_parts
 from gastropath.training.recipe import CnnRecipe
 from gastropath.training.trained import Trained
 
@@ -58,24 +54,14 @@ def compiled(model: keras.Sequential, learning_rate: float) -> keras.Sequential:
     return model
 
 
-def train_cnn(split: Split, recipe: CnnRecipe, draft: Card, run: Path, *, progress: Progress = silent) -> Trained:
-    """Train the specified network, or go on where an interrupted call stopped.
-
-    Parameters
-    ----------
-    split
-        Trains on its ``train`` part and watches its ``val`` part.
-    recipe
-        The settings.
-    draft
-        Card with its classes and input.
-    run
-        Run folder; receives ``history.csv``, and while training goes on the best model so far.
-    """
-    train, val = decoded_parts(split, recipe, run, progress=progress)
+def train(recipe: CnnRecipe, context: TrainingContext) -> Trained:
+    """Train the specified network, or go on where an interrupted call stopped."""
+    learned, watched = decoded_parts(context, recipe.tile_px, recipe.mpp)
 
     def fresh() -> keras.Model:
-        return compiled(specified_cnn(train.n_classes, recipe.tile_px), recipe.learning_rate)
+        return compiled(specified_cnn(learned.n_classes, recipe.tile_px), recipe.learning_rate)
 
-    model = fit_epochs(fresh, train, val, recipe, recipe.monitor, run, progress=progress)
-    return Trained.judged(model, draft, train, val, recipe.seed, progress=progress)
+    training = EpochTraining(
+        learned, watched, recipe, recipe.monitor, context.history, context.work, progress=context.progress
+    )
+    return Trained.judged(training.fit(fresh), learned, watched, recipe.seed, progress=context.progress)

@@ -1,0 +1,1 @@
+"""How each recipe trains: ``train(recipe, context)`` of its module gives a trained model."""

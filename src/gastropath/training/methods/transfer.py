@@ -1,0 +1,180 @@
+"""Recipe ``transfer``: frozen features, a linear head, one whole Keras model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+
+from gastropath.data.split.split import Split
+from gastropath.data.split.units import kept_together
+from gastropath.inference.head import Head
+from gastropath.inference.ood import choose_references, distances
+from gastropath.inference.views import VIEWS
+from gastropath.progress import Progress, silent
+from gastropath.tables import write_table
+from gastropath.training.backbones import backbone
+from gastropath.training.calibration import NEIGHBOURS, HeldOut
+from gastropath.training.context import TrainingContext
+from gastropath.training.export import export_graph, feature_graph
+from gastropath.training.features import FeatureStore, FrozenNetwork, extract
+from gastropath.training.head import StrengthScore, learn_head, out_of_fold
+from gastropath.training.linear_probe import feature_network, with_head
+from gastropath.training.recipe import TransferRecipe
+from gastropath.training.tiles import sources
+from gastropath.training.trained import References, Trained
+
+MOST_VIEWS = 60_000
+"""Tile views computed at most where the recipe leaves their number open."""
+
+HISTORY_COLUMNS = ("strength", "nll", "macro_f1")
+
+_ENOUGH_VALIDATION = 500
+
+
+def train(recipe: TransferRecipe, context: TrainingContext) -> Trained:
+    """Train a linear head on frozen features, and put both together."""
+    network, frozen = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
+    found = features_of(
+        context.split, frozen, context.store, mpp=recipe.mpp, views=recipe.views, progress=context.progress
+    )
+    fitted = fit_on_features(
+        found,
+        strength=recipe.strength,
+        weighting=recipe.class_weights,
+        seed=recipe.seed,
+        progress=context.progress,
+    )
+    write_table(context.history, HISTORY_COLUMNS, map(asdict, fitted.scores))
+    model = with_head(network, fitted.head.kernel, fitted.head.bias)
+    return Trained(model, export_graph(model), fitted.held_out, fitted.references)
+
+
+def networks(name: str, weights: str, maps: Sequence[str], tile_px: int) -> tuple[keras.Model, FrozenNetwork]:
+    """Build a feature network; the frozen one is named after all its answers depend on.
+
+    Parameters
+    ----------
+    name, weights, tile_px
+        See :func:`gastropath.training.backbones.backbone`.
+    maps
+        See :func:`gastropath.training.linear_probe.feature_network`.
+    """
+    source = backbone(name, tile_px, weights)
+    network = feature_network(source, maps)
+    key = json.dumps([source.name, source.sha256, maps, tile_px])
+    return network, FrozenNetwork(key, network.output_shape[-1], tile_px, lambda: feature_graph(network))
+
+
+def views_of(views: int, n_train: int, n_val: int) -> int:
+    """Return how many views of each training tile are used: those asked for, or for 0 as many as time allows."""
+    return views or max(1, min(VIEWS, (MOST_VIEWS - n_val) // n_train))
+
+
+@dataclass(frozen=True)
+class SplitFeatures:
+    """Features of a split's tiles.
+
+    Attributes
+    ----------
+    train
+        ``float32``, shape (n, views, f).
+    labels
+        Class numbers of the training tiles, shape (n,).
+    units
+        What must stay together of each training tile: groups, and blocks of file numbers, shape (n,).
+    val, val_labels
+        Of the validation part, shapes (m, f) and (m,); m may be 0.
+    n_classes
+        Number of classes.
+    """
+
+    train: np.ndarray
+    labels: np.ndarray
+    units: np.ndarray
+    val: np.ndarray
+    val_labels: np.ndarray
+    n_classes: int
+
+
+def features_of(
+    split: Split,
+    frozen: FrozenNetwork,
+    store: FeatureStore,
+    *,
+    mpp: float,
+    views: int,
+    progress: Progress = silent,
+) -> SplitFeatures:
+    """Compute the features of the training and the validation part, or take them from the cache.
+
+    Parameters
+    ----------
+    split
+        ``val`` may be empty.
+    frozen, store
+        See :func:`gastropath.training.features.extract`.
+    mpp
+        Micrometres per pixel the model is meant for.
+    views
+        See :func:`views_of`.
+    """
+    train, val, codes = split.part("train"), split.part("val"), split.index.classes
+    count = views_of(views, len(train), len(val))
+    of_train = extract(sources(train, mpp), frozen, store, views=count, progress=progress)
+    of_val = extract(sources(val, mpp), frozen, store, progress=progress, what="features of val")[:, 0]
+    units = kept_together(train)
+    return SplitFeatures(of_train, train.numbers(codes), units, of_val, val.numbers(codes), len(codes))
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A linear head on frozen features, its answers for tiles it did not learn from, and features of training tiles."""
+
+    head: Head
+    held_out: HeldOut
+    references: References
+    scores: tuple[StrengthScore, ...]
+
+
+def fit_on_features(
+    features: SplitFeatures, *, strength: float, weighting: str, seed: int, progress: Progress = silent
+) -> FittedHead:
+    """Fit a linear head, and let it answer for tiles it did not learn from.
+
+    The validation part judges the head; where it has fewer than 500 tiles, each training tile is also judged by a head
+    that was fitted without its fold.
+
+    Parameters
+    ----------
+    features
+        Of a frozen network.
+    strength, weighting, seed
+        See :func:`gastropath.training.head.learn_head`.
+    """
+    labels, n_classes = features.labels, features.n_classes
+    learned = learn_head(
+        features.train,
+        labels,
+        features.units,
+        n_classes,
+        strength=strength,
+        weighting=weighting,
+        seed=seed,
+        progress=progress,
+    )
+    chosen = choose_references(labels, seed)
+    references = References(features.train[chosen, 0], labels[chosen])
+    held_out = []
+    if len(features.val):
+        away = distances(features.val, references.features, min(NEIGHBOURS, len(references)))
+        held_out.append(HeldOut(learned.head.logits(features.val), features.val_labels, away, "validation"))
+    if len(features.val) < _ENOUGH_VALIDATION and learned.folds:
+        logits, away = out_of_fold(
+            features.train, labels, n_classes, learned, weighting=weighting, seed=seed, neighbours=NEIGHBOURS
+        )
+        held_out.append(HeldOut(logits, labels, away, "out-of-fold"))
+    return FittedHead(learned.head, HeldOut.together(held_out), references, learned.scores)
