@@ -209,9 +209,8 @@ class Run:
         wanted = recipe.model_dump(mode="json") if recipe else {}
         if recipe and recipe.method != begun.method:
             wanted = {"method": recipe.method}  # its settings are others
-        self._check_same(
-            {SETTINGS: {**begun.model_dump(mode="json"), **asdict(before)}}, {SETTINGS: {**wanted, **given}}
-        )
+        self._check_same({SETTINGS: begun.model_dump(mode="json")}, {SETTINGS: wanted})
+        self._check_same({SETTINGS: asdict(before)}, {SETTINGS: given})  # its mpp is that of the tiles
         split = split_of_run(self.folder, index)
         if split is None:
             raise CannotResume(
