@@ -194,7 +194,7 @@ class Run:
         Parameters
         ----------
         index
-            The tiles.
+            Tiles as they are found now, which must hold those of the run.
         recipe, table, review, options
             What is asked for now; ``None`` for what the run began with. ``table`` is that of a split.
 
