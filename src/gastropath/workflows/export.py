@@ -89,9 +89,9 @@ def export(
     need_tensorflow("export")
     from gastropath.data.index import find_tiles
     from gastropath.training.features import FeatureStore
-    from gastropath.training.run import export_quantised, export_run
+    from gastropath.training.run import Run
 
-    folder, place = Path(run), Path(out)
+    source, place = Run(Path(run)), Path(out)
     if precision == "int8":
         if not data:
             raise UnknownSetting(
@@ -101,7 +101,7 @@ def export(
             )
         stage = Stages(["exporting"], progress)["exporting"]
         index = find_tiles(paths(data), codes(classes))
-        bundle = export_quantised(folder, index, place, FeatureStore(cache_folder(cache)), progress=stage)
+        bundle = source.export_quantised(index, place, FeatureStore(cache_folder(cache)), progress=stage)
     else:
-        bundle = export_run(folder, place, "float16" if precision == "float16" else "float32")
+        bundle = source.export(place, "float16" if precision == "float16" else "float32")
     return ExportResult(place, bundle.card, bundle.graph.stat().st_size)

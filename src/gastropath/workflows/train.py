@@ -11,7 +11,7 @@ from gastropath.errors import OutputExists, UnknownSetting
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, cache_folder, changes, codes, now, optional, paths
 from gastropath.workflows.extras import need, need_tensorflow
-from gastropath.workflows.train_result import REFUSED, TrainResult, finished, history_of, refused_in
+from gastropath.workflows.train_result import REFUSED, TrainResult, finished, refused_in
 
 if TYPE_CHECKING:
     from gastropath.data.audit.audit import Audit
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from gastropath.data.review import Review
     from gastropath.data.split.split import Split
     from gastropath.evaluation.report import CrossValidated
+    from gastropath.results.card import Card
     from gastropath.results.metrics import Metrics
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import Recipe
-    from gastropath.training.run import RunOptions
+    from gastropath.training.run import Run, Start
 
 RECIPE = "transfer"
 """The recipe where none is named."""
@@ -146,44 +147,43 @@ def train(
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
     from gastropath.parallel import pool
-    from gastropath.training import run as runs
     from gastropath.training.features import FeatureStore
+    from gastropath.training.recipe import read_recipe
+    from gastropath.training.run import Run, RunOptions, Start
 
-    run, table, lines = Path(out), optional(split), changes(settings)
+    run, table, lines = Run(Path(out)), optional(split), changes(settings)
     named = None if recipe is None else str(recipe)
     index = find_tiles(paths(data), codes(classes))
     reviewed = read_review(Path(review), index) if review is not None else None
-    options = runs.RunOptions(folds, mpp)
-    resuming = resume and runs.has_begun(run)
-    if resuming:
-        options = runs.options_of_run(run, options)
-    index = index.with_mpp(options.mpp) if options.mpp else index
-    names = [*([] if resuming else [_READING]), _TRAINING, *([_FOLDS] if options.folds else []), _EVALUATING]
+    options, resuming = RunOptions(folds, mpp), resume and run.has_begun
+    folding = folds or (resuming and run.options.folds)
+    names = [*([] if resuming else [_READING]), _TRAINING, *([_FOLDS] if folding else []), _EVALUATING]
     stages = Stages(names, progress)
     if resuming:
-        asked = runs.read_recipe(named or RECIPE, lines) if named or lines else None
-        parts, used = runs.continue_run(run, index, asked, reviewed, table)
-        if runs.is_finished(run):
-            return finished(run)
+        asked = read_recipe(named or RECIPE, lines) if named or lines else None
+        start = run.resume(index, recipe=asked, table=table, review=reviewed, options=options)
+        if run.is_finished:
+            return finished(run.folder)
     else:
-        if not resume and run.is_dir() and any(run.iterdir()):
+        if not resume and run.folder.is_dir() and any(run.folder.iterdir()):
             raise OutputExists(
-                "already exists", where=run, remedy="go on with this run by `resume`, or choose another `out`"
+                "already exists", where=run.folder, remedy="go on with this run by `resume`, or choose another `out`"
             )
-        used = runs.read_recipe(named or RECIPE, lines)
+        used, index = read_recipe(named or RECIPE, lines), index.with_mpp(mpp) if mpp else index
         parts, audited = _divided(index, table, used.seed, folds, stages[_READING])
         if on_begin:
             on_begin(_beginning(parts, audited, used, reviewed))
-        _begin(run, parts, used, options, reviewed, audited, command, overwrite=resume)
-    with pool(scheduler) as workers:
+        start = Start(parts, used, options, reviewed)
+        _begin(run, start, audited, command, overwrite=resume)
+    with pool(scheduler) as workers, run.alone():
         store, name = FeatureStore(cache_folder(cache), workers), _name(paths(data))
-        runs.train(run, parts, used, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
-        folded = _cross_validated(run, parts, used, store, stages[_FOLDS]) if options.folds else None
-        metrics = _sealed(run, parts, used.seed, folded, stages[_EVALUATING])
-        runs.finish_run(run)
+        bundle = run.train(start, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
+        folded = _cross_validated(run, start, bundle.card, store, stages[_FOLDS]) if folding else None
+        metrics = _sealed(run, start, folded, stages[_EVALUATING])
+        run.finish()
     if folded is None:
-        return TrainResult(run, metrics, refused=refused_in(run))
-    return TrainResult(run, metrics, folded.assessment.metrics, folded.suspects, refused_in(run))
+        return TrainResult(run.folder, metrics, refused=refused_in(run.folder))
+    return TrainResult(run.folder, metrics, folded.assessment.metrics, folded.suspects, refused_in(run.folder))
 
 
 def _divided(
@@ -192,7 +192,7 @@ def _divided(
     """Read every tile, and divide them: as a table says, or by block."""
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.split.division import make_split
-    from gastropath.data.split.split import check_trainable, read_split
+    from gastropath.data.split.split import read_split
 
     audited = audit_tiles(index, progress=progress)
     parts = read_split(table, index, audited) if table else make_split(audited, "block", seed=seed, folds=folds)
@@ -203,7 +203,6 @@ def _divided(
             parameter="folds",
             remedy="make the table of `split` with as many `folds`",
         )
-    check_trainable(parts)
     return parts, audited
 
 
@@ -217,50 +216,37 @@ def _beginning(split: Split, audited: Audit, recipe: Recipe, review: Review | No
     return Beginning(split, recipe.tile_px, recipe.mpp, guessed, *review.counts(split), left)
 
 
-def _begin(
-    run: Path,
-    split: Split,
-    recipe: Recipe,
-    options: RunOptions,
-    review: Review | None,
-    audited: Audit,
-    command: str,
-    *,
-    overwrite: bool,
-) -> None:
+def _begin(run: Run, start: Start, audited: Audit, command: str, *, overwrite: bool) -> None:
     """Make the run folder, and note which files could not be read."""
     from gastropath.results.environment import described
     from gastropath.tables import write_table
-    from gastropath.training.run import begin_run
 
-    begin_run(run, split, recipe, described(command), options, review, overwrite=overwrite)
-    if refused := audited.refused():
-        rows = [{"path": path, "problem": reason} for path, reason in refused.items()]
-        write_table(run / REFUSED, ("path", "problem"), rows)
+    run.begin(start, described(command), overwrite=overwrite)
+    if refusals := audited.refusals():
+        rows = [
+            {"path": path, "problem": refusal.code, "problem_detail": refusal.sentence}
+            for path, refusal in refusals.items()
+        ]
+        write_table(run.folder / REFUSED, ("path", "problem", "problem_detail"), rows)
 
 
-def _cross_validated(
-    run: Path, split: Split, recipe: Recipe, store: FeatureStore, progress: Progress
-) -> CrossValidated:
+def _cross_validated(run: Run, start: Start, card: Card, store: FeatureStore, progress: Progress) -> CrossValidated:
     """Train a model for each fold, judge what it says of the tiles it has not seen, and write that down."""
-    from gastropath.bundle.files import open_bundle
     from gastropath.evaluation.assessment import assess_out_of_fold
     from gastropath.evaluation.label_noise import suspected_errors, write_suspects
     from gastropath.evaluation.report import CrossValidated, write_predictions
-    from gastropath.outputs import write_json
-    from gastropath.training.run import cross_validated
+    from gastropath.outputs import write_text
 
-    card = open_bundle(run).card
-    answers = cross_validated(run, split, recipe, card, store, progress=progress)
-    judged = assess_out_of_fold(card, answers.index, answers.predictions, seed=recipe.seed)
-    write_predictions(judged, run / "oof.csv", answers.folds)
-    folded = CrossValidated(judged, suspected_errors(judged, split))
-    write_suspects(folded.suspects, run / "label_issues.csv")
-    write_json(run / "cross_validation.json", judged.metrics.model_dump())
+    answers = run.cross_validate(start, card, store, progress=progress)
+    judged = assess_out_of_fold(card, answers.index, answers.predictions, seed=start.recipe.seed)
+    write_predictions(judged, run.folder / "oof.csv", answers.folds)
+    folded = CrossValidated(judged, suspected_errors(judged, start.split))
+    write_suspects(folded.suspects, run.folder / "label_issues.csv")
+    write_text(run.folder / "cross_validation.json", judged.metrics.to_json())
     return folded
 
 
-def _sealed(run: Path, split: Split, seed: int, folded: CrossValidated | None, progress: Progress) -> Metrics:
+def _sealed(run: Run, start: Start, folded: CrossValidated | None, progress: Progress) -> Metrics:
     """Evaluate the draft bundle of a run, write the report, and seal the bundle with the result."""
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.data.learned import learned_tiles
@@ -268,10 +254,10 @@ def _sealed(run: Path, split: Split, seed: int, folded: CrossValidated | None, p
     from gastropath.evaluation.report import write_evaluation
     from gastropath.inference.classifier import Classifier
 
-    classifier, learned = Classifier.load(run), learned_tiles(run)
-    assessment = assess(classifier, split.index, split, learned=learned, seed=seed, progress=progress)
-    write_evaluation(assessment, classifier, run, history_of(run), folded)
-    seal(open_bundle(run), assessment.metrics)
+    classifier, learned, split = Classifier.load(run.folder), learned_tiles(run.folder), start.split
+    assessment = assess(classifier, split.index, split, learned=learned, seed=start.recipe.seed, progress=progress)
+    write_evaluation(assessment, classifier, run.folder, run.history(), folded)
+    seal(open_bundle(run.folder), assessment.metrics)
     return assessment.metrics
 
 

@@ -94,11 +94,12 @@ def train_on_all(
     from gastropath.data.split.units import method_named
     from gastropath.evaluation.assessment import assess_out_of_fold
     from gastropath.inference.classifier import Classifier
+    from gastropath.training.context import TrainingContext
     from gastropath.training.cross_validation import cross_validate
     from gastropath.training.draft import draft_card
     from gastropath.training.features import FeatureStore
-    from gastropath.training.recipe import TransferRecipe
-    from gastropath.training.run import read_recipe, train_model
+    from gastropath.training.recipe import read_recipe
+    from gastropath.training.run import Start
 
     stages, store, sources = (
         Stages([_READING, _FOLDS, _TRAINING], progress),
@@ -106,27 +107,28 @@ def train_on_all(
         paths(data),
     )
     used = read_recipe(recipe, changes(settings))
-    if not isinstance(used, TransferRecipe):
+    if used.watches_validation:
         raise UnknownSetting("needs a validation part, and all tiles are trained on", parameter="recipe")
     audited = audit_tiles(find_tiles(sources, codes(classes)), progress=stages[_READING])
     dealt = make_split(audited, method_named(by), folds=folds, seed=used.seed)
     whole = replace(dealt, parts=("train",) * len(dealt.index))
     name = " + ".join(path.resolve().name for path in sources)
-    draft = draft_card(whole, used, name=name, created=created or now())
+    start, draft = Start(whole, used), draft_card(whole, used, name=name, created=created or now())
     with tempfile.TemporaryDirectory() as work:
 
         def of_fold(_: int, part) -> Classifier:
-            trained = train_model(part, used, draft, Path(work), store, progress=stages[_FOLDS])
-            return trained.classifier(draft, used)
+            trained = used.train(TrainingContext(part, Path(work), store, stages[_FOLDS]))
+            return trained.classifier(start.calibrated(trained, draft))
 
         answers = cross_validate(dealt, of_fold, with_validation=False, progress=stages[_FOLDS])
-        trained = train_model(whole, used, draft, Path(work), store, progress=stages[_TRAINING])
+        trained = used.train(TrainingContext(whole, Path(work), store, stages[_TRAINING]))
     judged = assess_out_of_fold(draft, answers.index, answers.predictions, seed=used.seed)
     names, by_source = source_names or {}, _by_source(draft, judged, source_column, used.seed)
     named = {names.get(source, source): found for source, found in by_source.items()}
     metrics = judged.metrics.model_copy(update={"by_source": named})
     card = described(draft) if described else draft
-    bundle = seal(trained.write(card, used, Path(out), keras_file=None, precision=precision), metrics)
+    card = start.calibrated(trained, card.model_copy(update={"precision": precision}))
+    bundle = seal(trained.write(card, Path(out)), metrics)
     return PublishedModel(bundle.folder, metrics)
 
 

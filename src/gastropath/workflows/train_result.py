@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 REFUSED = "refused.csv"
 """The table of files that could not be read, in a run folder."""
 
-_HISTORY = "history.csv"
-
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -72,15 +70,9 @@ def finished(run: Path) -> TrainResult:
     )
 
 
-def history_of(run: Path) -> list[dict[str, float]]:
-    """Return how training went: a row an epoch, or a row a strength that was tried."""
-    _, rows = read_table(run / _HISTORY, ())
-    return [{key: float(value) for key, value in row.items()} for row in rows]
-
-
 def refused_in(run: Path) -> dict[str, str]:
     """Return path and reason of each file that could not be read when the run began."""
     if not (run / REFUSED).exists():
         return {}
     _, rows = read_table(run / REFUSED, ("path", "problem"))
-    return {row["path"]: row["problem"] for row in rows}
+    return {row["path"]: row.get("problem_detail", row["problem"]) for row in rows}
