@@ -41,8 +41,8 @@ class Stage(str):
 
     @property
     def numbered(self) -> str:
-        """Number and name."""
-        return f"stage {self.number} of {self.of}: {self}" if self.number else str(self)
+        """Number and name; the name alone where there is one stage only."""
+        return f"stage {self.number} of {self.of}: {self}" if self.of > 1 else str(self)
 
     @property
     def described(self) -> str:

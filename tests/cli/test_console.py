@@ -38,6 +38,12 @@ def test_without_a_terminal_a_line_tells_stage_and_detail(shown):
     assert text.getvalue().startswith("stage 2 of 2: training, epoch 3 of 20: 7 of 7")
 
 
+def test_the_only_stage_of_all_has_no_number():
+    told: list[str] = []
+    Stages(["classifying"], lambda what, done, total: told.append(what))["classifying"]("classifying", 1, 2)
+    assert Stage.of_name(told[0]).described == "classifying"
+
+
 def test_on_a_terminal_progress_is_a_bar(shown):
     text = shown(terminal=True)
     with console.progress() as progress:
@@ -104,12 +110,22 @@ def small_terminal(monkeypatch):
     return text
 
 
+def screen_with(terminal: io.StringIO, text: str) -> list[str]:
+    """Wait until the bar, which is drawn ten times a second, shows a text, and return the visible lines."""
+    visible: list[str] = []
+    for _ in range(200):
+        visible = Screen(terminal.getvalue()).visible
+        if any(text in line for line in visible):
+            return visible
+        time.sleep(0.05)
+    pytest.fail(f"{text!r} was never drawn: {visible}")
+
+
 @pytest.mark.parametrize("epoch", [1, 12, 20])
 def test_the_epoch_that_goes_on_stays_readable_on_24_lines(small_terminal, epoch):
     with console.progress() as progress:
         train_twenty_epochs(progress, until=epoch)
-        time.sleep(0.25)  # the bar is drawn ten times a second
-        shown = Screen(small_terminal.getvalue()).visible
+        shown = screen_with(small_terminal, f"{10 * epoch}/200")
     assert len(shown) == 2
     assert re.fullmatch(r"stage 1 of 3: auditing tiles \(\d+ s\)", shown[0])
     assert shown[1].startswith(f"stage 2 of 3: training, epoch {epoch} of at most 20")
@@ -124,8 +140,7 @@ def test_a_stage_that_is_over_is_a_line_and_the_next_has_the_only_bar(small_term
         train_twenty_epochs(progress)
         console.note("warning: printed in between")
         Stages(["auditing tiles", "training", "evaluating"], progress)["evaluating"]("classifying", 1, 9)
-        time.sleep(0.25)
-        shown = Screen(small_terminal.getvalue()).visible
+        shown = screen_with(small_terminal, "1/9")
     assert [line.split(" (")[0] for line in shown[:3]] == [
         "stage 1 of 3: auditing tiles",
         "warning: printed in between",
