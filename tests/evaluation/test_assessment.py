@@ -1,5 +1,4 @@
 import csv
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -72,7 +71,8 @@ def test_accuracy_is_given_for_all_three_parts(finished_run):
 
 
 def test_the_card_of_the_run_is_sealed_with_the_same_figures(finished_run, classifier):
-    assert json.loads((finished_run / "metrics.json").read_text()) == json.loads(json.dumps(classifier.card.metrics))
+    file = finished_run / "metrics.json"
+    assert Metrics.parse(file.read_bytes(), file) == classifier.card.metrics
 
 
 def test_every_interval_holds_its_value(judged):
@@ -181,8 +181,10 @@ def test_classes_the_model_does_not_have_are_no_part_of_the_accuracy_but_counted
     metrics, others = elsewhere.metrics, elsewhere.outsiders
     assert any("3 tiles" in warning and "BACK" in warning for warning in metrics.warnings)
     assert metrics.data.other_classes == {"BACK": 3}
-    assert metrics.domain.outsiders["BACK"].n == 3
-    assert metrics.domain.outsiders["BACK"].false_accept.value == pytest.approx(others.predictions.accepted.mean())
+    assert metrics.domain.other_classes["BACK"].n == 3
+    assert metrics.domain.other_classes["BACK"].false_accept.value == pytest.approx(
+        others.predictions.is_accepted.mean()
+    )
 
 
 def test_other_data_is_described(elsewhere):
