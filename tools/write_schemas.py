@@ -12,9 +12,15 @@ from gastropath.results.card import Card
 from gastropath.results.documents import Document
 from gastropath.results.metrics import Metrics
 from gastropath.results.split import SplitDocument
+from gastropath.results.summary import SlideSummary
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
-DOCUMENTS: dict[str, type[Document]] = {"card": Card, "metrics": Metrics, "split": SplitDocument}
+DOCUMENTS: dict[str, type[Document]] = {
+    "card": Card,
+    "metrics": Metrics,
+    "split": SplitDocument,
+    "summary": SlideSummary,
+}
 
 
 def schema(name: str) -> str:

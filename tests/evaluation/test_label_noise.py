@@ -17,7 +17,7 @@ from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.evaluation.gallery import suspected_labels
 from gastropath.evaluation.label_noise import suspected_errors, write_suspects
 from gastropath.report.parts import Text
-from gastropath.results.predictions import Predictions
+from gastropath.results.predictions import Predictions, Refusal
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_class_without_tiles_does_no_harm(planted):
     assessment, _ = planted
     rows = [i for i, label in enumerate(assessment.index.labels) if label != "ADI"]
     card = open_bundle_card(assessment)
-    some = assess_out_of_fold(card, assessment.index.take(rows), assessment.predictions.take(np.array(rows)))
+    some = assess_out_of_fold(card, assessment.index.take(rows), assessment.predictions[rows])
     assert {suspect.label for suspect in suspected_errors(some, split_of(assessment))} <= set(card.codes) - {"ADI"}
 
 
@@ -107,7 +107,7 @@ def test_the_page_counts_the_suspects_and_passes_over_tiles_that_are_gone(plante
 def test_refused_tiles_are_no_suspects(planted):
     assessment, _ = planted
     answers = assessment.predictions
-    refusals = ("is empty",) * 5 + ("",) * (len(answers) - 5)
+    refusals = (Refusal("empty", "is empty"),) * 5 + (None,) * (len(answers) - 5)
     probabilities = answers.probabilities.copy()
     probabilities[:5] = np.nan
     card = open_bundle_card(assessment)

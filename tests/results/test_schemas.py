@@ -38,6 +38,8 @@ def test_what_an_older_version_wrote_keeps_to_the_schema_once_it_is_brought_up(n
 
 def test_what_a_run_writes_keeps_to_the_schema(finished_run, name, published):
     places = {"card": "model/card.json", "metrics": "metrics.json", "split": "split.json"}
+    if name not in places:
+        pytest.skip("a run has no such document; tests/slides holds that of a slide")
     jsonschema.validate(json.loads((finished_run / places[name]).read_text()), published)
 
 

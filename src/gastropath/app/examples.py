@@ -74,6 +74,7 @@ def read_examples(folder: Path, classes: Iterable[str]) -> list[Example]:
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotReadTable(
-            f"{folder / TABLE}: cannot be read as a list of examples ({error!r}); expected the folder examples that "
-            "`gastropath space --examples DATA` writes"
+            f"cannot be read as a list of examples: {type(error).__name__} {error}",
+            where=folder / TABLE,
+            remedy="give the folder `examples` of a Space that was written with example tiles",
         ) from None

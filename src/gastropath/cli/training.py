@@ -68,6 +68,8 @@ def train(
 
 
 def _tell_beginning(beginning: Beginning) -> None:
+    from gastropath.report.sections.split import review_in_words
+
     for line in told(beginning.split):
         console.note(line)
     if beginning.guessed:
@@ -78,18 +80,20 @@ def _tell_beginning(beginning: Beginning) -> None:
         )
     if beginning.dropped is not None:
         console.note(
-            f"review: {beginning.dropped:,} tiles dropped and {beginning.relabelled:,} relabelled before training; "
-            f"{beginning.left_to_test:,} decisions on the test part are left out, which keeps its published labels"
+            f"review: {review_in_words(beginning.dropped, beginning.relabelled)}; its {beginning.left_to_test:,} "
+            "decisions there are left out"
         )
 
 
 def _told_of_folds(found: TrainResult) -> Iterator[str]:
-    if not (metrics := found.cross_validation):
+    from gastropath.report.sections.accuracy import cross_validation_in_words
+
+    if not found.cross_validation:
         return
-    yield (f"cross-validation, {metrics.n:,} tiles: accuracy {metrics.accuracy}, macro-F1 {metrics.macro_f1}")
+    yield cross_validation_in_words(found.cross_validation)
     yield (
-        f"{len(found.suspects):,} labels are doubted and worth a look; to act on it, fill in the last column "
-        f"of {found.folder / 'label_issues.csv'} and train again with --apply-review"
+        f"{len(found.suspects):,} labels may be wrong; look at them, fill in the last column of "
+        f"{found.folder / 'label_issues.csv'}, and train again with --apply-review"
     )
 
 
