@@ -24,7 +24,8 @@ from sklearn.datasets import load_sample_images
 from gastropath import formulas
 from gastropath.data.index import find_tiles
 from gastropath.data.split.units import kept_together
-from gastropath.data.synthetic.strangers import STRANGERS
+from gastropath.data.synthetic.no_tissue import NO_TISSUE
+from gastropath.evaluation.ranks import auroc
 from gastropath.inference.ood import distances
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
@@ -62,7 +63,7 @@ def main() -> None:
     assert isinstance(recipe, TransferRecipe)
     strangers: dict[str, list[TileSource]] = {
         name: [_drawn(draw(np.random.default_rng([number, i]))) for i in range(EACH)]
-        for number, (name, draw) in enumerate(STRANGERS.items())
+        for number, (name, draw) in enumerate(NO_TISSUE.items())
     }
     strangers["photographs"] = [_drawn(pixels) for pixels in _photographs()]
     for code in ("BACK", "OTHER"):
@@ -82,7 +83,7 @@ def main() -> None:
                 for features in other.values():
                     away = _strange(method, own, labels, features)
                     is_strange = np.repeat([False, True], [len(known), len(away)])
-                    area = formulas.auroc(is_strange, np.concatenate([known, away]))
+                    area = auroc(is_strange, np.concatenate([known, away]))
                     cells.append(f"{area:.2f} ({(away <= threshold).mean():.2f})")
                 print(f"| {', '.join(maps)} | {method} | {' | '.join(cells)} |", flush=True)
 

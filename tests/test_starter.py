@@ -9,7 +9,7 @@ import pytest
 
 import gastropath
 from gastropath.bundle.files import open_bundle, starter
-from gastropath.data.synthetic.strangers import STRANGERS
+from gastropath.data.synthetic.no_tissue import NO_TISSUE
 from gastropath.inference.classifier import Classifier
 
 EIGHT = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
@@ -27,9 +27,9 @@ def photograph(rng: np.random.Generator) -> np.ndarray:
     return picture[top : top + 224, left : left + 224]
 
 
-@pytest.mark.parametrize("kind", [*STRANGERS, "photographs"])
+@pytest.mark.parametrize("kind", [*NO_TISSUE, "photographs"])
 def test_what_is_no_tissue_is_never_named(model, kind, rng):
-    draw = STRANGERS.get(kind, photograph)
+    draw = NO_TISSUE.get(kind, photograph)
     answers = model.predict([draw(rng) for _ in range(24)])
     assert answers.is_abstained.all()
 

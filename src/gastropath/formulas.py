@@ -56,33 +56,6 @@ def macro(per_class: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return _ratio(np.where(present, np.nan_to_num(per_class), 0.0).sum(axis=-1), present.sum(axis=-1))
 
 
-def auroc(positive: np.ndarray, score: np.ndarray) -> float:
-    """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
-
-    Computed from ranks (Mann and Whitney 1947). NaN where one side is empty.
-    """
-    positive = np.asarray(positive, bool)
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
-        return float("nan")
-    placed = ranks(score)
-    return float((placed[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Rank values from 1, equal ones sharing the mean of their ranks: ``float64``, shape (n,)."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation of two arrays of the same size (Spearman 1904). NaN where one of them is constant."""
-    first, second = ranks(np.ravel(a)), ranks(np.ravel(b))
-    first, second = first - first.mean(), second - second.mean()
-    scale = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum() / scale) if scale > 0 else float("nan")
-
-
 def negative_log_likelihood(true: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of -ln p(true class)."""
     chosen = probabilities[np.arange(len(true)), true].astype(np.float64)
@@ -251,22 +224,6 @@ def risk_coverage_area(confidence: np.ndarray, right: np.ndarray) -> float:
     wrong = np.bincount(inverse, weights=~np.asarray(right, bool)) / counts
     errors = np.cumsum(np.repeat(wrong, counts))
     return float((errors / np.arange(1, len(errors) + 1)).mean())
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided exact p-value that two classifiers err equally often (McNemar 1947).
-
-    Parameters
-    ----------
-    only_first, only_second
-        Tiles that only the first, and only the second, classified rightly. Under the hypothesis each such tile falls on
-        either side like a coin; tiles must be independent of each other.
-    """
-    n, fewer = only_first + only_second, min(only_first, only_second)
-    logs = [
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(fewer + 1)
-    ]
-    return min(1.0, 2 * math.fsum(map(math.exp, logs)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

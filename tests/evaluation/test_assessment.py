@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from gastropath.bundle.files import open_bundle
 from gastropath.data.audit.audit import audit_tiles
 from gastropath.data.index import find_tiles
 from gastropath.data.learned import learned_tiles, tile_keys
@@ -14,9 +13,9 @@ from gastropath.data.split.division import make_split
 from gastropath.data.split.split import Split, split_of_run
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
+from gastropath.evaluation.caveats import LEARNED_FROM, caveats
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
 from gastropath.evaluation.report import report
-from gastropath.evaluation.shortcuts import LEARNED_FROM, doubts
 from gastropath.inference.classifier import Classifier
 from gastropath.report.notices import SYNTHETIC_MODEL
 from gastropath.results.metrics import Metrics
@@ -95,9 +94,10 @@ def test_tiles_the_model_learned_from_are_told_on_top(elsewhere, finished_run):
     learned = learned_tiles(finished_run / "model")
     assert learned == learned_tiles(finished_run)
     assert learned
-    warnings = doubts(open_bundle(finished_run / "model").card, elsewhere.index, None, elsewhere.metrics.accuracy, 7)
-    assert warnings[0].startswith(LEARNED_FROM)
-    assert "(7 of them" in warnings[0]
+    metrics = elsewhere.metrics
+    found = list(caveats(elsewhere.tiles, metrics.accuracy, metrics.leakage, remembered=7, other_classes={}))
+    (warning,) = (line for line in found if line.startswith(LEARNED_FROM))
+    assert "(7 of them" in warning
 
 
 def test_other_tiles_of_the_same_names_are_not_taken_for_those_learned_from(finished_run, synthetic_tiles, noise_tiles):
@@ -178,7 +178,7 @@ def test_other_data_is_judged_whole_and_without_a_colour_baseline(elsewhere):
 
 
 def test_classes_the_model_does_not_have_are_no_part_of_the_accuracy_but_counted_as_unknown(elsewhere):
-    metrics, others = elsewhere.metrics, elsewhere.outsiders
+    metrics, others = elsewhere.metrics, elsewhere.out_of_distribution
     assert any("3 tiles" in warning and "BACK" in warning for warning in metrics.warnings)
     assert metrics.data.other_classes == {"BACK": 3}
     assert metrics.domain.other_classes["BACK"].n == 3

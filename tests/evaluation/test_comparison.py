@@ -16,6 +16,7 @@ from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.comparison import Judged, compare, read_judged
 from gastropath.evaluation.comparison_page import COLUMNS, conclusion, table, write_comparison
+from gastropath.evaluation.ranks import mcnemar
 
 CLASSES = ("A", "B", "C")
 
@@ -47,7 +48,7 @@ def test_figures_and_differences_follow_from_the_answers():
     (gap,) = found.differences
     assert gap.accuracy.value == pytest.approx(rights[1].mean() - rights[0].mean())
     assert (gap.only_first, gap.only_other) == ((rights[0] & ~rights[1]).sum(), (~rights[0] & rights[1]).sum())
-    assert gap.p == formulas.mcnemar(gap.only_first, gap.only_other)
+    assert gap.p == mcnemar(gap.only_first, gap.only_other)
     assert (found.resampled, found.groups) == ("groups", 30)
     assert gap.accuracy.is_above_zero
     assert "other is right more often than first" in conclusion(gap, "first")

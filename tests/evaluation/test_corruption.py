@@ -8,7 +8,7 @@ import pytest
 from gastropath.data.colour.stains import restained
 from gastropath.data.index import find_tiles
 from gastropath.evaluation.corruption import CORRUPTIONS, robustness
-from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.judged import JudgedTiles
 from gastropath.evaluation.sample import draw_sample
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
@@ -56,8 +56,9 @@ def test_blur_takes_edges_and_brightness_moves_the_mean(tile):
 def test_the_change_of_accuracy_is_that_of_the_same_tiles(finished_run, synthetic_tiles):
     classifier, index = Classifier.load(finished_run), find_tiles([synthetic_tiles])
     some = index.take(range(0, len(index), 12))
-    everything, true = np.arange(len(some)), some.numbers(classifier.classes)
-    sample = draw_sample(classifier, some, true, everything, Resampling(everything, "tiles", None, 0), 12)
+    predictions = classifier.predict(list(some.files()))
+    judged = JudgedTiles(classifier.card, some, predictions, ("all",) * len(some), "all", None, 0)
+    sample = draw_sample(classifier, judged, 12)
     assert len(sample) == 12
     answers, tiles, true = sample.answers, sample.tiles, sample.true
     found = robustness(classifier, sample)

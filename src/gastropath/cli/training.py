@@ -80,7 +80,7 @@ def _tell_beginning(beginning: Beginning) -> None:
         )
     if beginning.dropped is not None:
         console.note(
-            f"review: {review_in_words(beginning.dropped, beginning.relabelled)}; its {beginning.left_to_test:,} "
+            f"review: {review_in_words(beginning.dropped, beginning.relabelled or 0)}; its {beginning.left_to_test:,} "
             "decisions there are left out"
         )
 

@@ -1,4 +1,4 @@
-"""From a classifier and labelled tiles to figures."""
+"""From a classifier and labelled tiles to metrics."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from gastropath.data.index import TileIndex
 from gastropath.data.learned import TileKey, tile_keys
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
+from gastropath.evaluation.caveats import caveats
+from gastropath.evaluation.colour_baseline import answers_by_colour
 from gastropath.evaluation.corruption import robustness
-from gastropath.evaluation.description import describe_tiles
 from gastropath.evaluation.estimates import Resampling, abstention, accuracies, against_colour, calibration
 from gastropath.evaluation.faithfulness import explanation_checks
-from gastropath.evaluation.outsiders import Outsiders, meet_outsiders
+from gastropath.evaluation.judged import JudgedTiles
+from gastropath.evaluation.out_of_distribution import OutOfDistribution, judge_out_of_distribution
 from gastropath.evaluation.sample import draw_sample
-from gastropath.evaluation.shortcuts import answers_by_colour, doubts
+from gastropath.evaluation.tile_statistics import tile_statistics
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
 from gastropath.report.sections.split import count_leakage
@@ -56,41 +58,49 @@ class _Checks:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Figures, and the answers they were computed from.
+    """Metrics, and the answers they were computed from.
 
     Attributes
     ----------
-    index
-        The tiles of classes that the model has, those of all parts.
-    parts
-        Part of each tile; ``"all"`` where there is no split.
-    predictions
-        One answer a tile.
+    tiles
+        The tiles of classes that the model has, those of all parts, with their answers.
     shortcut
-        Class number the colour histogram gave each tile of the judged part, ``int64``; -1 elsewhere.
-    outsiders
+        Class number that the colour histogram gave each tile of the judged part, ``int64``; -1 elsewhere.
+    out_of_distribution
         Tiles of other classes, pictures without tissue, and the answers to both; ``None`` where nobody asked the model.
     metrics
-        The figures of the judged part.
+        Of the judged part.
     """
 
-    index: TileIndex
-    parts: tuple[str, ...]
-    predictions: Predictions
+    tiles: JudgedTiles
     shortcut: np.ndarray
-    outsiders: Outsiders | None
+    out_of_distribution: OutOfDistribution | None
     metrics: Metrics
+
+    @property
+    def index(self) -> TileIndex:
+        """The tiles."""
+        return self.tiles.index
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Part of each tile; ``"all"`` where there is no split."""
+        return self.tiles.parts
+
+    @property
+    def predictions(self) -> Predictions:
+        """One answer a tile."""
+        return self.tiles.predictions
 
     @property
     def true(self) -> np.ndarray:
         """Class number of each tile, ``int64``, shape (n,)."""
-        return self.index.numbers(self.predictions.classes)
+        return self.tiles.true
 
     @property
     def judged(self) -> np.ndarray:
         """Rows of the judged part that could be read, ``int64``."""
-        in_part = np.array([part == self.metrics.part for part in self.parts])
-        return np.flatnonzero(in_part & self.predictions.is_classified)
+        return self.tiles.judged
 
 
 def assess(
@@ -124,32 +134,28 @@ def assess(
     strange = index.take(i for i, label in enumerate(index.labels) if label not in classifier.classes)
     index, parts = _judgeable(classifier, index, split)
     predictions = classifier.predict(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
-    judged_part: JudgedPart = "test" if split else "all"
-    rows = _rows(index, parts, judged_part, predictions)
-    judged, true = rows[judged_part], index.numbers(card.codes)
-    resampling = Resampling.of(index, judged, seed)
+    tiles = JudgedTiles(card, index, predictions, parts, "test" if split else "all", split, seed)
     shortcut = np.full(len(index), -1)
     if split:
-        shortcut = answers_by_colour(index, true, rows["train"], judged, progress=progress)
-    outsiders = meet_outsiders(classifier, strange, views=views, seed=seed, progress=progress)
-    sample = draw_sample(classifier, index, true, judged, resampling, _CHANGED_TILES)
-    by_colour, answers = shortcut[judged], predictions[judged]
+        shortcut = answers_by_colour(index, tiles.true, tiles.rows["train"], tiles.judged, progress=progress)
+    unknown = judge_out_of_distribution(classifier, strange, views=views, seed=seed, progress=progress)
+    sample = draw_sample(classifier, tiles, _CHANGED_TILES)
+    by_colour, answers = shortcut[tiles.judged], tiles.answers
     checks = _Checks(
-        data=describe_tiles(card, index.take(judged), answers, strange, seed, progress),
-        other_classes=outsiders.metrics(outsiders.other_classes, answers, seed),
-        pictures=outsiders.metrics(outsiders.pictures, answers, seed),
+        data=tile_statistics(card, index.take(tiles.judged), answers, strange, seed, progress),
+        other_classes=unknown.metrics(unknown.other_classes, answers, seed),
+        pictures=unknown.metrics(unknown.pictures, answers, seed),
         robustness=robustness(classifier, sample, progress=progress),
         explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress)
         if len(sample) >= _FEWEST_EXPLAINED
         else None,
-        remembered=_remembered(card, index, split, judged, learned),
+        remembered=_remembered(tiles, learned),
         views=views,
         colour=ShortcutBaseline(macro_f1=None)
         if (by_colour < 0).any()
-        else against_colour(true[judged], answers.numbers, by_colour, resampling),
+        else against_colour(tiles.labels, answers.numbers, by_colour, tiles.resampling),
     )
-    metrics = _metrics(card, index, true, predictions, rows, judged_part, resampling, split, checks)
-    return Assessment(index, parts, predictions, shortcut, outsiders, metrics)
+    return Assessment(tiles, shortcut, unknown, _metrics(tiles, checks))
 
 
 def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *, seed: int = 0) -> Assessment:
@@ -175,12 +181,8 @@ def assess_answers(
     card
         What is known of the model that gave them.
     """
-    parts = (part,) * len(index)
-    rows = _rows(index, parts, part, predictions)
-    resampling = Resampling.of(index, rows[part], seed)
-    true = index.numbers(card.codes)
-    metrics = _metrics(card, index, true, predictions, rows, part, resampling, None, _Checks())
-    return Assessment(index, parts, predictions, np.full(len(index), -1), None, metrics)
+    tiles = JudgedTiles(card, index, predictions, (part,) * len(index), part, None, seed)
+    return Assessment(tiles, np.full(len(index), -1), None, _metrics(tiles, _Checks()))
 
 
 def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) -> tuple[TileIndex, tuple[str, ...]]:
@@ -195,68 +197,31 @@ def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) ->
     return index.take(known), tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
 
 
-def _remembered(
-    card: Card,
-    index: TileIndex,
-    split: Split | None,
-    judged: np.ndarray,
-    learned: Collection[TileKey] | None,
-) -> int | None:
+def _remembered(tiles: JudgedTiles, learned: Collection[TileKey] | None) -> int | None:
     """Count the judged tiles that the model learned from; ``None`` where nothing is known of these."""
-    if split is None and card.training_data.sha256 == index.sha256():
-        return len(judged)
+    if tiles.split is None and tiles.card.training_data.sha256 == tiles.index.sha256():
+        return len(tiles.judged)
     if learned is None:
         return None
-    return sum(key in learned for key in tile_keys(index, judged))
+    return sum(key in learned for key in tile_keys(tiles.index, tiles.judged))
 
 
-def _rows(
-    index: TileIndex, parts: tuple[str, ...], judged_part: JudgedPart, predictions: Predictions
-) -> dict[str, np.ndarray]:
-    """Return the readable rows of each part."""
-    of = np.array(parts)
-    rows = {
-        part: np.flatnonzero(predictions.is_classified & (of == part)) for part in dict.fromkeys((*PARTS, judged_part))
-    }
-    if judged_part not in parts:
-        raise NoTilesFound(f"the {judged_part} part has no tile of a class that the model has", where=index.root)
-    if not len(rows[judged_part]):
-        raise NoTilesFound("none of the tiles to judge could be read", where=index.root)
-    return rows
-
-
-def _metrics(
-    card: Card,
-    index: TileIndex,
-    true: np.ndarray,
-    predictions: Predictions,
-    rows: dict[str, np.ndarray],
-    judged_part: JudgedPart,
-    resampling: Resampling,
-    split: Split | None,
-    checks: _Checks,
-) -> Metrics:
+def _metrics(tiles: JudgedTiles, checks: _Checks) -> Metrics:
     """Compute what follows from answers alone, and put it together with the checks."""
-    judged = rows[judged_part]
-    answers, labels = predictions[judged], true[judged]
+    card, index, split, resampling = tiles.card, tiles.index, tiles.split, tiles.resampling
+    answers, labels = tiles.answers, tiles.labels
     overall = accuracies(card.codes, labels, answers.probabilities, resampling)
     matrix = formulas.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = count_leakage(*pairs)
-    refused = int((~predictions.is_classified).sum())
-    told = [
-        resampling.warning,
-        leakage.warning,
-        *doubts(card, index, split, overall.accuracy, checks.remembered or 0),
-        f"{refused:,} files could not be read and are left out; predictions.csv names them" if refused else None,
-        _told_of_others(checks.data.other_classes) if checks.data and checks.data.other_classes else None,
-    ]
+    other_classes = checks.data.other_classes if checks.data else {}
+    warnings = caveats(tiles, overall.accuracy, leakage, remembered=checks.remembered or 0, other_classes=other_classes)
     rule, abstained = card.domain, abstention(card, labels, answers, resampling)
     return Metrics(
-        part=judged_part,
-        n=len(judged),
-        groups=len({index.groups[i] for i in judged} - {""}),
-        refused=refused,
+        part=tiles.judged_part,
+        n=len(labels),
+        groups=len({index.groups[i] for i in tiles.judged} - {""}),
+        refused=int((~tiles.predictions.is_classified).sum()),
         classes=card.codes,
         synthetic=index.synthetic or card.training_data.synthetic,
         split=SplitInfo(
@@ -268,12 +233,12 @@ def _metrics(
         if split
         else None,
         resampled=resampling.kind,
-        parts={part: len(found) for part, found in rows.items()},
+        parts={part: len(found) for part, found in tiles.rows.items()},
         remembered=checks.remembered,
         views=checks.views,
         accuracy=overall.accuracy,
-        train_accuracy=_accuracy(true, predictions, rows["train"], resampling.seed) if split else None,
-        val_accuracy=_accuracy(true, predictions, rows["val"], resampling.seed) if split else None,
+        train_accuracy=_accuracy(tiles, "train"),
+        val_accuracy=_accuracy(tiles, "val"),
         balanced_accuracy=overall.macro_recall,
         macro_precision=overall.macro_precision,
         macro_recall=overall.macro_recall,
@@ -294,18 +259,14 @@ def _metrics(
         explanations=checks.explanations,
         shortcut_baseline=checks.colour,
         leakage=leakage,
-        warnings=tuple(warning for warning in told if warning),
+        warnings=tuple(warnings),
     )
 
 
-def _told_of_others(others: Mapping[str, int]) -> str:
-    return (
-        f"{sum(others.values()):,} tiles of classes the model does not have ({', '.join(sorted(others))}) are no part "
-        "of the accuracy; the right answer to them is none"
-    )
-
-
-def _accuracy(true: np.ndarray, predictions: Predictions, rows: np.ndarray, seed: int) -> Interval | None:
-    if not len(rows):
+def _accuracy(tiles: JudgedTiles, part: str) -> Interval | None:
+    """Return the accuracy on another part of the split; ``None`` where there is none."""
+    rows = tiles.rows[part]
+    if tiles.split is None or not len(rows):
         return None
-    return Resampling(np.arange(len(rows)), "tiles", None, seed).share(predictions.numbers[rows] == true[rows])
+    right = tiles.predictions.numbers[rows] == tiles.true[rows]
+    return Resampling(np.arange(len(rows)), "tiles", None, tiles.seed).share(right)

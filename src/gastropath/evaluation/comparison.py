@@ -11,6 +11,7 @@ import numpy as np
 from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.ranks import mcnemar
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import Metrics
 from gastropath.tables import read_table
@@ -260,5 +261,5 @@ def _difference(
     accuracy, macro_f1, *f1 = resampling.estimates(gaps)
     only_first = int(((first == true) & (other != true)).sum())
     only_other = int(((first != true) & (other == true)).sum())
-    p = formulas.mcnemar(only_first, only_other)
+    p = mcnemar(only_first, only_other)
     return Difference(name, accuracy, macro_f1, dict(zip(classes, f1, strict=True)), only_first, only_other, p, p)

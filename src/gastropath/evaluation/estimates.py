@@ -10,6 +10,7 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.data.index import TileIndex
+from gastropath.evaluation.ranks import auroc
 from gastropath.results.card import Card
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
@@ -159,11 +160,11 @@ def accuracies(
         return np.concatenate([[formulas.accuracy(matrix)], means, *per_class])
 
     def areas(rows: np.ndarray) -> np.ndarray:
-        return np.array([formulas.auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
+        return np.array([auroc(true[rows] == i, probabilities[rows, i]) for i in range(n_classes)])
 
     overall = resampling.estimates(statistics)
     precision, recall, f1 = (overall[4 + k * n_classes : 4 + (k + 1) * n_classes] for k in range(3))
-    auroc = resampling.estimates(areas, repeats=_SLOW_REPEATS)
+    above_rest = resampling.estimates(areas, repeats=_SLOW_REPEATS)
     per_class = {}
     for i, code in enumerate(codes):
         own, given = true == i, predicted == i
@@ -171,7 +172,7 @@ def accuracies(
             precision=resampling.widened(precision[i], given),
             recall=resampling.widened(recall[i], own),
             f1=resampling.widened(f1[i], own) if own.any() else Interval(value=None),
-            auroc=auroc[i],
+            auroc=above_rest[i],
             support=int(own.sum()),
         )
     accuracy = resampling.widened(overall[0], np.ones(len(true), bool))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from gastropath import formulas
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.ranks import rank_correlation
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import Weights, shuffled
 from gastropath.inference.classifier import Classifier
@@ -49,7 +49,7 @@ def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Prog
         for shuffle in range(_SHUFFLES):
             graph = shuffled(classifier.graph.content, weights, seed=resampling.seed * _SHUFFLES + shuffle)
             others = _maps(Classifier(classifier.card, graph), tiles, predicted)
-            alike[:, shuffle] = [formulas.spearman(*pair) for pair in zip(maps, others, strict=True)]
+            alike[:, shuffle] = [rank_correlation(*pair) for pair in zip(maps, others, strict=True)]
         randomised.append(_randomised(what, alike, resampling))
         progress("maps of shuffled networks", len(randomised), len(_SHUFFLED))
     return ExplanationChecks(

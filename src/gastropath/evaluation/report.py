@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gastropath import __version__
 from gastropath.evaluation.assessment import Assessment
+from gastropath.evaluation.caveats import LEARNED_FROM
 from gastropath.evaluation.confusions import confused_pairs, copy_misclassified, misclassified
 from gastropath.evaluation.gallery import misclassified_tiles, suspected_labels
 from gastropath.evaluation.label_noise import Suspect
-from gastropath.evaluation.shortcuts import LEARNED_FROM
 from gastropath.inference.classifier import Classifier
 from gastropath.outputs import write_json
 from gastropath.report.charts.training import History, history_chart
@@ -140,7 +140,7 @@ def write_predictions(assessment: Assessment, path: Path, folds: Sequence[str] =
     index, predictions = assessment.index, assessment.predictions
     name, cells = ("fold", folds) if folds else ("part", assessment.parts)
     sets = [(index, predictions, cells)]
-    if others := assessment.outsiders:
+    if others := assessment.out_of_distribution:
         sets.append((others.index, others.predictions, ("other",) * len(others.index)))
     rows = (
         {**row, "true_label": label, "group": group, name: cell}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath.data.index import TileIndex
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.judged import JudgedTiles
 from gastropath.inference.classifier import Classifier
 from gastropath.results.predictions import Predictions
 
@@ -43,28 +43,27 @@ class Sample:
         return Sample(self.tiles[rows], self.answers[rows], self.true[rows], self.resampling.take(rows))
 
 
-def draw_sample(
-    classifier: Classifier, index: TileIndex, true: np.ndarray, judged: np.ndarray, resampling: Resampling, most: int
-) -> Sample:
+def draw_sample(classifier: Classifier, tiles: JudgedTiles, most: int) -> Sample:
     """Draw judged tiles at random and look at them once more.
 
     Parameters
     ----------
-    index, true
-        All tiles, and the class number of each.
-    judged
-        Rows of the judged tiles, all of which could be read a moment ago.
-    resampling
-        Of the judged tiles; its seed draws.
+    tiles
+        The judged tiles, all of which could be read before; their seed draws.
     most
         Tiles at most.
+
+    Raises
+    ------
+    NoTilesFound
+        If none of them can be read any more.
     """
-    drawn = np.random.default_rng(resampling.seed).permutation(len(judged))[:most]
-    some = index.take(judged[drawn])
+    drawn = np.random.default_rng(tiles.seed).permutation(len(tiles.judged))[:most]
+    some = tiles.index.take(tiles.judged[drawn])
     answers = classifier.predict(list(some.files()), mpp=some.mpp(), tiles=True)
     there = np.flatnonzero(answers.is_classified)
     if not len(there):
         what = "the tiles could be read before and cannot be read any more"
-        raise NoTilesFound(what, where=index.root, remedy="try again")
+        raise NoTilesFound(what, where=tiles.index.root, remedy="try again")
     found = answers[there]
-    return Sample(found.kept("tiles"), found, true[judged[drawn[there]]], resampling.take(drawn[there]))
+    return Sample(found.kept("tiles"), found, tiles.labels[drawn[there]], tiles.resampling.take(drawn[there]))

@@ -54,7 +54,7 @@ class EvaluationResult:
     def refused(self) -> dict[str, str]:
         """Path and reason of each image that has no answer."""
         refused = self.predictions.refused_of(self.assessment.index.paths)
-        if others := self.assessment.outsiders:
+        if others := self.assessment.out_of_distribution:
             refused |= others.predictions.refused_of(others.index.paths)
         return refused
 
@@ -228,16 +228,16 @@ def evaluate_predictions(
     """
     if out is not None:
         need("evaluate")
-    from gastropath.evaluation import answers
+    from gastropath.evaluation import predictions_table
     from gastropath.outputs import check_replaceable, replacing_folder, write_json
     from gastropath.results.environment import described
 
     folder, file = optional(out), Path(table)
     if folder:
-        check_replaceable(folder, answers.FILES, overwrite=overwrite)
-    assessment = answers.assess(answers.read_answers(file, part), seed=seed)
+        check_replaceable(folder, predictions_table.FILES, overwrite=overwrite)
+    assessment = predictions_table.assess(predictions_table.read_answers(file, part), seed=seed)
     if folder:
-        with replacing_folder(folder, answers.FILES, overwrite=overwrite) as partial:
-            answers.write(assessment, file.name, partial)
+        with replacing_folder(folder, predictions_table.FILES, overwrite=overwrite) as partial:
+            predictions_table.write(assessment, file.name, partial)
             write_json(partial / "environment.json", described(command, seed=seed, table=str(table)))
     return EvaluationResult(assessment, folder)

@@ -12,7 +12,7 @@ from gastropath.results.checks import Shift, TileStatistics
 from gastropath.results.predictions import Predictions
 
 
-def describe_tiles(
+def tile_statistics(
     card: Card, index: TileIndex, answers: Predictions, strange: TileIndex, seed: int, progress: Progress
 ) -> TileStatistics:
     """Describe the judged tiles, and how they differ from those the model learned from."""

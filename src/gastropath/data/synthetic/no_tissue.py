@@ -38,7 +38,7 @@ def text(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(page)
 
 
-STRANGERS: Mapping[str, Callable[[np.random.Generator], np.ndarray]] = {
+NO_TISSUE: Mapping[str, Callable[[np.random.Generator], np.ndarray]] = {
     "flat colours": flat,
     "glass": glass,
     "noise": noise,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastropath import formulas
 from gastropath.data.index import TileIndex
-from gastropath.data.synthetic.strangers import STRANGERS, TILE_PX
+from gastropath.data.synthetic.no_tissue import NO_TISSUE, TILE_PX
 from gastropath.evaluation.estimates import Resampling
+from gastropath.evaluation.ranks import auroc
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
 from gastropath.results.interval import Interval
@@ -24,7 +24,7 @@ _REPEATS = 300
 
 
 @dataclass(frozen=True)
-class Outsiders:
+class OutOfDistribution:
     """Tiles of classes that the model does not have, pictures that show no tissue, and the answers to both.
 
     Attributes
@@ -54,9 +54,9 @@ class Outsiders:
         return {name: _told_apart(judged, answers, seed) for name, answers in kinds.items() if len(answers)}
 
 
-def meet_outsiders(
+def judge_out_of_distribution(
     classifier: Classifier, others: TileIndex, *, views: int = 1, seed: int = 0, progress: Progress = silent
-) -> Outsiders:
+) -> OutOfDistribution:
     """Let a model answer for tiles of other classes and for pictures that show no tissue.
 
     Parameters
@@ -69,14 +69,14 @@ def meet_outsiders(
     answers = classifier.predict(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
     pictures = {
         f"drawn {name}": np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
-        for number, (name, draw) in enumerate(STRANGERS.items())
+        for number, (name, draw) in enumerate(NO_TISSUE.items())
     }
     pictures["pieces of photographs"] = _photographs(seed)
     drawn = {}
     for name, stack in pictures.items():
         drawn[name] = classifier.predict(stack, views=views)
         progress("pictures that show no tissue", len(drawn), len(pictures))
-    return Outsiders(others, answers, drawn)
+    return OutOfDistribution(others, answers, drawn)
 
 
 def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> OutOfDistributionMetrics:
@@ -86,7 +86,7 @@ def _told_apart(judged: Predictions, strange: Predictions, seed: int) -> OutOfDi
     def area(score: np.ndarray) -> Interval:
         if np.isnan(score).any():
             return Interval(value=None)
-        return both.estimate(lambda rows: formulas.auroc(is_strange[rows], score[rows]), repeats=_REPEATS)
+        return both.estimate(lambda rows: auroc(is_strange[rows], score[rows]), repeats=_REPEATS)
 
     answered = strange.is_accepted
     alone = Resampling(np.arange(len(strange)), "tiles", None, seed)
