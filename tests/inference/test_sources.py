@@ -210,6 +210,12 @@ def test_an_answer_that_is_not_finite_is_refused_and_never_accepted(model, stack
     assert np.isfinite(answers.probabilities[2]).all()
 
 
+def test_answers_that_become_infinite_by_the_temperature_are_refused(model, stack):
+    calibration = model.card.calibration.model_copy(update={"temperature": 1e-320})
+    odd = Classifier(model.card.model_copy(update={"calibration": calibration}), model.graph.content)
+    assert set(odd.predict(stack).reasons) == {"not_finite"}
+
+
 def test_features_that_are_not_finite_are_refused_where_distances_depend_on_them(model, stack, monkeypatch):
     run, nothing = model.graph.run, np.full((len(stack), model.graph.n_features), np.nan)
     monkeypatch.setattr(model.graph, "run", lambda tiles: {**run(tiles), "features": nothing})

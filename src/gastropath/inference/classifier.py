@@ -222,10 +222,12 @@ class Classifier:
             answers = [self.graph.run(np.ascontiguousarray(dihedral(stack, view))) for view in range(views)]
             logits = np.mean([answer["logits"] for answer in answers], axis=0)
             found = self._distances(answers)
-            finite = np.isfinite(logits).all(axis=1) & (np.isfinite(found) | (self.ood is None))
+            with np.errstate(all="ignore"):  # what is not finite is refused
+                shares = softmax(logits / self.card.calibration.temperature)
+            finite = np.isfinite(shares).all(axis=1) & (np.isfinite(found) | (self.ood is None))
             for row in rows[~finite]:
                 refusals[row] = _NOT_A_NUMBER
-            probabilities[rows[finite]] = softmax(logits[finite] / self.card.calibration.temperature)
+            probabilities[rows[finite]] = shares[finite]
             distances[rows[finite]] = found[finite]
             for kept, found in (
                 (kept_features, answers[0]["features"]), (kept_maps, answers[0]["cam"]), (kept_tiles, stack)

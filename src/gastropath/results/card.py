@@ -57,7 +57,7 @@ class Calibration(Part):
     """What the logits are divided by before the softmax; 1 where confidence was not calibrated."""
 
     method: Literal["none", "temperature"] = "none"
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
     fitted_on: Source | None = None
     n: Annotated[int, Field(ge=0)] = 0
 
