@@ -33,8 +33,7 @@ def sources(images: Images) -> Iterator[Source]:
         If a folder holds no file.
     """
     if isinstance(images, str | os.PathLike):
-        path = os.fspath(images)
-        yield from gather([path]) if os.path.isdir(path) else [path]
+        yield from gather([images]) if os.path.isdir(images) else [images]
     elif isinstance(images, bytes | bytearray | memoryview):
         yield bytes(images)
     elif isinstance(images, Image.Image):

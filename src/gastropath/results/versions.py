@@ -7,6 +7,9 @@ from typing import Any
 _LEFT_OUT = {"dark border": "dark_border", "outside the region": "outside_roi"}
 """How version 1 named why tiles were left out, and the codes of today; where they are alike, nothing is listed."""
 
+DAMAGED, DAMAGED_SENTENCE = "damaged", "the slide cannot be read there"
+"""Why a tile of a slide is refused, in a word and in general; its own refusal says what the reading software met."""
+
 _DRAWN, _PHOTOGRAPHS = "drawn ", "pieces of photographs"
 """How version 1 named pictures without tissue, which stood among the classes."""
 
@@ -46,7 +49,7 @@ def summary_2(document: dict[str, Any]) -> dict[str, Any]:
     found_in, everything = slide.pop("folder"), settings.pop("everything")
     reasons = {code: name for name, code in _LEFT_OUT.items() if code in left_out}
     reasons |= {code: code for code in left_out if code not in reasons}
-    reasons |= {"damaged": "the slide cannot be read there"} if unreadable else {}
+    reasons |= {DAMAGED: DAMAGED_SENTENCE} if unreadable else {}
     return {
         **document,
         "format_version": 2,

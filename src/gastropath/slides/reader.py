@@ -12,13 +12,11 @@ import numpy as np
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.classifier import Classifier
 from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.versions import DAMAGED
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import read_tiles
 from gastropath.slides.source.slide import Slide, open_slide
 from gastropath.slides.task import Selection
-
-DAMAGED, DAMAGED_SENTENCE = "damaged", "the slide cannot be read there"
-"""Why a tile is refused, in a word and in general; its own refusal says what the reading software met."""
 
 _OPEN_SLIDES = 4
 """Slides that a worker keeps open."""

@@ -17,9 +17,9 @@ from gastropath.results.summary import (
     TileCounts,
     TumourStroma,
 )
+from gastropath.results.versions import DAMAGED, DAMAGED_SENTENCE
 from gastropath.slides.blocks import Block
 from gastropath.slides.mask import SENTENCES
-from gastropath.slides.reader import DAMAGED, DAMAGED_SENTENCE
 from gastropath.slides.task import TiledSlide
 
 STROMA, TUMOUR = "STR", "TUM"
