@@ -149,7 +149,8 @@ def test_unreadable_files_are_named_counted_and_end_with_status_3(gastropath, no
     assert "torn.png" in err
     document = json.loads(out)
     assert document["n_readable"] == 12
-    assert "truncated" in document["refused"]["TUM/torn.png"]
+    assert document["refused"] == {"truncated": ["TUM/torn.png"]}
+    assert "truncated" in document["reasons"]["truncated"]
 
 
 def test_mixed_sizes_are_told(gastropath, noise_tiles):

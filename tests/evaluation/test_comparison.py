@@ -169,5 +169,5 @@ def test_a_folder_without_an_evaluation_is_refused_with_what_to_do(finished_run,
     lines = (tmp_path / "predictions.csv").read_text().splitlines(keepends=True)
     kept = [line for line in lines if not line.rstrip().endswith(",test")]
     (tmp_path / "predictions.csv").write_text("".join(kept))
-    with pytest.raises(CannotReadTable, match="evaluate again"):
+    with pytest.raises(CannotReadTable, match="evaluate the model again"):
         read_judged(tmp_path, "cut")

@@ -28,7 +28,7 @@ def conflict_section(audit: Audit) -> Section:
         )
     several = len(conflicts) > 1
     finding = (
-        f"{count(len(conflicts), 'picture')} {'carry' if several else 'carries'} more than one label. At most one of "
+        f"{count(len(conflicts), 'picture')} {'have' if several else 'has'} more than one label. At most one of "
         "them can be right: correct or remove the others before training, and before believing any test result."
     )
     shown = _galleries(audit, conflicts[:_SHOWN_CONFLICTS], "Label conflict", len(conflicts))
