@@ -150,7 +150,7 @@ def test_unreadable_files_are_named_counted_and_end_with_status_3(gastropath, no
     document = json.loads(out)
     assert document["n_readable"] == 12
     assert document["refused"] == {"truncated": ["TUM/torn.png"]}
-    assert "truncated" in document["reasons"]["truncated"]
+    assert document["reasons"]["truncated"] == "the file ends before the picture does"
 
 
 def test_mixed_sizes_are_told(gastropath, noise_tiles):

@@ -126,7 +126,8 @@ def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, 
 
 def test_a_model_of_drawn_tiles_on_real_ones_is_told_as_such(elsewhere, classifier, finished_run):
     assert elsewhere.metrics.synthetic
-    real = replace(elsewhere, index=replace(elsewhere.index, synthetic=False))
+    tiles = replace(elsewhere.tiles, index=replace(elsewhere.index, synthetic=False))
+    real = replace(elsewhere, tiles=tiles)
     page = report(real, classifier)
     assert not page.synthetic
     assert SYNTHETIC_MODEL in page.alerts
