@@ -37,7 +37,7 @@ def test_suspected_labels_are_reviewed_and_the_next_run_records_it(synthetic_til
     done = gastropath("train", tiles, "--split", split, "--folds", 3, "--set", "views=1", "--out", first)
     assert done.returncode == 0, done.stderr
     issues = rows_of(first / "label_issues.csv")
-    assert f"{len(issues)} labels are doubted" in done.stdout
+    assert f"{len(issues)} labels may be wrong" in done.stdout
     found = {row["path"]: row for row in issues}
     assert set(planted) <= set(found)
     assert {found[path]["suggested_label"] for path in planted} == {"LYM"}
