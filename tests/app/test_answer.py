@@ -17,7 +17,8 @@ from gastropath.errors import CannotReadImage
 from gastropath.images import decode
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import CardClass
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 
 TAGS = {"section", "img", "h3", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
 ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}

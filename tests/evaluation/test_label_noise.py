@@ -17,7 +17,8 @@ from gastropath.evaluation.assessment import assess_out_of_fold
 from gastropath.evaluation.gallery import suspected_labels
 from gastropath.evaluation.label_noise import suspected_errors, write_suspects
 from gastropath.report.parts import Text
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 
 
 @pytest.fixture

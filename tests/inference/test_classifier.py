@@ -15,7 +15,8 @@ from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.graph import TILES_IN_A_CALL
 from gastropath.inference.ood import OodCheck, references_npz
-from gastropath.results.predictions import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, Predictions, Refusal
+from gastropath.results.prediction import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, Refusal
+from gastropath.results.predictions import Predictions
 
 
 @pytest.fixture(scope="module")

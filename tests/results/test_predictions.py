@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from gastropath.results.predictions import Prediction, Predictions, Refusal
+from gastropath.results.prediction import Prediction, Refusal
+from gastropath.results.predictions import Predictions
 
 DAMAGED = Refusal("damaged", "is damaged: no end")
 

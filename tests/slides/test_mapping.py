@@ -26,7 +26,8 @@ from gastropath.errors import (
 )
 from gastropath.jobs.folder import JobFolder
 from gastropath.parallel import HERE
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.blocks import BlockStore
 from gastropath.slides.cohort import map_slides

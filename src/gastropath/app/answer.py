@@ -19,7 +19,8 @@ from gastropath.images import encode_jpeg, encode_png
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.explain import heat, tint
 from gastropath.results.card import CardClass
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 
 MAX_PIXELS = 20_000_000
 """Uploads with more pixels are refused before they are decoded."""

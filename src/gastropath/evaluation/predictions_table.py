@@ -17,7 +17,8 @@ from gastropath.outputs import write_json
 from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import Calibration, CalibrationMetrics, JudgedPart, Metrics
-from gastropath.results.predictions import OUT_OF_DISTRIBUTION, Predictions, Refusal
+from gastropath.results.prediction import OUT_OF_DISTRIBUTION, Refusal
+from gastropath.results.predictions import Predictions
 from gastropath.tables import read_table
 from gastropath.tissue import tissue_classes
 

@@ -21,7 +21,8 @@ from gastropath.inference.sources import Images, count, sources
 from gastropath.inference.views import VIEWS, dihedral
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Card
-from gastropath.results.predictions import NOT_FINITE, Predictions, Refusal
+from gastropath.results.prediction import NOT_FINITE, Refusal
+from gastropath.results.predictions import Predictions
 
 BATCH = 32
 """Tiles worked on together. Answers do not depend on it; memory does."""

@@ -14,7 +14,7 @@ from gastropath.images import Source
 from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.sources import Images, count, sources
 from gastropath.progress import Progress, silent
-from gastropath.results.predictions import Prediction
+from gastropath.results.prediction import Prediction
 
 _RAMP = np.array([[0, 0, 4], [0, 114, 178], [86, 180, 233], [240, 228, 66], [255, 250, 220]], np.float32)
 """From no evidence to most: dark, blue, yellow, pale; lightness rises throughout, so it also reads in grey."""

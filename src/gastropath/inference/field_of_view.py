@@ -12,7 +12,7 @@ from gastropath.errors import CannotReadImage
 from gastropath.images import Source, decode, to_tile
 from gastropath.parallel import each
 from gastropath.results.card import CardInput
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 
 
 @dataclass(frozen=True)

@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
+from gastropath.results.prediction import DOUBTS, Prediction, Refusal
+
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-LOW_CONFIDENCE, OUT_OF_DISTRIBUTION = "low_confidence", "out_of_distribution"
-"""Why a model abstains, as tables say it; both may hold."""
-
-SENTENCES: Mapping[str, str] = {
-    LOW_CONFIDENCE: "low confidence",
-    OUT_OF_DISTRIBUTION: "unlike the training tiles",
-}
-"""The same in words."""
-
-NOT_FINITE = "not_finite"
-
-
-class Refusal(NamedTuple):
-    """Why an image has no answer: in a word, for tables, and in a sentence that goes on from its name."""
-
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer to one image.
-
-    Attributes
-    ----------
-    source
-        Path of the image; empty where it came from memory.
-    label
-        Code of the most probable class; ``None`` for a refused image.
-    confidence
-        Its probability; ``None`` for a refused image.
-    decision
-        ``"accepted"``, ``"abstained"`` or ``"refused"``.
-    reason, detail
-        Why the model abstains or the image was refused, in a word and in a sentence; empty for an accepted answer.
-    probabilities
-        Of each class, by code; empty for a refused image.
-    distance
-        To the training tiles nearest to it; ``None`` where it is not known.
-    """
-
-    source: str
-    label: str | None
-    confidence: float | None
-    decision: str
-    reason: str
-    detail: str
-    probabilities: Mapping[str, float]
-    distance: float | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -267,15 +219,12 @@ class Predictions:
     @property
     def reasons(self) -> list[str]:
         """Why an image was refused or the model abstains, in words for tables; empty for an accepted answer."""
-        return [refusal.code if refusal else ";".join(doubts) for refusal, doubts in self._doubts()]
+        return [self._told(row)[0] for row in range(len(self))]
 
     @property
     def details(self) -> list[str]:
         """The same in sentences; several are joined by ``"; "``."""
-        return [
-            refusal.sentence if refusal else "; ".join(SENTENCES[doubt] for doubt in doubts)
-            for refusal, doubts in self._doubts()
-        ]
+        return [self._told(row)[1] for row in range(len(self))]
 
     def kept(self, name: Literal["features", "maps", "tiles"]) -> np.ndarray:
         """Return the features, maps or tiles.
@@ -334,53 +283,28 @@ class Predictions:
         ]
 
     def rows(self, paths: Sequence[str]) -> Iterator[dict[str, object]]:
-        """Yield a table row for each image; numbers with six decimals, cells of what is not known empty."""
-        for path, answer in zip(paths, self, strict=True):
-            row: dict[str, object] = {
-                "path": path,
-                "predicted_label": answer.label or "",
-                "confidence": _digits(answer.confidence),
-                "decision": answer.decision,
-                "reason": answer.reason,
-            }
-            for code in self.classes:
-                row[f"prob_{code}"] = _digits(answer.probabilities.get(code))
-            yield row | {"distance": _digits(answer.distance), "detail": answer.detail}
+        """Return a table row for each image; numbers with six decimals, cells of what is not known empty."""
+        return (answer.row(path, self.classes) for path, answer in zip(paths, self, strict=True))
 
     def documents(self, paths: Sequence[str]) -> Iterator[dict[str, object]]:
-        """Yield the same rows with numbers as numbers and ``None`` for what is missing, for JSON."""
-        for path, answer in zip(paths, self, strict=True):
-            yield {
-                "path": path,
-                "predicted_label": answer.label,
-                "confidence": _rounded(answer.confidence),
-                "decision": answer.decision,
-                "reason": answer.reason or None,
-                "detail": answer.detail or None,
-                "probabilities": {code: _rounded(answer.probabilities.get(code)) for code in self.classes},
-                "distance": _rounded(answer.distance),
-            }
+        """Return the same rows with numbers as numbers and ``None`` for what is missing, for JSON."""
+        return (answer.document(path, self.classes) for path, answer in zip(paths, self, strict=True))
 
-    def _doubts(self) -> Iterator[tuple[Refusal | None, list[str]]]:
-        for refusal, unlike, low in zip(
-            self.refusals, self.is_out_of_distribution, self.is_low_confidence, strict=True
-        ):
-            both = ((OUT_OF_DISTRIBUTION, unlike), (LOW_CONFIDENCE, low))
-            yield refusal, [code for code, holds in both if holds]
+    def _told(self, row: int) -> tuple[str, str]:
+        return self.refusals[row] or DOUBTS[bool(self.is_out_of_distribution[row]), bool(self.is_low_confidence[row])]
 
     def _one(self, row: int) -> Prediction:
         refusal, distance = self.refusals[row], float(self.distances[row])
-        unlike, low = bool(self.is_out_of_distribution[row]), bool(self.is_low_confidence[row])
-        doubts = [] if refusal else [OUT_OF_DISTRIBUTION] * unlike + [LOW_CONFIDENCE] * low
+        reason, detail = self._told(row)
         probabilities = self.probabilities[row]
         best = int(probabilities.argmax()) if refusal is None else -1
         return Prediction(
             source=self.sources[row],
             label=None if refusal else self.classes[best],
             confidence=None if refusal else float(probabilities[best]),
-            decision="refused" if refusal else "abstained" if doubts else "accepted",
-            reason=refusal.code if refusal else ";".join(doubts),
-            detail=refusal.sentence if refusal else "; ".join(SENTENCES[doubt] for doubt in doubts),
+            decision="refused" if refusal else "abstained" if reason else "accepted",
+            reason=reason,
+            detail=detail,
             probabilities={} if refusal else dict(zip(self.classes, probabilities.tolist(), strict=True)),
             distance=None if np.isnan(distance) else distance,
         )
@@ -391,11 +315,3 @@ _BY_IMAGE = (
     "is_field_of_view_assumed", "features", "maps", "tiles",
 )  # fmt: skip
 """What has a row an image."""
-
-
-def _digits(number: float | None) -> str:
-    return "" if number is None else f"{number:.6f}"
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 6)

@@ -12,7 +12,8 @@ import numpy as np
 from gastropath.outputs import write_bytes
 from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, silent
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 from gastropath.slides.task import Selection, TiledSlide
 
 

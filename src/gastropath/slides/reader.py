@@ -11,7 +11,8 @@ import numpy as np
 
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.classifier import Classifier
-from gastropath.results.predictions import Predictions, Refusal
+from gastropath.results.prediction import Refusal
+from gastropath.results.predictions import Predictions
 from gastropath.results.versions import DAMAGED
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.reading import read_tiles

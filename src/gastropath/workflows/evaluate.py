@@ -135,8 +135,9 @@ def evaluate(
     from gastropath.data.learned import learned_tiles
     from gastropath.data.split.split import read_split, split_of_run
     from gastropath.evaluation.assessment import assess
-    from gastropath.evaluation.report import FILES
-    from gastropath.outputs import check_replaceable
+    from gastropath.evaluation.report import FILES, write_evaluation
+    from gastropath.outputs import check_replaceable, replacing_folder, write_json
+    from gastropath.results.environment import described
 
     folder, home = optional(out), folder_of(model)
     if folder:
@@ -156,20 +157,10 @@ def evaluate(
     )
     if folder:
         sources = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
-        _write(assessment, classifier, folder, {"command": command, "seed": seed, **sources}, overwrite=overwrite)
+        with replacing_folder(folder, FILES, overwrite=overwrite) as partial:
+            write_evaluation(assessment, classifier, partial)
+            write_json(partial / "environment.json", described(command, seed=seed, **sources))
     return EvaluationResult(assessment, folder)
-
-
-def _write(
-    assessment: Assessment, classifier: Classifier, out: Path, record: dict[str, object], *, overwrite: bool
-) -> None:
-    from gastropath.evaluation.report import FILES, write_evaluation
-    from gastropath.outputs import replacing_folder, write_json
-    from gastropath.results.environment import described
-
-    with replacing_folder(out, FILES, overwrite=overwrite) as folder:
-        write_evaluation(assessment, classifier, folder)
-        write_json(folder / "environment.json", described(str(record.pop("command")), **record))
 
 
 def evaluate_predictions(

@@ -22,7 +22,7 @@ from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.duplicates.pairs import MORE_COLUMNS, PAIR_COLUMNS
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 from gastropath.tables import read_table
 
 Row = dict[str, str]

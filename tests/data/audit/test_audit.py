@@ -23,7 +23,7 @@ from gastropath.data.audit.audit import DETAIL, INDEX_COLUMNS, MEASURES, Audit, 
 from gastropath.data.audit.record import BLANK, BLURRED, GLASS, GREY, REFUSED, TileRecord, read_tile_record
 from gastropath.data.audit_page.page import audit_page
 from gastropath.data.index import TileIndex, find_tiles
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 from gastropath.tables import read_table
 
 Noise = Callable[..., Path]

@@ -14,7 +14,7 @@ from gastropath.data.audit.record import BLANK, BLURRED, FLAGS, GLASS, GREY, Til
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 from gastropath.tables import read_table
 
 PINK, VIOLET, WHITE = (230, 160, 190), (110, 60, 140), (245, 244, 246)

@@ -15,7 +15,7 @@ from gastropath.data.colour.study import FOLDS, ColourStudy, study_colour
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.index import TileIndex
 from gastropath.results.interval import Interval
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 
 Colour = tuple[int, int, int]
 PINK, VIOLET, GREEN = (230, 150, 190), (110, 60, 150), (90, 190, 120)

@@ -23,7 +23,7 @@ from gastropath.data.split.division import TOLERANCE, make_split
 from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.units import METHODS, Method
 from gastropath.errors import TooFewTiles, UnknownSetting
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 from gastropath.results.split import FoldCounts
 
 Row = tuple[str, str, str]

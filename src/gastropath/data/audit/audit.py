@@ -20,7 +20,7 @@ from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 from gastropath.tables import write_table
 from gastropath.tissue import tissue_class
 

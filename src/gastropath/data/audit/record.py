@@ -13,7 +13,7 @@ from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, find_keypoi
 from gastropath.data.index import file_bytes
 from gastropath.errors import CannotReadImage
 from gastropath.images import inspect
-from gastropath.results.predictions import Refusal
+from gastropath.results.prediction import Refusal
 
 BLANK, GLASS, BLURRED, GREY, ODD_SIZE = "blank", "mostly_glass", "blurred", "grey", "odd_size"
 FLAGS = {

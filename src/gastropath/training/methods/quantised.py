@@ -12,7 +12,7 @@ from gastropath.training.context import TrainingContext
 from gastropath.training.export import quantised_graph
 from gastropath.training.features import FrozenNetwork
 from gastropath.training.linear_probe import FEATURES, with_head
-from gastropath.training.methods.transfer import features_of, fit_on_features
+from gastropath.training.methods.transfer import fitted_head
 from gastropath.training.recipe import TransferRecipe
 from gastropath.training.tiles import sources
 from gastropath.training.trained import Trained
@@ -45,15 +45,6 @@ def quantise(recipe: TransferRecipe, model: keras.Model, context: TrainingContex
     graph = quantised_graph(model, tiles, features_only=True)
     digest = hashlib.sha256(graph).hexdigest()
     frozen = FrozenNetwork(f"int8 {digest}", network.output_shape[-1], recipe.tile_px, lambda: graph)
-    found = features_of(
-        context.split, frozen, context.store, mpp=recipe.mpp, views=recipe.views, progress=context.progress
-    )
-    fitted = fit_on_features(
-        found,
-        strength=recipe.strength,
-        weighting=recipe.class_weights,
-        seed=recipe.seed,
-        progress=context.progress,
-    )
+    fitted = fitted_head(recipe, context, frozen)
     whole = with_head(network, fitted.head.kernel, fitted.head.bias)
     return Trained(whole, quantised_graph(whole, tiles), fitted.held_out, fitted.references)

@@ -9,18 +9,16 @@ from dataclasses import asdict, dataclass
 import keras
 import numpy as np
 
-from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.head import Head
 from gastropath.inference.ood import choose_references, distances
 from gastropath.inference.views import VIEWS
-from gastropath.progress import Progress, silent
 from gastropath.tables import write_table
 from gastropath.training.backbones import backbone
 from gastropath.training.calibration import NEIGHBOURS, HeldOut
 from gastropath.training.context import TrainingContext
 from gastropath.training.export import export_graph, feature_graph
-from gastropath.training.features import FeatureStore, FrozenNetwork, extract
+from gastropath.training.features import FrozenNetwork, extract
 from gastropath.training.head import StrengthScore, learn_head, out_of_fold
 from gastropath.training.linear_probe import feature_network, with_head
 from gastropath.training.recipe import TransferRecipe
@@ -38,16 +36,7 @@ _ENOUGH_VALIDATION = 500
 def train(recipe: TransferRecipe, context: TrainingContext) -> Trained:
     """Train a linear head on frozen features, and put both together."""
     network, frozen = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
-    found = features_of(
-        context.split, frozen, context.store, mpp=recipe.mpp, views=recipe.views, progress=context.progress
-    )
-    fitted = fit_on_features(
-        found,
-        strength=recipe.strength,
-        weighting=recipe.class_weights,
-        seed=recipe.seed,
-        progress=context.progress,
-    )
+    fitted = fitted_head(recipe, context, frozen)
     write_table(context.history, HISTORY_COLUMNS, map(asdict, fitted.scores))
     model = with_head(network, fitted.head.kernel, fitted.head.bias)
     return Trained(model, export_graph(model), fitted.held_out, fitted.references)
@@ -100,36 +89,6 @@ class SplitFeatures:
     n_classes: int
 
 
-def features_of(
-    split: Split,
-    frozen: FrozenNetwork,
-    store: FeatureStore,
-    *,
-    mpp: float,
-    views: int,
-    progress: Progress = silent,
-) -> SplitFeatures:
-    """Compute the features of the training and the validation part, or take them from the cache.
-
-    Parameters
-    ----------
-    split
-        ``val`` may be empty.
-    frozen, store
-        See :func:`gastropath.training.features.extract`.
-    mpp
-        Micrometres per pixel the model is meant for.
-    views
-        See :func:`views_of`.
-    """
-    train, val, codes = split.part("train"), split.part("val"), split.index.classes
-    count = views_of(views, len(train), len(val))
-    of_train = extract(sources(train, mpp), frozen, store, views=count, progress=progress)
-    of_val = extract(sources(val, mpp), frozen, store, progress=progress, what="features of val")[:, 0]
-    units = kept_together(train)
-    return SplitFeatures(of_train, train.numbers(codes), units, of_val, val.numbers(codes), len(codes))
-
-
 @dataclass(frozen=True)
 class FittedHead:
     """A linear head on frozen features, its answers for tiles it did not learn from, and features of training tiles."""
@@ -140,33 +99,34 @@ class FittedHead:
     scores: tuple[StrengthScore, ...]
 
 
-def fit_on_features(
-    features: SplitFeatures, *, strength: float, weighting: str, seed: int, progress: Progress = silent
-) -> FittedHead:
-    """Fit a linear head, and let it answer for tiles it did not learn from.
+def fitted_head(recipe: TransferRecipe, context: TrainingContext, frozen: FrozenNetwork) -> FittedHead:
+    """Fit a linear head on what a frozen network gives for a run's tiles; it answers for tiles it did not learn from.
 
     The validation part judges the head; where it has fewer than 500 tiles, each training tile is also judged by a head
     that was fitted without its fold.
 
     Parameters
     ----------
-    features
-        Of a frozen network.
-    strength, weighting, seed
-        See :func:`gastropath.training.head.learn_head`.
+    recipe
+        Says how many views of a tile are used, and how the head is fitted.
+    context
+        The split, of which the validation part may be empty, and the cache of features.
+    frozen
+        The network; see :func:`gastropath.training.features.extract`.
     """
+    features = _features_of(recipe, context, frozen)
     labels, n_classes = features.labels, features.n_classes
     learned = learn_head(
         features.train,
         labels,
         features.units,
         n_classes,
-        strength=strength,
-        weighting=weighting,
-        seed=seed,
-        progress=progress,
+        strength=recipe.strength,
+        weighting=recipe.class_weights,
+        seed=recipe.seed,
+        progress=context.progress,
     )
-    chosen = choose_references(labels, seed)
+    chosen = choose_references(labels, recipe.seed)
     references = References(features.train[chosen, 0], labels[chosen])
     held_out = []
     if len(features.val):
@@ -174,7 +134,23 @@ def fit_on_features(
         held_out.append(HeldOut(learned.head.logits(features.val), features.val_labels, away, "validation"))
     if len(features.val) < _ENOUGH_VALIDATION and learned.folds:
         logits, away = out_of_fold(
-            features.train, labels, n_classes, learned, weighting=weighting, seed=seed, neighbours=NEIGHBOURS
+            features.train,
+            labels,
+            n_classes,
+            learned,
+            weighting=recipe.class_weights,
+            seed=recipe.seed,
+            neighbours=NEIGHBOURS,
         )
         held_out.append(HeldOut(logits, labels, away, "out-of-fold"))
     return FittedHead(learned.head, HeldOut.together(held_out), references, learned.scores)
+
+
+def _features_of(recipe: TransferRecipe, context: TrainingContext, frozen: FrozenNetwork) -> SplitFeatures:
+    split, store, progress = context.split, context.store, context.progress
+    train, val, codes = split.part("train"), split.part("val"), split.index.classes
+    count = views_of(recipe.views, len(train), len(val))
+    of_train = extract(sources(train, recipe.mpp), frozen, store, views=count, progress=progress)
+    of_val = extract(sources(val, recipe.mpp), frozen, store, progress=progress, what="features of val")[:, 0]
+    units = kept_together(train)
+    return SplitFeatures(of_train, train.numbers(codes), units, of_val, val.numbers(codes), len(codes))
