@@ -24,7 +24,8 @@ from PIL import Image
 
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
-from gastropath.images import decode, encode_jpeg
+from gastropath.decoding import decode
+from gastropath.images import encode_jpeg
 from gastropath.parallel import cores, each
 
 PLANTED = 50

@@ -24,7 +24,7 @@ from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.inference.graph import Interpreters
 from gastropath.parallel import cores
 from gastropath.training.export import export_graph, feature_graph
-from gastropath.training.linear_probe import with_head
+from gastropath.training.feature_network import with_head
 from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import TransferRecipe, read_recipe
 

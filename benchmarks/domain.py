@@ -29,10 +29,10 @@ from gastropath.evaluation.ranks import auroc
 from gastropath.inference.ood import distances
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head import fit_views, grouped_folds
+from gastropath.training.head_strength import fit_views, grouped_folds
 from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import TransferRecipe, read_recipe
-from gastropath.training.tiles import TileSource, sources
+from gastropath.training.tile_source import TileSource, sources
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 MAPS = (("last",), ("block_11",), ("block_11", "last"), ("block_05", "block_11", "last"))

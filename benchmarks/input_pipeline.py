@@ -21,8 +21,8 @@ import numpy as np
 
 from gastropath.data.index import find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
+from gastropath.training.input_pipeline import decode_tiles, epochs_of_batches, steps
 from gastropath.training.methods.cnn import compiled, specified_cnn
-from gastropath.training.pipeline import decode_tiles, epochs_of_batches, steps
 
 BATCH, PER_CLASS, ROUNDS = 32, 64, 5
 

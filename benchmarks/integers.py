@@ -31,10 +31,10 @@ from gastropath.data.split.division import make_split
 from gastropath.inference.classifier import Classifier
 from gastropath.training.context import TrainingContext
 from gastropath.training.cross_validation import cross_validate
-from gastropath.training.draft import draft_card
+from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import TransferRecipe, read_recipe
-from gastropath.training.tiles import sources
+from gastropath.training.tile_source import sources
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 ROUNDS, TILES = 9, 64

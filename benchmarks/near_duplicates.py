@@ -25,7 +25,7 @@ from gastropath.data.audit.audit import audit_tiles, one_thread_each, read_tiles
 from gastropath.data.duplicates import near
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
-from gastropath.images import decode
+from gastropath.decoding import decode
 from gastropath.parallel import each
 
 LOWEST = 0.50

@@ -43,12 +43,12 @@ from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.classifier import Classifier
 from gastropath.training.context import TrainingContext
-from gastropath.training.draft import draft_card
+from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head import Folds, choose_strength, fit_views, grouped_folds
+from gastropath.training.head_strength import Folds, choose_strength, fit_views, grouped_folds
 from gastropath.training.methods.transfer import networks
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
-from gastropath.training.tiles import TileSource, sources
+from gastropath.training.tile_source import TileSource, sources
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 SEEDS = (0, 1, 2)

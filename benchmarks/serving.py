@@ -204,7 +204,7 @@ def prepare(folder: Path) -> None:
     import gastropath
     from gastropath.data.index import find_tiles
     from gastropath.data.synthetic.tiles import write_tiles
-    from gastropath.training.tiles import sources
+    from gastropath.training.tile_source import sources
     from gastropath.workflows.export import export
 
     tiles, run, cache = write_tiles(folder / "tiles", tiles_per_class=24, seed=0), folder / "run", folder / "cache"

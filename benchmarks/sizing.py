@@ -23,10 +23,11 @@ from slide_drawing import draw_slide
 
 from gastropath.bundle.files import starter
 from gastropath.inference.classifier import Classifier
-from gastropath.slides.blocks import map_blocks
-from gastropath.slides.reader import local_reader
-from gastropath.slides.reading import read_tiles
+from gastropath.slides.block_reader import local_reader
+from gastropath.slides.block_store import map_blocks
+from gastropath.slides.blocks import grid_blocks
 from gastropath.slides.task import SlideSettings, SlideTask
+from gastropath.slides.tiles import read_tiles
 from gastropath.slides.writers.outputs import SlideOutputs
 
 MPP, CORES, TILES = 0.25, 2, 12_000
@@ -67,7 +68,7 @@ def measure(path: Path, model: Path, folder: Path) -> tuple[float, float, float,
     task = SlideTask(path, SlideSettings(mpp=MPP, mask=False), classifier.card)
     opening = spent(lambda: task.open())
     tiled = task.open()
-    blocks = list(tiled.grid.blocks())
+    blocks = list(grid_blocks(tiled.grid))
     blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
     pixels: list[np.ndarray] = []
     reading = spent(lambda: pixels.extend(read_tiles(tiled.slide, tiled.grid, block).pixels for block in blocks))

@@ -35,12 +35,13 @@ from slide_drawing import draw_slide
 
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import cores
-from gastropath.slides.blocks import map_blocks
+from gastropath.slides.block_reader import local_reader
+from gastropath.slides.block_store import map_blocks
+from gastropath.slides.blocks import grid_blocks
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.reader import local_reader
-from gastropath.slides.reading import read_tiles
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.task import SlideSettings, TiledSlide
+from gastropath.slides.tiles import read_tiles
 
 MPP, MEASURED_BLOCKS = 0.5, 12
 
@@ -85,7 +86,7 @@ def measure(path: Path, mpp: float, bundle: Path, folder: Path) -> float:
     classifier, alone = Classifier.load(bundle), Classifier.load(bundle, threads=1)
     slide = open_slide(path, mpp)
     grid = TileGrid.over(slide, classifier.tile_px, classifier.card.input.mpp)
-    blocks = list(grid.blocks())
+    blocks = list(grid_blocks(grid))
     blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
     began = time.process_time()
     tiles = [read_tiles(slide, grid, block).pixels for block in blocks]

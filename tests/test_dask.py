@@ -105,9 +105,9 @@ def test_features_are_those_of_this_computer_and_outlive_a_worker(mortal, noise_
     from gastropath.data.index import find_tiles
     from gastropath.training.backbones import backbone
     from gastropath.training.export import feature_graph
+    from gastropath.training.feature_network import feature_network
     from gastropath.training.features import FeatureStore, FrozenNetwork, extract
-    from gastropath.training.linear_probe import feature_network
-    from gastropath.training.tiles import sources
+    from gastropath.training.tile_source import sources
 
     network = feature_network(backbone("efficientnet-lite0", 64), ("last",))
     graph = feature_graph(network)
@@ -144,10 +144,10 @@ def test_errors_keep_their_message_on_the_way_back():
 
 def test_a_worker_that_does_not_see_the_slide_says_so(cluster, tmp_path):
     from gastropath.inference.classifier import Classifier
+    from gastropath.slides.block_reader import remote_reader
+    from gastropath.slides.blocks import Selection
     from gastropath.slides.grid import TileGrid
-    from gastropath.slides.reader import remote_reader
     from gastropath.slides.source.slide import open_slide
-    from gastropath.slides.task import Selection
 
     path = Squares(900, 700, 200).write(tmp_path / "a.tiff", 0.5)
     grid = TileGrid.over(open_slide(path), 224, 0.5)

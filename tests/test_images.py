@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath import images
+from gastropath import decoding
+from gastropath.decoding import decode, inspect, is_debris
 from gastropath.errors import CannotReadImage
-from gastropath.images import decode, encode_jpeg, encode_png, inspect, is_debris, load_tile, resize
+from gastropath.images import encode_jpeg, encode_png, load_tile, resize
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")
 
@@ -245,7 +246,7 @@ def test_the_limit_of_pixels_is_the_callers():
 def test_too_large_a_file_is_refused_before_it_is_read(tmp_path: Path, monkeypatch):
     file = tmp_path / "large.png"
     with file.open("wb") as opened:
-        opened.truncate(images.MAX_BYTES + 1)  # a sparse file: no disk is used
+        opened.truncate(decoding.MAX_BYTES + 1)  # a sparse file: no disk is used
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("was read"))
     with pytest.raises(CannotReadImage, match="200,000,001 bytes"):
         decode(file)
@@ -273,7 +274,7 @@ def test_the_content_decides_and_not_the_suffix(tmp_path: Path):
 
 
 def test_only_the_named_formats_are_decoded():
-    assert set(images.FORMATS) == {"PNG", "JPEG", "TIFF", "WEBP", "BMP"}
+    assert set(decoding.FORMATS) == {"PNG", "JPEG", "TIFF", "WEBP", "BMP"}
     for fmt in ("ICO", "TGA", "PCX", "SGI"):
         with pytest.raises(CannotReadImage):
             decode(encoded(plain(RED), fmt))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gastropath.app.examples import DRAWN, TABLE
 from gastropath.data.synthetic.tiles import write_tiles
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 SEED = 2026
 

@@ -1,4 +1,4 @@
-"""Safe decoding of images, and the one resize.
+"""Images as a model takes them: the one resize, and encoding.
 
 Training and inference get their pixels from :func:`load_tile` and nowhere else, so no caller can resize or convert
 differently from another. Pixel scaling is not done here: it is a layer of the model.
@@ -7,122 +7,14 @@ differently from another. Pixel scaling is not done here: it is a layer of the m
 from __future__ import annotations
 
 import io
-import os
-import stat
-import warnings
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from gastropath.errors import CannotReadImage
-
-Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
-"""One picture: a file, the content of one, an image of Pillow's, or ``uint8`` values (h, w), (h, w, 3) or (h, w, 4)."""
-
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-"""Formats that are tried; every other decoder of Pillow stays closed."""
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
-"""File names that are taken for tiles when a folder is searched."""
-
-_DEBRIS = frozenset(
-    {
-        *("__macosx", "icon\r"),
-        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
-        *("@eadir", "#recycle"),
-    }
-)
-"""What macOS, Windows and Synology's storage leave in folders, in small letters."""
-
-MAX_PIXELS = 50_000_000
-"""Images with more pixels are refused before a pixel is decoded."""
-
-MAX_BYTES = 200_000_000
-"""Files with more bytes are refused before they are read."""
-
-MIN_SIDE_PX = 16
-"""Images narrower or lower than this hold no tissue to judge."""
+from gastropath.decoding import MAX_PIXELS, Source, decode
 
 _QUICK = 2
 """How hard a PNG is compressed: somewhat larger than usual, and much sooner."""
-
-_GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-_WHITE_IS_ZERO = 0
-_PHOTOMETRIC = 262  # TIFF tag: what the number 0 stands for
-
-_OTHER_KINDS = (
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"<", "an SVG, XML or HTML text"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
-)
-
-# A header that Pillow finds odd is decoded or refused here, in words. Set once: `catch_warnings` is not thread-safe.
-warnings.filterwarnings("ignore", module=r"PIL\..*")
-
-
-def is_debris(name: str) -> bool:
-    """Tell whether a file or folder of this name was left there by the system, not by a person.
-
-    Hidden names (``.DS_Store``, ``._TUM_1.png``, ``.git``) are debris too.
-
-    Examples
-    --------
-    >>> is_debris("Thumbs.db"), is_debris("TUM_1.png")
-    (True, False)
-    """
-    return name.startswith(".") or name.lower() in _DEBRIS
-
-
-def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one image to 8-bit RGB.
-
-    Transparent parts become white (glass), 16-bit grey is scaled to 8 bits, and the orientation in the EXIF header
-    is applied. Animations and files with several pages are refused: nobody knows which of the pictures is meant.
-
-    Parameters
-    ----------
-    source
-        See :data:`Source`.
-    max_pixels
-        Width times height allowed, checked before decoding.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``uint8``, shape (height, width, 3).
-
-    Raises
-    ------
-    CannotReadImage
-        With the reason in words.
-    """
-    image, _ = _open(source, max_pixels)
-    return np.asarray(image)
-
-
-def decode_picture(source: Source, *, max_pixels: int) -> Image.Image:
-    """Decode one image as :func:`decode` does, but leave its pixels to Pillow, so that there is no second copy.
-
-    Parameters
-    ----------
-    source
-        A file, or the bytes of one.
-    max_pixels
-        Width times height allowed, checked before decoding. May be more than Pillow's own limit.
-
-    Raises
-    ------
-    CannotReadImage
-        With the reason in words.
-    """
-    return _open(source, max_pixels)[0]
 
 
 def resize(pixels: np.ndarray, tile_px: int) -> np.ndarray:
@@ -181,12 +73,6 @@ def load_tile(source: Source, tile_px: int, *, zoom: float | None = None, max_pi
     return to_tile(decode(source, max_pixels=max_pixels), tile_px, zoom)
 
 
-def inspect(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
-    """Decode one image and also return the colour mode it was stored in (Pillow's name, e.g. ``"RGBA"``)."""
-    image, mode = _open(source, max_pixels)
-    return np.asarray(image), mode
-
-
 def encode_png(pixels: np.ndarray) -> bytes:
     """Encode ``uint8`` RGB or RGBA pixels as PNG bytes."""
     buffer = io.BytesIO()
@@ -199,118 +85,3 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 85) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
-    if isinstance(source, np.ndarray):
-        source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
-    data = b"" if isinstance(source, Image.Image) else _read(source)
-    try:
-        with source.copy() if isinstance(source, Image.Image) else header(io.BytesIO(data), max_pixels) as image:
-            _check_header(image, max_pixels)
-            mode = image.mode
-            return _to_rgb(image), mode
-    except CannotReadImage:
-        raise
-    except Image.DecompressionBombError:
-        allowed = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-        raise CannotReadImage(f"has more pixels than the {allowed:,} allowed", code="too_large") from None
-    except UnidentifiedImageError:
-        raise CannotReadImage(f"is {_kind(data)} (expected {', '.join(FORMATS)})", code="not_an_image") from None
-    except MemoryError:
-        raise CannotReadImage("needs more memory to decode than there is", code="too_large") from None
-    except Exception as error:
-        # Pillow reports damage as almost any type, depending on the format and on where the file breaks off.
-        if "truncated" in str(error).lower():
-            raise CannotReadImage("is truncated: the file ends before the picture does", code="truncated") from None
-        raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
-
-
-def header(file: BinaryIO, max_pixels: int) -> Image.Image:
-    """Open an image without decoding it, past Pillow's own limit of pixels where more are allowed.
-
-    Raises whatever Pillow raises; the size is not checked against ``max_pixels`` yet.
-    """
-    if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or max_pixels):
-        return Image.open(file, formats=FORMATS)
-    Image.init()
-    start = file.read(16)
-    file.seek(0)
-    for name in FORMATS:
-        factory, accepts = Image.OPEN[name]
-        if accepts is None or accepts(start) is True:
-            return factory(file, "")  # pyright: ignore[reportReturnType]  # every factory here gives an image
-    raise UnidentifiedImageError
-
-
-def _read(source: str | os.PathLike[str] | bytes) -> bytes:
-    if not isinstance(source, bytes):
-        file = Path(source)
-        try:
-            status = file.stat()
-            if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-                raise CannotReadImage("is not an ordinary file", code="unreadable")
-            if status.st_size > MAX_BYTES:
-                raise _too_many_bytes(status.st_size)
-            source = file.read_bytes()
-        except OSError as error:
-            raise CannotReadImage(f"cannot be read: {error.strerror or error}", code="unreadable") from None
-        except ValueError as error:  # a path that no file can have, e.g. with a zero byte
-            raise CannotReadImage(f"cannot be read: {error}", code="unreadable") from None
-    if not source:
-        raise CannotReadImage("is empty (0 bytes)", code="empty")
-    if len(source) > MAX_BYTES:
-        raise _too_many_bytes(len(source))
-    return source
-
-
-def _too_many_bytes(found: int) -> CannotReadImage:
-    return CannotReadImage(f"has {found:,} bytes, more than the {MAX_BYTES:,} allowed", code="too_large")
-
-
-def _kind(data: bytes) -> str:
-    """Say what a file is that is none of :data:`FORMATS`."""
-    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, name in _OTHER_KINDS:
-        if start.startswith(signature):
-            return name
-    if data[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file"
-    return "not an image"
-
-
-def _check_header(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        what = f"has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed"
-        raise CannotReadImage(what, code="too_large")
-    if min(width, height) < MIN_SIDE_PX:
-        what = f"has {width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed"
-        raise CannotReadImage(what, code="too_small")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # MPO: a JPEG with a second view, as many phones write
-        what = f"holds {frames} pictures (an animation or pages); expected one"
-        raise CannotReadImage(what, code="several_pictures")
-    if image.mode in {"I", "F", "LAB", "HSV"} and not (image.mode == "I" and image.format == "PNG"):
-        what = f"has colour mode {image.mode}, whose scale is not known"
-        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
-    if "transparency" in image.info and "16" in str(getattr(image, "tile", "")):
-        what = "has 16 bits and a transparent colour"
-        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    white_is_zero = image.format == "TIFF" and image.getexif().get(_PHOTOMETRIC) == _WHITE_IS_ZERO
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode in _GREY_16_BIT or image.mode == "I":  # "I": how Pillow before 11.3 opens a 16-bit grey PNG
-        values = np.asarray(image).astype(np.uint32) >> 8  # as Pillow does it for 16-bit colour
-        values = 255 - values if white_is_zero else values  # which Pillow heeds for 8 bits only
-        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        white = Image.new("RGBA", opaque.size, "white")
-        return Image.alpha_composite(white, opaque).convert("RGB")
-    return image.convert("RGB")

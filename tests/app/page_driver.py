@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Dialog, Frame, Page, Request, expect, sync_playwright
 
 from gastropath.data.marker import MARKER
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 _PATIENCE_S = 120  # until a test is given up; nothing is measured
 

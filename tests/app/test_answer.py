@@ -13,8 +13,8 @@ from PIL import Image
 
 from gastropath.app.answer import MAX_BARS, MAX_PIXELS, Upload, answers, percent, title
 from gastropath.app.tiles import shown_columns
+from gastropath.decoding import decode
 from gastropath.errors import CannotReadImage
-from gastropath.images import decode
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import CardClass
 from gastropath.results.prediction import Refusal

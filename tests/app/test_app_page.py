@@ -15,7 +15,7 @@ from gastropath.app.answer import percent, title
 from gastropath.app.tiles import MAX_FILES
 from gastropath.inference.classifier import Classifier
 from gastropath.report.notices import RESEARCH_USE, SYNTHETIC_MODEL
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 pytestmark = pytest.mark.browser
 

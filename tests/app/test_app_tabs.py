@@ -18,7 +18,7 @@ from gastropath.bundle.files import open_bundle, starter
 from gastropath.inference.classifier import Classifier
 from gastropath.slides.mapping import map_picture
 from gastropath.slides.source.slide import open_slide
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import pytest
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
 from gastropath.results.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
-from gastropath.results.checks import CellCurve, CorruptionMetrics, ExplanationChecks, RandomisedMaps, Robustness
+from gastropath.results.faithfulness import CellCurve, ExplanationChecks, RandomisedMaps
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
     AbstentionMetrics,
@@ -21,6 +21,7 @@ from gastropath.results.metrics import (
     ShortcutBaseline,
     SplitInfo,
 )
+from gastropath.results.robustness import CorruptionMetrics, Robustness
 
 
 @pytest.fixture

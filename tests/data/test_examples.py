@@ -11,9 +11,9 @@ from gastropath.app.examples import DRAWN, read_examples
 from gastropath.data.examples import choose_examples
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
+from gastropath.decoding import decode
 from gastropath.errors import CannotReadTable, NoTilesFound
-from gastropath.images import decode
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 
 def written(index, split, codes, folder: Path) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import shuffled
 from gastropath.inference.classifier import Classifier
-from gastropath.report.sections.checks import maps_in_words
+from gastropath.report.sections.faithfulness import maps_in_words
 from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 from gastropath.results.metrics import Metrics
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from gastropath.errors import BadBundle, TooFewTiles
 from gastropath.formulas import softmax
-from gastropath.inference.head import Head, fit_head
+from gastropath.inference.linear_head import Head, fit_head
 
 
 def clouds(n_classes: int, rng: np.random.Generator, *, n: int = 240, width: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +84,7 @@ def test_a_class_without_tiles_and_features_that_are_not_finite_are_refused(rng)
 
 def test_a_head_is_fitted_without_scipy_and_without_scikit_learn():
     code = (
-        "import sys, numpy as np\nfrom gastropath.inference.head import fit_head\n"
+        "import sys, numpy as np\nfrom gastropath.inference.linear_head import fit_head\n"
         "fit_head(np.eye(6, dtype=np.float32), np.arange(6) % 2, 2, 1.0)\n"
         "print(*{'scipy', 'sklearn', 'tensorflow', 'pandas'} & set(sys.modules))"
     )

@@ -10,15 +10,7 @@ import pytest
 from gastropath.formulas import CoveragePoint, ReliabilityBin
 from gastropath.results.card import Abstention, Card, CardClass, CardInput, Domain, TrainingData
 from gastropath.results.card import Calibration as CardCalibration
-from gastropath.results.checks import (
-    CellCurve,
-    CorruptionMetrics,
-    ExplanationChecks,
-    RandomisedMaps,
-    Robustness,
-    Shift,
-    TileStatistics,
-)
+from gastropath.results.faithfulness import CellCurve, ExplanationChecks, RandomisedMaps
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
     AbstentionMetrics,
@@ -34,6 +26,8 @@ from gastropath.results.metrics import (
     SourceMetrics,
     SplitInfo,
 )
+from gastropath.results.robustness import CorruptionMetrics, Robustness
+from gastropath.results.tile_statistics import Shift, TileStatistics
 
 HALF, NOTHING = Interval(value=0.5, low=0.25, high=0.75), Interval(value=None)
 COST = Interval(value=-0.1, low=-0.2, high=-0.05)

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gastropath.report.charts.axes import Scale
-from gastropath.report.charts.checks import changed_tiles, deletion_insertion
 from gastropath.report.charts.classes import confusion_matrix, per_class
-from gastropath.report.charts.colours import colour_strips
+from gastropath.report.charts.colour_strips import colour_strips
 from gastropath.report.charts.confidence import reliability, risk_coverage
 from gastropath.report.charts.drawing import Drawing, fitted, fitted_names, text_width
+from gastropath.report.charts.faithfulness import deletion_insertion
 from gastropath.report.charts.forest import Panel, forest
+from gastropath.report.charts.robustness import changed_tiles
 from gastropath.report.charts.training import history_chart
 from gastropath.report.parts import Chart
 from gastropath.results.interval import Interval

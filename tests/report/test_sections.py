@@ -12,7 +12,7 @@ import pytest
 
 import gastropath
 from gastropath.report.parts import Bullets, Chart, Section, Table, Text
-from gastropath.report.sections import accuracy, checks, confidence, split
+from gastropath.report.sections import accuracy, confidence, faithfulness, judged_tiles, leakage, robustness, split
 from gastropath.report.sections.order import accuracy_sections, card_sections, summary, trust_sections
 from gastropath.results.card import UNLIKE_IS_MEASURED, LabelReview, TrainingData
 from gastropath.results.interval import Interval
@@ -150,17 +150,17 @@ def test_the_limits_say_what_was_measured_in_place_of_what_may_be(make_metrics, 
 
 def test_changes_that_cost_accuracy_are_counted_and_the_costliest_named(make_metrics):
     metrics = make_metrics()
-    assert checks.robustness_in_words(metrics.robustness) == (
+    assert robustness.robustness_in_words(metrics.robustness) == (
         "1 of 1 computed changes of the tiles cost accuracy. The costliest is blur, 2 px: −0.100 (−0.200 to −0.050)."
     )
     row = metrics.robustness.changed[0].model_copy(update={"change": HALF})
     harmless = metrics.robustness.model_copy(update={"changed": (row,)})
-    assert checks.robustness_in_words(harmless).startswith("None of 1 computed changes")
+    assert robustness.robustness_in_words(harmless).startswith("None of 1 computed changes")
 
 
 def test_maps_that_fail_a_check_are_not_to_be_believed(make_metrics):
     metrics = make_metrics()
-    section = checks.activation_maps(metrics)
+    section = faithfulness.activation_maps(metrics)
     (warning,) = warnings_of(section)
     assert "FAILED: they hardly depend on what the model learned." in warning
     assert warning.endswith("Do not believe the activation maps of this model.")
@@ -169,7 +169,7 @@ def test_maps_that_fail_a_check_are_not_to_be_believed(make_metrics):
 
 
 def test_the_judged_tiles_are_compared_with_the_training_tiles(make_metrics):
-    section = checks.judged_tiles(make_metrics())
+    section = judged_tiles.judged_tiles(make_metrics())
     said = words([section] if section else [])
     assert "redness 1.2 standard deviations higher" in said
     assert "1 tile of another size than the model's was taken for one field of view" in said
@@ -245,15 +245,15 @@ def test_a_split_that_leaks_is_warned_of(method, said):
 
 
 def test_duplicates_across_parts_are_counted_and_warned_of():
-    assert split.count_leakage(None, None).duplicate_pairs_across_parts is None
-    assert split.count_leakage(0, None).warning is None
-    one = split.count_leakage(1, None)
+    assert leakage.count_leakage(None, None).duplicate_pairs_across_parts is None
+    assert leakage.count_leakage(0, None).warning is None
+    one = leakage.count_leakage(1, None)
     assert (one.duplicate_pairs_across_parts, one.near_pairs_across_parts) == (1, None)
     assert one.warning == (
         "1 pair of duplicate tiles (1 identical, near-duplicates were not searched for) lies in different parts; the "
         "metrics are too good by an unknown amount"
     )
-    assert "3 pairs" in (split.count_leakage(1, 2).warning or "")
+    assert "3 pairs" in (leakage.count_leakage(1, 2).warning or "")
 
 
 def sentences(file: Path) -> Iterator[str]:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gastropath.errors import CannotReadSpacing
+from gastropath.slides.blocks import grid_blocks
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.mapping import MappedSlide, map_slide
-from gastropath.slides.reading import read_tiles
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.task import SlideSettings, SlideTask
+from gastropath.slides.tiles import read_tiles
 
 MPP = 0.2738
 SIDE = 64 * 0.5 / MPP  # pixels of level 0 in a tile: 116.87…
@@ -63,7 +64,7 @@ def test_blocks_stay_small_where_tiles_overlap_much_or_are_few_pixels(tmp_path):
     Image.new("RGB", (3000, 2000), (200, 120, 180)).save(path)
     slide = open_slide(path, 4.0)
     for grid in (TileGrid.over(slide, 224, 0.5), TileGrid.over(slide, 224, 0.5, stride_um=4)):
-        sizes = [len(block) for block in grid.blocks()]
+        sizes = [len(block) for block in grid_blocks(grid)]
         assert max(sizes) <= 256
         assert sum(sizes) == len(grid)
     with pytest.raises(CannotReadSpacing, match=r"2\.2 pixels wide"):
@@ -180,7 +181,7 @@ def test_tiles_cover_a_slide_without_gap_or_overlap(size, mpp, downsamples):
 @given(st.integers(300, 30_000), st.integers(300, 30_000), st.floats(20, 200))
 def test_blocks_hold_every_tile_once_and_areas_share_the_slide(width, height, stride_um):
     grid = TileGrid.over(Sized((width, height), (0.5, 0.5), (1.0,)), 224, 0.5, stride_um)  # pyright: ignore[reportArgumentType]
-    numbers = np.concatenate(list(grid.blocks()))
+    numbers = np.concatenate(list(grid_blocks(grid)))
     np.testing.assert_array_equal(np.sort(numbers), np.arange(len(grid)))
     if stride_um <= 112:
         assert grid.areas_px(numbers).sum() == width * height

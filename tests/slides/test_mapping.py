@@ -29,7 +29,7 @@ from gastropath.parallel import HERE
 from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
 from gastropath.results.summary import SlideSummary
-from gastropath.slides.blocks import BlockStore
+from gastropath.slides.block_store import BlockStore
 from gastropath.slides.cohort import map_slides
 from gastropath.slides.mapping import map_picture, map_slide
 from gastropath.slides.source.picture import open_picture

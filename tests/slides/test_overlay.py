@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from drawing import ByColour, Squares
 
-from gastropath.slides.blocks import map_blocks
-from gastropath.slides.reader import local_reader
+from gastropath.slides.block_reader import local_reader
+from gastropath.slides.block_store import map_blocks
 from gastropath.slides.source.pyramid import DRAWN
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.task import SlideSettings, TiledSlide

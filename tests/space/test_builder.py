@@ -19,7 +19,7 @@ from gastropath.data.split.split import split_of_run
 from gastropath.errors import CannotWrite, OutputExists
 from gastropath.results.card import Card
 from gastropath.space.builder import build_space
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[^\s;]+( ;[^\\]*)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
 WHEEL = re.compile(r"\./gastropath-[^\s/]+-py3-none-any\.whl \\\n    --hash=sha256:[0-9a-f]{64}")

@@ -5,7 +5,7 @@ import pytest
 from gastropath.errors import UnknownSetting
 from gastropath.training.backbones import backbone
 from gastropath.training.export import export_graph
-from gastropath.training.linear_probe import feature_network, with_head
+from gastropath.training.feature_network import feature_network, with_head
 
 
 @pytest.fixture(scope="module", params=["EfficientNetV2B0:efficientnet_v2", "ResNet50:resnet", "MobileNet:mobilenet"])

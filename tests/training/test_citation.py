@@ -5,7 +5,7 @@ from pathlib import Path
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
 from gastropath.report.markdown import model_card_body
-from gastropath.training.draft import draft_card
+from gastropath.training.draft_card import draft_card
 from gastropath.training.recipe import read_recipe
 
 

@@ -8,9 +8,9 @@ from gastropath.errors import CannotReadImage
 from gastropath.inference.views import dihedral
 from gastropath.training.backbones import backbone
 from gastropath.training.export import feature_graph
+from gastropath.training.feature_network import feature_network
 from gastropath.training.features import FeatureCache, FeatureStore, FrozenNetwork, extract
-from gastropath.training.linear_probe import feature_network
-from gastropath.training.tiles import TileSource, sources
+from gastropath.training.tile_source import TileSource, sources
 
 SIDE = 64
 

@@ -108,7 +108,7 @@ from pathlib import Path
 import numpy as np
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import Split
-from gastropath.training import fit
+from gastropath.training import epochs
 from gastropath.training.context import TrainingContext
 from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import read_recipe
@@ -118,8 +118,8 @@ index = find_tiles([tiles], ("LYM", "MUS", "TUM"))
 parts = tuple("val" if row % 3 == 0 else "train" for row in range(len(index)))
 recipe = read_recipe("finetune", ["tile_px=64", "epochs=2", "batch_size=16", "strength=10"])
 split = Split(index, parts, "file", None)
-fit.devices = lambda: names
-assert fit.strategy().num_replicas_in_sync == max(1, len(names))
+epochs.devices = lambda: names
+assert epochs.strategy().num_replicas_in_sync == max(1, len(names))
 trained = recipe.train(TrainingContext(split, run, FeatureStore(cache)))
 np.savez(run / "answers.npz", logits=trained.held_out.logits, history=(run / "history.csv").read_text())
 """

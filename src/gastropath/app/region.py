@@ -17,7 +17,7 @@ from gastropath.progress import Progress
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.mapping import PictureMap, map_picture
 from gastropath.slides.source.picture import open_picture, picture_spacing
-from gastropath.slides.writers.colours import ABSTAINED_COLOUR, abstained_name
+from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name
 
 _log = logging.getLogger(__name__)
 

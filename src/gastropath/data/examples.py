@@ -12,8 +12,9 @@ import numpy as np
 
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import Split
+from gastropath.decoding import decode
 from gastropath.errors import CannotReadImage, NoTilesFound
-from gastropath.images import decode, encode_png
+from gastropath.images import encode_png
 
 TABLE = "examples.json"
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from gastropath.decoding import SUFFIXES, is_debris
 from gastropath.errors import NoTilesFound
-from gastropath.images import SUFFIXES, is_debris
 
 _SEARCH_DEPTH = 5
 _NAMED = 6

@@ -14,8 +14,8 @@ import numpy as np
 
 from gastropath.data.folders import class_root, common_folder, files_below, natural, subfolders
 from gastropath.data.marker import synthetic_marker
+from gastropath.decoding import SUFFIXES
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
-from gastropath.images import SUFFIXES
 from gastropath.tables import fingerprint, read_table
 
 _TABLE_COLUMNS = ("path", "label", "group")

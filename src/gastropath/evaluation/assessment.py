@@ -23,10 +23,10 @@ from gastropath.evaluation.sample import draw_sample
 from gastropath.evaluation.tile_statistics import tile_statistics
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress, silent
-from gastropath.report.sections.split import count_leakage
+from gastropath.report.sections.leakage import count_leakage
 from gastropath.results.card import Calibration as CardCalibration
 from gastropath.results.card import Card
-from gastropath.results.checks import ExplanationChecks, Robustness, TileStatistics
+from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
     DomainMetrics,
@@ -37,6 +37,8 @@ from gastropath.results.metrics import (
     SplitInfo,
 )
 from gastropath.results.predictions import Predictions
+from gastropath.results.robustness import Robustness
+from gastropath.results.tile_statistics import TileStatistics
 
 _CHANGED_TILES = 300
 _EXPLAINED_TILES, _FEWEST_EXPLAINED = 48, 10

@@ -8,7 +8,7 @@ from gastropath.evaluation.judged import JudgedTiles
 from gastropath.report.sections.split import method_warning
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import Leakage
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 LEARNED_FROM = (
     "Judged tiles are among those the model learned from: the metrics say how well it remembers, not how good it is."

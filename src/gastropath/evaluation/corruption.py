@@ -14,7 +14,7 @@ from gastropath.evaluation.sample import Sample
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.results.checks import CorruptionMetrics, Robustness
+from gastropath.results.robustness import CorruptionMetrics, Robustness
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gastropath.evaluation.shuffled import Weights, shuffled
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.results.checks import CellCurve, ExplanationChecks, RandomisedMaps
+from gastropath.results.faithfulness import CellCurve, ExplanationChecks, RandomisedMaps
 
 CELLS_A_SIDE = 7
 STEPS = 7

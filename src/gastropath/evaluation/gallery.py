@@ -13,7 +13,7 @@ from gastropath.images import encode_jpeg, load_tile, resize
 from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.explain import heat, overlay
 from gastropath.report.parts import Cards, Gallery, Part, Text, Tile
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 _SHOWN = 48
 _THUMBNAIL_PX = 160

@@ -20,7 +20,7 @@ from gastropath.results.metrics import Calibration, CalibrationMetrics, JudgedPa
 from gastropath.results.prediction import OUT_OF_DISTRIBUTION, Refusal
 from gastropath.results.predictions import Predictions
 from gastropath.tables import read_table
-from gastropath.tissue import tissue_classes
+from gastropath.tissue_classes import tissue_classes
 
 FILES = ("predictions.csv", "figures", "report.html", "metrics.json", "environment.json")
 """What is written."""

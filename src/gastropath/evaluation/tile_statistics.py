@@ -8,8 +8,8 @@ from gastropath.data.audit.appearance import appearance
 from gastropath.data.index import TileIndex
 from gastropath.progress import Progress
 from gastropath.results.card import Card
-from gastropath.results.checks import Shift, TileStatistics
 from gastropath.results.predictions import Predictions
+from gastropath.results.tile_statistics import Shift, TileStatistics
 
 
 def tile_statistics(

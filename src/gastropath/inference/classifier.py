@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from gastropath.bundle.files import open_bundle, starter
+from gastropath.decoding import MAX_PIXELS
 from gastropath.errors import BadBundle
 from gastropath.formulas import softmax
-from gastropath.images import MAX_PIXELS
 from gastropath.inference.field_of_view import Tile, check_mpp, read_tiles
 from gastropath.inference.graph import Graph, Outputs
 from gastropath.inference.ood import OodCheck

@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
+from gastropath.decoding import Source
 from gastropath.errors import UnknownSetting, did_you_mean
-from gastropath.images import Source
 from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.sources import Images, count, sources
 from gastropath.progress import Progress, silent

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gastropath.decoding import Source, decode
 from gastropath.errors import CannotReadImage
-from gastropath.images import Source, decode, to_tile
+from gastropath.images import to_tile
 from gastropath.parallel import each
 from gastropath.results.card import CardInput
 from gastropath.results.prediction import Refusal

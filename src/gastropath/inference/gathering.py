@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gastropath.decoding import is_debris
 from gastropath.errors import NoTilesFound
-from gastropath.images import is_debris
 
 _OWN_MARKER = "synthetic.json"
 

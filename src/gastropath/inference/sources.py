@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gastropath.images import Source
+from gastropath.decoding import Source
 from gastropath.inference.gathering import gather
 
 Images = Source | Iterable[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gastropath.results.interval import Interval
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 
 def count(n: int, one: str, several: str = "") -> str:

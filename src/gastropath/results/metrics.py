@@ -7,9 +7,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from gastropath.formulas import CoveragePoint, ReliabilityBin
-from gastropath.results.checks import ExplanationChecks, Robustness, TileStatistics
 from gastropath.results.documents import Document, Upgrade
+from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval, Part, Share, ShareInterval
+from gastropath.results.robustness import Robustness
+from gastropath.results.tile_statistics import TileStatistics
 from gastropath.results.versions import metrics_2
 
 JudgedPart = Literal["test", "all", "out-of-fold"]

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from gastropath.errors import CannotReadSpacing
 from gastropath.slides.source.slide import Slide
-
-_MOST_BLOCK_PX = 2048
-"""Side of what is read at a time, in pixels of the level: many tiles, and not too much memory."""
-
-_MOST_BLOCK_TILES = 16
-"""Tiles read at a time, across and down, where they are small or overlap."""
 
 _LEAST_TILE_PX = 16
 """Side of a tile in pixels of the slide below which it shows nothing."""
@@ -138,15 +131,3 @@ class TileGrid:
         last = np.minimum(first + side, self.slide_px)
         first, last = np.floor(first + 0.5).astype(np.int64), np.floor(last + 0.5).astype(np.int64)
         return np.concatenate([first, last - first], axis=1)
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield the numbers of neighbouring tiles that are read together, the whole grid block by block."""
-        columns, rows = self.shape
-        across, along = (
-            min(_MOST_BLOCK_TILES, max(1, int((_MOST_BLOCK_PX - side / down) // (step / down)) + 1))
-            for side, step, down in zip(self.tile, self.stride, self.downsample, strict=True)
-        )
-        for top in range(0, rows, along):
-            for left in range(0, columns, across):
-                row, column = np.mgrid[top : min(top + along, rows), left : min(left + across, columns)]
-                yield (row * columns + column).ravel()

@@ -17,8 +17,8 @@ from gastropath.outputs import check_replaceable, content, replacing_folder, wri
 from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, silent
 from gastropath.results.summary import MapRecord, SlideSummary
-from gastropath.slides.blocks import BlockStore, map_blocks
-from gastropath.slides.reader import local_reader, remote_reader
+from gastropath.slides.block_reader import local_reader, remote_reader
+from gastropath.slides.block_store import BlockStore, map_blocks
 from gastropath.slides.source.slide import Slide
 from gastropath.slides.task import DEFAULTS, SlideSettings, SlideTask, TiledSlide
 from gastropath.slides.writers.outputs import FILES, SUMMARY, SlideOutputs

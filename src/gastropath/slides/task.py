@@ -15,10 +15,11 @@ import numpy as np
 from gastropath.errors import CannotReadSlide, CannotReadSpacing, UnknownSetting
 from gastropath.results.card import Card
 from gastropath.results.summary import SettingsRecord, SlideRecord
+from gastropath.slides.blocks import Selection, grid_blocks
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.mask import TissueMask, find_tissue
 from gastropath.slides.roi import read_roi
 from gastropath.slides.source.slide import Slide, open_slide
+from gastropath.slides.tissue_mask import TissueMask, find_tissue
 
 _SAMPLES, _SAMPLE_BYTES = 64, 2**16
 """Pieces of a file, evenly spaced, that stand for all of it: a slide of gigabytes is not read an extra time."""
@@ -68,26 +69,6 @@ DEFAULTS = SlideSettings()
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Neighbouring tiles, those to classify apart from those that the mask leaves out.
-
-    Attributes
-    ----------
-    place
-        Of the block among the blocks of the grid.
-    numbers, fractions
-        Of the tiles to classify: ``int64``, and the share of each that is tissue, ``float64``, both (n,).
-    left_out
-        How many others there are, by reason.
-    """
-
-    place: int
-    numbers: np.ndarray
-    fractions: np.ndarray
-    left_out: dict[str, int]
-
-
-@dataclass(frozen=True)
 class TiledSlide:
     """A slide with its tissue mask and the grid of its tiles; nothing is classified yet.
 
@@ -111,7 +92,7 @@ class TiledSlide:
         Raises
         ------
         CannotReadSpacing, CannotReadTable, MissingExtra
-            See :meth:`gastropath.slides.grid.TileGrid.over` and :func:`gastropath.slides.mask.find_tissue`.
+            See :meth:`gastropath.slides.grid.TileGrid.over` and :func:`gastropath.slides.tissue_mask.find_tissue`.
         """
         grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp, settings.stride_um)
         return cls(slide, grid, find_tissue(slide, settings.roi), settings.mask)
@@ -119,7 +100,7 @@ class TiledSlide:
     def blocks(self) -> Iterator[Selection]:
         """Yield the tiles block by block, in the order of the grid."""
         fractions, reasons = self.mask.select(self.grid, np.arange(len(self.grid)), mask=self.use_mask)
-        for place, numbers in enumerate(self.grid.blocks()):
+        for place, numbers in enumerate(grid_blocks(self.grid)):
             why = reasons[numbers]
             names, counts = np.unique(why[why != ""], return_counts=True)
             wanted = numbers[why == ""]

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastropath.inference.nativelog import without_native_log
-from gastropath.training.linear_probe import FEATURES, PROBABILITIES, pooled_maps
+from gastropath.training.feature_network import FEATURES, PROBABILITIES, pooled_maps
 
 Precision = Literal["float32", "float16"]
 
@@ -37,7 +37,7 @@ def export_graph(model: keras.Model, precision: Precision = "float32", *, temper
     Parameters
     ----------
     model
-        From :func:`gastropath.training.cnn.specified_cnn` or :func:`gastropath.training.linear_probe.with_head`.
+        From :func:`gastropath.training.cnn.specified_cnn` or :func:`gastropath.training.feature_network.with_head`.
     precision
         ``"float16"`` stores weights in half the space and computes in float32.
     temperature
@@ -48,7 +48,7 @@ def export_graph(model: keras.Model, precision: Precision = "float32", *, temper
     bytes
         A ``.tflite`` file.
     """
-    serve = _specified_cnn(model) if isinstance(model, keras.Sequential) else _linear_probe(model)
+    serve = _specified_cnn(model) if isinstance(model, keras.Sequential) else _feature_network(model)
 
     def uncalibrated(image: tf.Tensor) -> dict[str, tf.Tensor]:
         answer = serve(image)
@@ -73,7 +73,7 @@ def quantised_graph(
     Parameters
     ----------
     model
-        From :func:`gastropath.training.linear_probe.with_head`.
+        From :func:`gastropath.training.feature_network.with_head`.
     tiles
         Some hundred training tiles, ``uint8``, shape (n, tile_px, tile_px, 3).
     features_only
@@ -81,7 +81,7 @@ def quantised_graph(
     temperature
         As in :func:`export_graph`.
     """
-    serve = _linear_probe(model)
+    serve = _feature_network(model)
 
     def wanted(image: tf.Tensor) -> dict[str, tf.Tensor]:
         answer = serve(image)
@@ -128,7 +128,7 @@ def _specified_cnn(model: keras.Sequential) -> Serve:
     return serve
 
 
-def _linear_probe(model: keras.Model) -> Serve:
+def _feature_network(model: keras.Model) -> Serve:
     """Serve a linear head on pooled maps, with class-activation maps (Zhou et al. 2016).
 
     A logit is b + Σ_d w_d · mean(A_d) / ‖mean(A_d)‖ over the maps A_d of all depths d. Its share at one position of

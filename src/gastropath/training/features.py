@@ -18,7 +18,7 @@ from gastropath.inference.views import dihedral
 from gastropath.outputs import replacing, write_bytes
 from gastropath.parallel import HERE, Pool, cores
 from gastropath.progress import Progress, silent
-from gastropath.training.tiles import TileSource
+from gastropath.training.tile_source import TileSource
 
 _TILES_AT_ONCE, _TILES_AT_ONCE_REMOTE = 8, 32
 _ROWS_IN_A_FILE = 1024

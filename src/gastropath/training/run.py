@@ -26,7 +26,7 @@ from gastropath.results.card import Card
 from gastropath.tables import read_table
 from gastropath.training.context import HISTORY, WORK_FOLDER, TrainingContext
 from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
-from gastropath.training.draft import draft_card, uncalibrated, with_review
+from gastropath.training.draft_card import draft_card, uncalibrated, with_review
 from gastropath.training.export import Precision, export_graph
 from gastropath.training.features import FeatureStore
 from gastropath.training.methods.quantised import NO_VNNI

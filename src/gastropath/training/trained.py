@@ -21,8 +21,8 @@ from gastropath.progress import Progress, silent
 from gastropath.results.card import UNLIKE_IS_MEASURED, Card
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate
 from gastropath.training.export import export_graph
-from gastropath.training.linear_probe import PROBABILITIES
-from gastropath.training.pipeline import PixelStore
+from gastropath.training.feature_network import PROBABILITIES
+from gastropath.training.input_pipeline import PixelStore
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def train_on_all(
     from gastropath.inference.classifier import Classifier
     from gastropath.training.context import TrainingContext
     from gastropath.training.cross_validation import cross_validate
-    from gastropath.training.draft import draft_card
+    from gastropath.training.draft_card import draft_card
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import read_recipe
     from gastropath.training.run import Start

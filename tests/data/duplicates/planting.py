@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from gastropath.data.duplicates.keypoints import oriented
-from gastropath.images import decode, encode_jpeg
+from gastropath.decoding import decode
+from gastropath.images import encode_jpeg
 
 Make = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

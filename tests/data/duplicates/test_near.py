@@ -22,7 +22,7 @@ from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, write_tiles
-from gastropath.images import decode
+from gastropath.decoding import decode
 from gastropath.parallel import each
 
 SLIDE = Path(__file__).parents[4] / "shared" / "data" / "slides" / "CMU-1-Small-Region.svs"

@@ -16,7 +16,7 @@ from gastropath.data.synthetic.slide import write_slide
 from gastropath.data.synthetic.truth import TRUTH_PX, read_truth
 from gastropath.errors import MissingExtra, OutputExists
 from gastropath.slides.source.slide import Slide, open_slide
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 SMALL = (640, 512)
 FILES = {"drawn.tif", "truth.png", "truth.geojson", "SYNTHETIC.json"}

@@ -23,7 +23,7 @@ from gastropath.data.synthetic.truth import (
 )
 from gastropath.errors import CannotReadTable
 from gastropath.tables import write_table
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 TUM, STR, MUS = (1 + CODES.index(code) for code in ("TUM", "STR", "MUS"))
 

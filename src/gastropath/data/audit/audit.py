@@ -22,7 +22,7 @@ from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.prediction import Refusal
 from gastropath.tables import write_table
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 INDEX_COLUMNS = ("path", "label", "group", "width", "height", "mode", "bytes", "pixel_sha256", "problem")
 DETAIL = "problem_detail"

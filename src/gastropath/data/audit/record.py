@@ -11,8 +11,8 @@ from PIL import Image
 
 from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, find_keypoints, grey_picture
 from gastropath.data.index import file_bytes
+from gastropath.decoding import inspect
 from gastropath.errors import CannotReadImage
-from gastropath.images import inspect
 from gastropath.results.prediction import Refusal
 
 BLANK, GLASS, BLURRED, GREY, ODD_SIZE = "blank", "mostly_glass", "blurred", "grey", "odd_size"

@@ -6,10 +6,10 @@ import numpy as np
 
 from gastropath.data.audit.audit import Audit
 from gastropath.data.colour.study import FOLDS, ColourStudy
-from gastropath.report.charts.colours import colour_strips
+from gastropath.report.charts.colour_strips import colour_strips
 from gastropath.report.parts import Bar, Bars, Chart, Part, Section, Table, Text
 from gastropath.report.wording import count, named
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 _SWATCHES = 48
 _CLASSES = 50

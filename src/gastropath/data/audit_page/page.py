@@ -15,7 +15,7 @@ from gastropath.data.colour.study import ColourStudy
 from gastropath.report.html import Page
 from gastropath.report.parts import Bar, Bars, Gallery, Part, Section, Table, Text, Tile
 from gastropath.report.wording import count, named, sentence
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 _SAMPLES = 8
 _SAMPLES_IN_ALL = 160

@@ -8,7 +8,7 @@ from gastropath.data.duplicates.keypoints import oriented
 from gastropath.errors import CannotReadImage
 from gastropath.images import encode_jpeg, load_tile
 from gastropath.report.parts import Tile
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 _SIDE_PX = 132
 _LONGEST_NAME = 44

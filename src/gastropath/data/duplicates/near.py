@@ -16,8 +16,8 @@ from gastropath.data.duplicates.candidates import Candidate, find_candidates
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, grey_picture, oriented, points_found_again
 from gastropath.data.duplicates.registration import register
+from gastropath.decoding import decode
 from gastropath.errors import CannotReadImage
-from gastropath.images import decode
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gastropath.data.fetch.web import Tell, read_document
 from gastropath.errors import CannotDownload
-from gastropath.tissue import TISSUE_CLASSES
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 NAME = "HMU-GC-HE-30K"
 API = "https://api.figshare.com"

@@ -16,7 +16,7 @@ from gastropath.data.synthetic.anatomy import CODES, GLASS
 from gastropath.errors import CannotReadTable
 from gastropath.outputs import replacing, write_text
 from gastropath.tables import read_table
-from gastropath.tissue import tissue_classes
+from gastropath.tissue_classes import tissue_classes
 
 TRUTH_PX = 8
 """Pixels of level 0 to one of the truth, across and down: 4 µm."""

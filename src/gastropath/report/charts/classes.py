@@ -9,7 +9,7 @@ from gastropath.report.charts.axes import SHARES, SMALL_PX, WIDTH, Axes, Scale, 
 from gastropath.report.charts.drawing import BLUE, GREY, GRID, INK, PAPER, Drawing, fitted_names, text_width
 from gastropath.report.parts import Chart
 from gastropath.results.metrics import Metrics
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 _LONGEST_NAME_PX = 130
 _KINDS = (("precision", "precision", "square"), ("recall", "recall", "triangle"), ("f1", "F1", "circle"))

@@ -6,7 +6,7 @@ from gastropath.report.charts.classes import confusion_matrix, per_class
 from gastropath.report.parts import Part, Section, Table, Text
 from gastropath.report.wording import count, interval, named, share
 from gastropath.results.metrics import Metrics
-from gastropath.tissue import tissue_class
+from gastropath.tissue_classes import tissue_class
 
 VALUE = "value (95 % interval)"
 """Heading of the column of values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gastropath.report.parts import Section, Text
-from gastropath.report.sections import accuracy, checks, confidence, model
+from gastropath.report.sections import accuracy, confidence, faithfulness, judged_tiles, model, robustness
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
@@ -35,9 +35,9 @@ def trust_sections(card: Card, metrics: Metrics) -> list[Section]:
         confidence.confidence(metrics),
         confidence.abstention(card, metrics),
         confidence.out_of_distribution(metrics),
-        checks.robustness(metrics),
-        checks.activation_maps(metrics),
-        checks.judged_tiles(metrics),
+        robustness.robustness(metrics),
+        faithfulness.activation_maps(metrics),
+        judged_tiles.judged_tiles(metrics),
     )
     return [section for section in found if section]
 
@@ -62,8 +62,8 @@ def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
         accuracy.best_and_worst_class(metrics),
         accuracy.against_colour(metrics),
         confidence.coverage_in_words(metrics),
-        checks.robustness_in_words(metrics.robustness) if metrics.robustness else None,
-        checks.maps_in_words(metrics.explanations) if metrics.explanations else None,
+        robustness.robustness_in_words(metrics.robustness) if metrics.robustness else None,
+        faithfulness.maps_in_words(metrics.explanations) if metrics.explanations else None,
     ]
     return [line for line in lines if line]
 

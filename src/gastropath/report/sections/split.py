@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from gastropath.report.sections.leakage import pairs_in_words
 from gastropath.report.wording import count
-from gastropath.results.metrics import Leakage, Metrics, SplitInfo
+from gastropath.results.metrics import Metrics, SplitInfo
 from gastropath.results.split import SplitDocument
 
 _FEW_GROUPS = 5
@@ -34,15 +35,6 @@ def left_out_in_words(split: SplitInfo | SplitDocument) -> str:
     )
 
 
-def pairs_in_words(counted: Leakage | SplitDocument) -> str:
-    """Count the pairs of duplicate tiles in different parts."""
-    identical, near = counted.identical_pairs_across_parts, counted.near_pairs_across_parts
-    if identical is None:
-        return "not counted"
-    other = "near-duplicates were not searched for" if near is None else f"{near:,} near-duplicate"
-    return f"{identical:,} identical, {other}"
-
-
 def split_rows(metrics: Metrics) -> list[tuple[str, str]]:
     """Return what a table says of the split that the metrics were computed with; nothing where there was none."""
     split = metrics.split
@@ -54,29 +46,6 @@ def split_rows(metrics: Metrics) -> list[tuple[str, str]]:
         ("tiles left out by the split", left_out_in_words(split)),
         ("duplicate tiles across parts", f"pairs: {pairs_in_words(metrics.leakage)}"),
     ]
-
-
-def count_leakage(identical: int | None, near: int | None) -> Leakage:
-    """Add up pairs of duplicate tiles in different parts, and warn where there are any.
-
-    Parameters
-    ----------
-    identical, near
-        Pairs of either kind; ``None`` where they were not counted.
-    """
-    if identical is None:
-        return Leakage(duplicate_pairs_across_parts=None)
-    pairs = identical + (near or 0)
-    counts = Leakage(
-        duplicate_pairs_across_parts=pairs, identical_pairs_across_parts=identical, near_pairs_across_parts=near
-    )
-    if not pairs:
-        return counts
-    warning = (
-        f"{count(pairs, 'pair')} of duplicate tiles ({pairs_in_words(counts)}) {'lies' if pairs == 1 else 'lie'} in "
-        "different parts; the metrics are too good by an unknown amount"
-    )
-    return counts.model_copy(update={"warning": warning})
 
 
 def method_warning(method: str, *, counted: bool) -> str | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gastropath.decoding import decode_picture, header
 from gastropath.errors import CannotReadImage, CannotReadSlide
-from gastropath.images import decode_picture, header
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.spacing import Spacing, find_spacing
 

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from gastropath.results.card import Card
 from gastropath.results.predictions import Predictions
-from gastropath.slides.blocks import Block
+from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
 from gastropath.tables import RowWriter
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from gastropath.results.card import Card
-from gastropath.slides.blocks import Block
+from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
-from gastropath.slides.writers.colours import ABSTAINED_COLOUR, abstained_name, rgb
+from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name, rgb
 
 
 class TilesGeojson:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gastropath.errors import MissingExtra
 from gastropath.results.card import Card
-from gastropath.slides.blocks import Block
+from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
 
 _CHUNK_ROWS, _CHUNK_PLACES = 256, 4096

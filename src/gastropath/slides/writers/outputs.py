@@ -11,7 +11,7 @@ from typing import Self, TextIO
 from gastropath.images import encode_png
 from gastropath.results.card import Card
 from gastropath.results.summary import MapRecord, SlideSummary
-from gastropath.slides.blocks import Block
+from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
 from gastropath.slides.writers.csv import TilesCsv
 from gastropath.slides.writers.geojson import TilesGeojson

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gastropath.results.card import Card
-from gastropath.slides.blocks import Block
+from gastropath.slides.block_store import Block
 from gastropath.slides.source.pyramid import DRAWN
 from gastropath.slides.task import TiledSlide
-from gastropath.slides.writers.colours import ABSTAINED_COLOUR, abstained_name, rgb
+from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name, rgb
 from gastropath.slides.writers.totals import Totals
 
 _OPACITY = 0.45

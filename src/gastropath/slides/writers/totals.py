@@ -18,9 +18,9 @@ from gastropath.results.summary import (
     TumourStroma,
 )
 from gastropath.results.versions import DAMAGED, DAMAGED_SENTENCE
-from gastropath.slides.blocks import Block
-from gastropath.slides.mask import SENTENCES
+from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
+from gastropath.slides.tissue_mask import SENTENCES
 
 STROMA, TUMOUR = "STR", "TUM"
 

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from gastropath.training.context import TrainingContext
-from gastropath.training.fit import EpochTraining, decoded_parts
+from gastropath.training.epochs import EpochTraining, decoded_parts
 from gastropath.training.recipe import CnnRecipe
 from gastropath.training.trained import Trained
 

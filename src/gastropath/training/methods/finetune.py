@@ -10,14 +10,14 @@ from gastropath.data.split.units import kept_together
 from gastropath.outputs import replacing
 from gastropath.training.augment import Augmentation
 from gastropath.training.context import TrainingContext
+from gastropath.training.epochs import EpochTraining, decoded_parts
+from gastropath.training.feature_network import with_head
 from gastropath.training.features import extract
-from gastropath.training.fit import EpochTraining, decoded_parts
-from gastropath.training.head import learn_head
-from gastropath.training.linear_probe import with_head
+from gastropath.training.head_strength import learn_head
+from gastropath.training.input_pipeline import steps
 from gastropath.training.methods.transfer import networks, views_of
-from gastropath.training.pipeline import steps
 from gastropath.training.recipe import FinetuneRecipe
-from gastropath.training.tiles import sources
+from gastropath.training.tile_source import sources
 from gastropath.training.trained import Trained
 
 MONITOR = "val_macro_f1"

@@ -10,11 +10,11 @@ import numpy as np
 from gastropath.inference.ood import choose_references
 from gastropath.training.context import TrainingContext
 from gastropath.training.export import quantised_graph
+from gastropath.training.feature_network import FEATURES, with_head
 from gastropath.training.features import FrozenNetwork
-from gastropath.training.linear_probe import FEATURES, with_head
 from gastropath.training.methods.transfer import fitted_head
 from gastropath.training.recipe import TransferRecipe
-from gastropath.training.tiles import sources
+from gastropath.training.tile_source import sources
 from gastropath.training.trained import Trained
 
 CALIBRATION_TILES = 128
@@ -34,7 +34,7 @@ def quantise(recipe: TransferRecipe, model: keras.Model, context: TrainingContex
     recipe
         The model was trained by.
     model
-        From :func:`gastropath.training.linear_probe.with_head`; its head is not used.
+        From :func:`gastropath.training.feature_network.with_head`; its head is not used.
     context
         With the tiles it was trained on.
     """

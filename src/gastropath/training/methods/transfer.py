@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from gastropath.data.split.units import kept_together
-from gastropath.inference.head import Head
+from gastropath.inference.linear_head import Head
 from gastropath.inference.ood import choose_references, distances
 from gastropath.inference.views import VIEWS
 from gastropath.tables import write_table
@@ -18,11 +18,11 @@ from gastropath.training.backbones import backbone
 from gastropath.training.calibration import NEIGHBOURS, HeldOut
 from gastropath.training.context import TrainingContext
 from gastropath.training.export import export_graph, feature_graph
+from gastropath.training.feature_network import feature_network, with_head
 from gastropath.training.features import FrozenNetwork, extract
-from gastropath.training.head import StrengthScore, learn_head, out_of_fold
-from gastropath.training.linear_probe import feature_network, with_head
+from gastropath.training.head_strength import StrengthScore, learn_head, out_of_fold
 from gastropath.training.recipe import TransferRecipe
-from gastropath.training.tiles import sources
+from gastropath.training.tile_source import sources
 from gastropath.training.trained import References, Trained
 
 MOST_VIEWS = 60_000
@@ -50,7 +50,7 @@ def networks(name: str, weights: str, maps: Sequence[str], tile_px: int) -> tupl
     name, weights, tile_px
         See :func:`gastropath.training.backbones.backbone`.
     maps
-        See :func:`gastropath.training.linear_probe.feature_network`.
+        See :func:`gastropath.training.feature_network.feature_network`.
     """
     source = backbone(name, tile_px, weights)
     network = feature_network(source, maps)

@@ -14,10 +14,10 @@ from gastropath.inference.classifier import Classifier
 from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
 from gastropath.results.versions import DAMAGED
+from gastropath.slides.blocks import Selection
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.reading import read_tiles
 from gastropath.slides.source.slide import Slide, open_slide
-from gastropath.slides.task import Selection
+from gastropath.slides.tiles import read_tiles
 
 _OPEN_SLIDES = 4
 """Slides that a worker keeps open."""

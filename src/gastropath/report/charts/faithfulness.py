@@ -1,26 +1,13 @@
-"""Charts of the checks: changed tiles, and activation maps."""
+"""The chart of the checks of activation maps."""
 
 from __future__ import annotations
 
 from gastropath.report.charts.axes import SHARES, WIDTH, Axes, legend
 from gastropath.report.charts.drawing import GREY, ORANGE, Drawing
-from gastropath.report.charts.forest import Panel, forest
 from gastropath.report.parts import Chart
-from gastropath.results.checks import ExplanationChecks, Robustness
+from gastropath.results.faithfulness import ExplanationChecks
 
 _LEFT, _PANEL_PX, _ABOVE, _BELOW = 62, 190, 34, 48
-
-
-def changed_tiles(robustness: Robustness, judged: str) -> Chart:
-    """Draw what each change of the tiles costs."""
-    names, changes = [row.name for row in robustness.changed], [row.change for row in robustness.changed]
-    drawing = forest([Panel("", names, changes)], "change of accuracy")
-    words = "; ".join(f"{name}: {change}" for name, change in zip(names, changes, strict=True))
-    caption = (
-        f"Accuracy on changed tiles minus accuracy on the same {robustness.n:,} tiles ({judged}) unchanged, with 95 % "
-        "intervals; orange where the whole interval lies below 0."
-    )
-    return Chart("robustness", drawing, f"Change of accuracy for each change of the tiles. {words}.", caption)
 
 
 def deletion_insertion(explained: ExplanationChecks) -> Chart:

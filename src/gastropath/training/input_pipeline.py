@@ -16,7 +16,7 @@ from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing, writing
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
-from gastropath.training.tiles import sources
+from gastropath.training.tile_source import sources
 
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """Changes a batch of tiles by what a seed (integers, shape (2,)) draws."""

@@ -13,8 +13,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from gastropath.errors import CannotReadTable
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
 from gastropath.slides.source.slide import open_slide
+from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
 
 SIDE, MPP = 1200, 4.0  # 4.8 mm
 BOX = Image.Resampling.BOX

@@ -4,8 +4,8 @@ import pytest
 from gastropath.data.index import TileIndex
 from gastropath.data.split.units import kept_together
 from gastropath.errors import TooFewTiles
-from gastropath.inference.head import class_weights
-from gastropath.training.head import choose_strength, fit_views, grouped_folds
+from gastropath.inference.linear_head import class_weights
+from gastropath.training.head_strength import choose_strength, fit_views, grouped_folds
 
 
 def clouds(n: int, rng: np.random.Generator, *, views: int = 1) -> tuple[np.ndarray, np.ndarray]:

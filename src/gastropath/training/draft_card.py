@@ -19,7 +19,7 @@ from gastropath.results.card import (
     TrainingData,
 )
 from gastropath.results.environment import versions
-from gastropath.tissue import tissue_classes
+from gastropath.tissue_classes import tissue_classes
 from gastropath.training.recipe import Recipe
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from gastropath.inference.head import class_weights
+from gastropath.inference.linear_head import class_weights
 from gastropath.progress import Progress, silent
 from gastropath.training.checkpoint import (
     BestModel,
@@ -22,7 +22,7 @@ from gastropath.training.checkpoint import (
     restore,
 )
 from gastropath.training.context import TrainingContext
-from gastropath.training.pipeline import Change, PixelStore, batches, decode_tiles, epochs_of_batches, steps
+from gastropath.training.input_pipeline import Change, PixelStore, batches, decode_tiles, epochs_of_batches, steps
 from gastropath.training.recipe import EpochSettings
 
 STATE = "state.npz"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastropath import formulas
-from gastropath.inference.head import Head, class_weights, fit_head
+from gastropath.inference.linear_head import Head, class_weights, fit_head
 from gastropath.inference.ood import choose_references, distances
 from gastropath.progress import Progress, silent
 
@@ -75,9 +75,9 @@ def fit_views(
     labels
         Class numbers, shape (n,); every class must occur.
     strength, start
-        See :func:`gastropath.inference.head.fit_head`.
+        See :func:`gastropath.inference.linear_head.fit_head`.
     weighting
-        See :func:`gastropath.inference.head.class_weights`.
+        See :func:`gastropath.inference.linear_head.class_weights`.
     """
     _, views, width = features.shape
     weights = class_weights(labels, n_classes, weighting)[labels] / views

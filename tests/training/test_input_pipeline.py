@@ -6,7 +6,7 @@ import tensorflow as tf
 from gastropath.data.index import find_tiles
 from gastropath.errors import CannotReadImage, CannotWrite
 from gastropath.images import load_tile
-from gastropath.training.pipeline import PixelStore, batches, decode_tiles, epochs_of_batches, steps
+from gastropath.training.input_pipeline import PixelStore, batches, decode_tiles, epochs_of_batches, steps
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gastropath.tissue import TISSUE_CLASSES, tissue_class, tissue_classes
+from gastropath.tissue_classes import TISSUE_CLASSES, tissue_class, tissue_classes
 
 
 def test_the_eight_classes_of_the_data_set_are_known():
@@ -32,7 +32,7 @@ def test_a_folder_name_that_is_no_utf8_has_a_colour():
 
 
 def test_a_users_class_has_the_same_colour_in_every_process():
-    code = "from gastropath.tissue import tissue_class; print(tissue_class('fibrosis').color)"
+    code = "from gastropath.tissue_classes import tissue_class; print(tissue_class('fibrosis').color)"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert told.strip() == tissue_class("fibrosis").color
 
