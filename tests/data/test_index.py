@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gastropath.data.folders import natural
-from gastropath.data.index import LeftOut, TileIndex, find_tiles
+from gastropath.data.index import TileIndex, find_tiles
+from gastropath.data.left_out import LeftOut
 from gastropath.errors import CannotReadTable, GastroPathError, NoTilesFound, UnknownSetting
 
 # Whether a file is a picture is found out when it is read: here, empty files will do.

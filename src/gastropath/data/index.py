@@ -13,43 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from gastropath.data.folders import class_root, common_folder, files_below, natural, subfolders
+from gastropath.data.left_out import LeftOut, counted
+from gastropath.data.listing import listed_tiles
 from gastropath.data.marker import synthetic_marker
 from gastropath.decoding import SUFFIXES
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
-from gastropath.tables import fingerprint, read_table
-
-_TABLE_COLUMNS = ("path", "label", "group")
-
-LEFT_OUT = {
-    "other_suffix": "files that are not named like images",
-    "empty_class": "class folders without an image",
-    "closed_folder": "folders that cannot be opened",
-    "repeated_row": "rows that repeat a path",
-    "other_class": "tiles of classes that were not asked for",
-}
-"""Why something that was found is not among the tiles: codes, and what each means."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What was found and not taken.
-
-    Attributes
-    ----------
-    code
-        Why, one of :data:`LEFT_OUT`.
-    detail
-        Suffix of the files, what the system said of a folder, or the class; empty where there is no more to say.
-    n
-        How many.
-    """
-
-    code: str
-    detail: str
-    n: int
-
-    def __str__(self) -> str:
-        return f"{LEFT_OUT[self.code]} ({self.detail})" if self.detail else LEFT_OUT[self.code]
+from gastropath.tables import fingerprint
 
 
 @dataclass(frozen=True)
@@ -132,7 +101,7 @@ class TileIndex:
         wanted = set(classes)
         others = Counter(("other_class", label) for label in self.labels if label not in wanted)
         chosen = self.take(i for i, label in enumerate(self.labels) if label in wanted)
-        return replace(chosen, left_out=(*self.left_out, *_counted(others)))
+        return replace(chosen, left_out=(*self.left_out, *counted(others)))
 
     def numbers(self, codes: Sequence[str]) -> np.ndarray:
         """Return the number of each tile's label in ``codes``: ``int64``, shape (n,)."""
@@ -202,22 +171,8 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
         if not source.exists():
             raise NoTilesFound("there is no such file or folder", where=source)
     is_table = len(sources) == 1 and sources[0].is_file()
-    index = _from_table(sources[0]) if is_table else _from_folders(sources)
+    index = TileIndex(**vars(listed_tiles(sources[0]))) if is_table else _from_folders(sources)
     return index.of_classes(classes) if classes else index
-
-
-def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> list[str]:
-    """Return the columns of a table that are not among the known ones, in the order of the table.
-
-    Raises
-    ------
-    CannotReadTable
-        If one occurs twice: a row is read by name, so one of the two would be lost.
-    """
-    for name, n in Counter(columns).items():
-        if n > 1:
-            raise CannotReadTable(f"has column {name!r} twice", where=table, remedy="rename or remove one of them")
-    return [name for name in columns if name not in set(known)]
 
 
 def _mpp(path: str, cell: str) -> float | None:
@@ -231,36 +186,6 @@ def _mpp(path: str, cell: str) -> float | None:
         what = f"mpp is {cell!r}; expected micrometres per pixel between 0.01 and 100, or nothing"
         raise CannotReadTable(what, where=path)
     return value
-
-
-def _from_table(table: Path) -> TileIndex:
-    if table.suffix.lower() != ".csv":
-        raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table)
-    columns, rows = read_table(table, required=("path", "label"))
-    extra = extra_columns(table, columns, _TABLE_COLUMNS)
-    if not rows:
-        raise NoTilesFound("the table has no rows", where=table)
-    first: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(rows, start=1):
-        path, label, group = row["path"], row["label"], row.get("group", "")
-        if not path or not label:
-            raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
-        before = first.setdefault(path, row)
-        if (before["label"], before.get("group", "")) != (label, group):
-            what = f"{path} is listed twice with different labels or groups"
-            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
-    repeated = len(rows) - len(first)
-    root = table.parent
-    folders = {(root / path).parent for path in first}
-    return TileIndex(
-        root=root,
-        paths=tuple(first),
-        labels=tuple(row["label"] for row in first.values()),
-        groups=tuple(row.get("group", "") for row in first.values()),
-        left_out=(LeftOut("repeated_row", "", repeated),) if repeated else (),
-        synthetic=any(synthetic_marker(folder) is not None for folder in folders),
-        extra={name: tuple(row[name] for row in first.values()) for name in extra},
-    )
 
 
 def _from_folders(sources: Sequence[Path]) -> TileIndex:
@@ -289,10 +214,6 @@ def _from_folders(sources: Sequence[Path]) -> TileIndex:
         paths=tuple(path for _, path in tiles),
         labels=tuple(label for label, _ in tiles),
         groups=("",) * len(tiles),
-        left_out=_counted(left_out),
+        left_out=counted(left_out),
         synthetic=any(synthetic_marker(root) is not None for root in roots),
     )
-
-
-def _counted(counter: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
-    return tuple(LeftOut(code, detail, n) for (code, detail), n in counter.items())

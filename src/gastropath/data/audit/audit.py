@@ -15,7 +15,8 @@ from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
 from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import write_pairs
-from gastropath.data.index import LEFT_OUT, TileIndex
+from gastropath.data.index import TileIndex
+from gastropath.data.left_out import LEFT_OUT
 from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
 from gastropath.parallel import each

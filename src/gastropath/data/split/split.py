@@ -11,7 +11,8 @@ import numpy as np
 
 from gastropath.data.audit.audit import Audit
 from gastropath.data.duplicates.duplicates import Duplicates
-from gastropath.data.index import TileIndex, extra_columns
+from gastropath.data.index import TileIndex
+from gastropath.data.listing import extra_columns
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 from gastropath.outputs import write_text
 from gastropath.results.split import FoldCounts, SplitDocument

@@ -1,0 +1,42 @@
+"""What was found where tiles were looked for and is not among them, counted by reason: nothing is lost silently."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+LEFT_OUT = {
+    "other_suffix": "files that are not named like images",
+    "empty_class": "class folders without an image",
+    "closed_folder": "folders that cannot be opened",
+    "repeated_row": "rows that repeat a path",
+    "other_class": "tiles of classes that were not asked for",
+}
+"""Why something that was found is not among the tiles: codes, and what each means."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was found and not taken.
+
+    Attributes
+    ----------
+    code
+        Why, one of :data:`LEFT_OUT`.
+    detail
+        Suffix of the files, what the system said of a folder, or the class; empty where there is no more to say.
+    n
+        How many.
+    """
+
+    code: str
+    detail: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{LEFT_OUT[self.code]} ({self.detail})" if self.detail else LEFT_OUT[self.code]
+
+
+def counted(counter: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    """Return the entries of a counter of (code, detail)."""
+    return tuple(LeftOut(code, detail, n) for (code, detail), n in counter.items())

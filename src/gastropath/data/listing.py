@@ -1,0 +1,81 @@
+"""Tiles as a table lists them: path, label, group, and whatever else is known of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gastropath.data.left_out import LeftOut
+from gastropath.data.marker import synthetic_marker
+from gastropath.errors import CannotReadTable, NoTilesFound
+from gastropath.tables import read_table
+
+TABLE_COLUMNS = ("path", "label", "group")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Tiles before they are an index; fields as in :class:`gastropath.data.index.TileIndex`."""
+
+    root: Path
+    paths: tuple[str, ...]
+    labels: tuple[str, ...]
+    groups: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    synthetic: bool = False
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def listed_tiles(table: Path) -> Listing:
+    """Read a table of tiles.
+
+    Raises
+    ------
+    NoTilesFound
+        If it is not named like a table, or has no rows.
+    CannotReadTable
+        If it lacks a column or a cell, has a column twice, or lists a file twice with different labels or groups.
+    """
+    if table.suffix.lower() != ".csv":
+        raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table)
+    columns, rows = read_table(table, required=("path", "label"))
+    extra = extra_columns(table, columns, TABLE_COLUMNS)
+    if not rows:
+        raise NoTilesFound("the table has no rows", where=table)
+    first: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(rows, start=1):
+        path, label, group = row["path"], row["label"], row.get("group", "")
+        if not path or not label:
+            raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
+        before = first.setdefault(path, row)
+        if (before["label"], before.get("group", "")) != (label, group):
+            what = f"{path} is listed twice with different labels or groups"
+            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
+    repeated = len(rows) - len(first)
+    root = table.parent
+    folders = {(root / path).parent for path in first}
+    return Listing(
+        root=root,
+        paths=tuple(first),
+        labels=tuple(row["label"] for row in first.values()),
+        groups=tuple(row.get("group", "") for row in first.values()),
+        left_out=(LeftOut("repeated_row", "", repeated),) if repeated else (),
+        synthetic=any(synthetic_marker(folder) is not None for folder in folders),
+        extra={name: tuple(row[name] for row in first.values()) for name in extra},
+    )
+
+
+def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return the columns of a table that are not among the known ones, in the order of the table.
+
+    Raises
+    ------
+    CannotReadTable
+        If one occurs twice: a row is read by name, so one of the two would be lost.
+    """
+    for name, n in Counter(columns).items():
+        if n > 1:
+            raise CannotReadTable(f"has column {name!r} twice", where=table, remedy="rename or remove one of them")
+    return [name for name in columns if name not in set(known)]
