@@ -10,6 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, chosen
+from gastropath.cli.tiles import tell_of_tiles
 
 if TYPE_CHECKING:
     from gastropath.data.audit.against import Against
@@ -37,8 +38,9 @@ def audit(
 
     with console.progress() as progress:
         found = look(
-            data, out, classes=chosen(classes), against=against, near=near, overwrite=overwrite, progress=progress
-        )
+            data, out, classes=chosen(classes), against=against, near=near, overwrite=overwrite,
+            on_tiles=tell_of_tiles, progress=progress,
+        )  # fmt: skip
     if as_json:
         console.print_json(found.summary())
     else:

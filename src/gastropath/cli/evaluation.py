@@ -9,6 +9,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, command_line
+from gastropath.cli.tiles import tell_of_tiles
 
 
 def evaluate(
@@ -35,7 +36,7 @@ def evaluate(
     with console.progress() as progress:
         found = judge(
             data, model, out, split=split, classes=chosen(classes), mpp=mpp, views=views, seed=seed,
-            overwrite=overwrite, command=command_line(), progress=progress,
+            overwrite=overwrite, command=command_line(), on_tiles=tell_of_tiles, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(found.metrics.model_dump())

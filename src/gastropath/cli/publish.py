@@ -9,6 +9,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Model, Overwrite
+from gastropath.cli.tiles import tell_of_tiles
 
 
 def app(
@@ -48,7 +49,7 @@ def space(
     """Write a folder that can be pushed to Hugging Face Spaces as it is."""
     from gastropath.workflows.space import space as write
 
-    write(out, model, title=title, examples=examples, overwrite=overwrite)
+    write(out, model, title=title, examples=examples, overwrite=overwrite, on_tiles=tell_of_tiles)
     console.say(f"wrote {out}; publish it with the Hub's own tool (pip install huggingface_hub):")
     console.say("  hf auth login")
     console.say(f"  hf upload YOUR_NAME/gastropath {out} . --repo-type space")

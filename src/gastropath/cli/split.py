@@ -10,6 +10,7 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Classes, Data, Json, Overwrite, Seed, chosen
+from gastropath.cli.tiles import tell_of_tiles
 
 if TYPE_CHECKING:
     from gastropath.data.split.split import Split
@@ -50,7 +51,7 @@ def split(
     with console.progress() as progress:
         found = divide(
             data, out, by=by, groups=groups, folds=folds, block=block, gap=gap, classes=chosen(classes), seed=seed,
-            overwrite=overwrite, progress=progress,
+            overwrite=overwrite, on_tiles=tell_of_tiles, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(found.split.describe().model_dump(mode="json"))

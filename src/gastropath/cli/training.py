@@ -11,6 +11,7 @@ import typer
 from gastropath.cli import console
 from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, chosen, command_line
 from gastropath.cli.split import told
+from gastropath.cli.tiles import tell_of_tiles
 
 if TYPE_CHECKING:
     from gastropath.workflows.train import Beginning
@@ -52,7 +53,7 @@ def train(
         found = run(
             data, out, recipe=recipe, split=split, folds=folds, classes=chosen(classes), settings=settings or [],
             review=review, mpp=mpp, cache=cache, scheduler=scheduler, resume=resume, command=command_line(),
-            on_begin=_tell_beginning, progress=progress,
+            on_tiles=tell_of_tiles, on_begin=_tell_beginning, progress=progress,
         )  # fmt: skip
     if found.was_finished:
         console.say(f"{found.folder}: this run is finished; look at {found.report}")
@@ -116,7 +117,10 @@ def export(
     from gastropath.workflows.export import export as write
 
     with console.progress() as progress:
-        found = write(run, out, precision=precision, data=data, classes=chosen(classes), cache=cache, progress=progress)
+        found = write(
+            run, out, precision=precision, data=data, classes=chosen(classes), cache=cache, on_tiles=tell_of_tiles,
+            progress=progress,
+        )  # fmt: skip
     if found.card.metrics is None:
         console.note(f"not evaluated yet: gastropath evaluate --model {out} --data DATA --split {run / 'split.csv'}")
     console.say(f"wrote {found.folder} ({found.graph_bytes / 1e6:.1f} MB graph, {precision})")

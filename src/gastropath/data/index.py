@@ -37,6 +37,8 @@ class TileIndex:
         Patient, slide or other unit that must stay on one side of a split; empty where unknown.
     left_out
         What was found and not taken.
+    notes
+        What is worth knowing of how the tiles were found, in sentences.
     synthetic
         Whether any folder is marked as computer-drawn, see :mod:`gastropath.data.marker`.
     extra
@@ -49,6 +51,7 @@ class TileIndex:
     groups: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

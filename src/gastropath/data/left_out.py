@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+_NAMED = 6
 
 LEFT_OUT = {
     "other_suffix": "files that are not named like images",
@@ -40,3 +43,21 @@ class LeftOut:
 def counted(counter: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
     """Return the entries of a counter of (code, detail)."""
     return tuple(LeftOut(code, detail, n) for (code, detail), n in counter.items())
+
+
+def in_words(left_out: Iterable[LeftOut]) -> Iterator[str]:
+    """Say what was left out, a line a reason, with the numbers of its most frequent details.
+
+    Examples
+    --------
+    >>> list(in_words([LeftOut("other_class", "STR", 3), LeftOut("other_class", "MUS", 5)]))
+    ['tiles of classes that were not asked for: 8 (5 MUS, 3 STR)']
+    """
+    by_code: dict[str, Counter[str]] = {}
+    for entry in left_out:
+        by_code.setdefault(entry.code, Counter())[entry.detail] += entry.n
+    for code, details in by_code.items():
+        named = [f"{n:,} {detail}" for detail, n in details.most_common() if detail]
+        more = [f"{len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
+        listed = f" ({', '.join([*named[:_NAMED], *more])})" if named else ""
+        yield f"{LEFT_OUT[code]}: {details.total():,}{listed}"

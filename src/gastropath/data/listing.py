@@ -25,6 +25,7 @@ class Listing:
     groups: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gastropath.data.audit.against import Against
     from gastropath.data.audit.audit import Audit
     from gastropath.data.colour.study import ColourStudy
+    from gastropath.data.index import TileIndex
 
 FILES = ("index.csv", "duplicates.csv", "against.csv", "audit.json", "audit.html")
 """What an audit writes."""
@@ -68,6 +69,7 @@ def audit(
     against: StrPath | None = None,
     near: bool = True,
     overwrite: bool = False,
+    on_tiles: Callable[[TileIndex], object] | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Look at every tile: duplicates, label conflicts, classes, colour, glass, blur, sizes, unreadable files.
@@ -87,6 +89,8 @@ def audit(
         Search for near-duplicates, not only identical tiles.
     overwrite
         Replace an earlier audit in ``out``.
+    on_tiles
+        Called with the tiles that were found before any is read, and with those of ``against``.
     progress
         Called as ``progress(what, done, total)``.
 
@@ -122,7 +126,11 @@ def audit(
         check_replaceable(folder, FILES, overwrite=overwrite)
     stages = Stages(["auditing tiles", *(["comparing data sets"] if other_data else []), "studying colour"], progress)
     index = find_tiles(paths(data), codes(classes))
+    if on_tiles:
+        on_tiles(index)
     other = find_tiles([other_data]) if other_data else None
+    if on_tiles and other:
+        on_tiles(other)
     result = audit_tiles(index, near=near, progress=stages["auditing tiles"])
     shared = compare(result, other, near=near, progress=stages["comparing data sets"]) if other else None
     colour = study_colour(result, progress=stages["studying colour"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from gastropath.workflows.extras import need
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from gastropath.data.index import TileIndex
     from gastropath.evaluation.assessment import Assessment
     from gastropath.inference.classifier import Classifier
     from gastropath.results.metrics import Metrics
@@ -77,6 +78,7 @@ def evaluate(
     seed: int = 0,
     overwrite: bool = False,
     command: str = "gastropath.evaluate",
+    on_tiles: Callable[[TileIndex], object] | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
     """Judge a model: accuracy, precision, recall, F1, calibration, abstention, robustness, misclassified tiles.
@@ -105,6 +107,8 @@ def evaluate(
         Replace an earlier evaluation in ``out``.
     command
         How it was started, for the record in ``environment.json``.
+    on_tiles
+        Called once with the tiles that were found, before any is read.
     progress
         Called as ``progress(what, done, total)``.
 
@@ -143,6 +147,8 @@ def evaluate(
     if folder:
         check_replaceable(folder, FILES, overwrite=overwrite)
     index = find_tiles(paths(data), codes(classes))
+    if on_tiles:
+        on_tiles(index)
     index = index.with_mpp(mpp) if mpp else index
     classifier = opened(model)
     parts = read_split(Path(split), index) if split is not None else split_of_run(home, index) if home else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from gastropath.workflows.arguments import Paths, StrPath, cache_folder, codes, 
 from gastropath.workflows.extras import need_tensorflow
 
 if TYPE_CHECKING:
+    from gastropath.data.index import TileIndex
     from gastropath.results.card import Card
 
 PRECISIONS = ("float32", "float16", "int8")
@@ -45,6 +46,7 @@ def export(
     data: Paths | None = None,
     classes: Sequence[str] | None = None,
     cache: StrPath | None = None,
+    on_tiles: Callable[[TileIndex], object] | None = None,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Export the model of a run as a bundle.
@@ -63,6 +65,8 @@ def export(
         Those the run was trained on, where it did not take all.
     cache
         Folder where features are kept from run to run.
+    on_tiles
+        Called once with the tiles that were found, before any is read.
     progress
         Called as ``progress(what, done, total)``.
 
@@ -101,6 +105,8 @@ def export(
             )
         stage = Stages(["exporting"], progress)["exporting"]
         index = find_tiles(paths(data), codes(classes))
+        if on_tiles:
+            on_tiles(index)
         bundle = source.export_quantised(index, place, FeatureStore(cache_folder(cache)), progress=stage)
     else:
         bundle = source.export(place, "float16" if precision == "float16" else "float32")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gastropath.workflows.arguments import Paths, StrPath, optional, paths
 from gastropath.workflows.extras import need
+
+if TYPE_CHECKING:
+    from gastropath.data.index import TileIndex
 
 
 def space(
@@ -17,6 +21,7 @@ def space(
     title: str = "GastroPath",
     examples: Paths | None = None,
     overwrite: bool = False,
+    on_tiles: Callable[[TileIndex], object] | None = None,
 ) -> Path:
     """Write a folder that can be pushed to Hugging Face Spaces as it is.
 
@@ -32,6 +37,8 @@ def space(
         Show tiles of these to visitors, of a run its validation tiles; by default drawn ones.
     overwrite
         Replace an earlier Space.
+    on_tiles
+        Called once with the tiles of ``examples`` that were found.
 
     Returns
     -------
@@ -57,6 +64,8 @@ def space(
         from gastropath.data.split.split import split_of_run
 
         index = find_tiles(paths(examples))
+        if on_tiles:
+            on_tiles(index)
         write = choose_examples(index, split_of_run(folder, index), open_bundle(folder).card.codes).write
     build_space(folder, place, title=title, examples=write, overwrite=overwrite)
     return place

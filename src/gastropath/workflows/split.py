@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from gastropath.workflows.arguments import Paths, StrPath, codes, optional, path
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
+    from gastropath.data.index import TileIndex
     from gastropath.data.split.split import Split
 
 
@@ -52,6 +53,7 @@ def split(
     classes: Sequence[str] | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    on_tiles: Callable[[TileIndex], object] | None = None,
     progress: Progress | None = None,
 ) -> SplitResult:
     """Divide tiles into train (70 %), val (15 %) and test (15 %), each class in the same proportion.
@@ -79,6 +81,8 @@ def split(
         Of the shuffling.
     overwrite
         Replace an earlier table.
+    on_tiles
+        Called once with the tiles that were found, before any is read.
     progress
         Called as ``progress(what, done, total)``.
 
@@ -120,6 +124,8 @@ def split(
         index = with_groups(index, Path(groups))
     if wanted := codes(classes):
         index = index.of_classes(wanted)
+    if on_tiles:
+        on_tiles(index)
     if method == "group" and not any(index.groups):
         raise UnknownSetting(
             "no tile has a group",

@@ -74,6 +74,7 @@ def train(
     resume: bool = False,
     created: str | None = None,
     command: str = "gastropath.train",
+    on_tiles: Callable[[TileIndex], object] | None = None,
     on_begin: Callable[[Beginning], object] | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -110,6 +111,8 @@ def train(
         Date and time for the model's card; by default now.
     command
         How the run was started, for the record in ``environment.json``.
+    on_tiles
+        Called once with the tiles that were found, before any is read.
     on_begin
         Called once before training begins; not for a run that goes on.
     progress
@@ -154,6 +157,8 @@ def train(
     run, table, lines = Run(Path(out)), optional(split), changes(settings)
     named = None if recipe is None else str(recipe)
     index = find_tiles(paths(data), codes(classes))
+    if on_tiles:
+        on_tiles(index)
     reviewed = read_review(Path(review), index) if review is not None else None
     options, resuming = RunOptions(folds, mpp), resume and run.has_begun
     folding = folds or (resuming and run.options.folds)
