@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND_FLOOR = (
     "errors",
+    "kept_process",
     "tissue_classes",
     "formulas",
     "decoding",

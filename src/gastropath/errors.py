@@ -98,6 +98,21 @@ class CannotReadImage(GastroPathError):
         self.code = code
 
 
+class CannotParse(GastroPathError):
+    """Foreign software cannot read a file; whoever asked says what the file was meant to be.
+
+    Attributes
+    ----------
+    code
+        The reason in a word: ``"damaged"``, or ``"time"``, ``"memory"`` or ``"ended"`` where it would not have ended by
+        itself, took too much memory, or died.
+    """
+
+    def __init__(self, what: str, *, code: str = "damaged", where: str | os.PathLike[str] | None = None) -> None:
+        super().__init__(what, where=where)
+        self.code = code
+
+
 class CannotReadTable(GastroPathError):
     """A CSV or JSON file lacks what it should hold."""
 
@@ -174,6 +189,17 @@ class CannotReadSpacing(CannotReadSlide):
 
 class CannotReadRegion(GastroPathError):
     """A slide is damaged at one place; the rest can be read."""
+
+
+def in_words(error: BaseException, most: int = 300) -> str:
+    """Return what foreign software says of a fault, on one line; the kind of the fault where it says nothing.
+
+    Examples
+    --------
+    >>> in_words(AssertionError())
+    'AssertionError'
+    """
+    return (" ".join(str(error).split()) or type(error).__name__)[:most]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
