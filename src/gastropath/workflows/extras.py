@@ -18,10 +18,11 @@ class Needs:
 
 
 _NOTHING = Needs("", ())
+_SLIDES = Needs("slides", ("openslide", "scipy", "tifffile", "shapely", "filelock", "pydicom"))
 _TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "jinja2"))
 
 NEEDS: Mapping[str, Needs] = {
-    "demo": Needs("train,slides", (*_TRAINING.modules, "openslide", "scipy", "tifffile")),
+    "demo": Needs("train,slides", (*_TRAINING.modules, *_SLIDES.modules)),
     "fetch": _NOTHING,
     "audit": Needs("evaluate", ("jinja2", "sklearn", "threadpoolctl")),
     "split": Needs("evaluate", ("scipy", "threadpoolctl")),
@@ -32,9 +33,9 @@ NEEDS: Mapping[str, Needs] = {
     "compare": Needs("evaluate", ("jinja2",)),
     "predict": _NOTHING,
     "explain": _NOTHING,
-    "slide": Needs("slides", ("openslide", "scipy")),
-    "slide --features": Needs("slides", ("openslide", "scipy", "h5py")),
-    "slide --scheduler": Needs("slides,cluster", ("openslide", "scipy", "dask", "distributed")),
+    "slide": _SLIDES,
+    "slide --features": Needs("slides", (*_SLIDES.modules, "h5py")),
+    "slide --scheduler": Needs("slides,cluster", (*_SLIDES.modules, "dask", "distributed")),
     "export": _TRAINING,
     "app": Needs("app", ("streamlit", "scipy")),
     "space": _NOTHING,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import logging
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from gastropath.decoding import decode_picture, header
-from gastropath.errors import CannotReadImage, CannotReadSlide
+from gastropath.errors import CannotReadImage, CannotReadSlide, in_words
+from gastropath.slides.source.header import check_picture
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.spacing import Spacing, find_spacing
 
@@ -66,7 +66,8 @@ def open_picture(
     CannotReadSpacing
         If its micrometres per pixel are not known.
     """
-    check_channels(source)
+    if isinstance(source, bytes):  # a file has been looked at before
+        check_picture(source)
     image = decode_picture(source, max_pixels=max_pixels)
     require_brightfield(np.asarray(image.resize((128, 128), Image.Resampling.BOX)))
     return Picture(Path(name), image, picture_spacing(source, mpp))
@@ -92,35 +93,8 @@ def picture_spacing(source: Path | bytes, mpp: float | None = None) -> Spacing:
             else:
                 (x, y), unit = image.info.get("dpi", (None, None)), "inch"
     except Exception as error:  # Pillow reports damage as almost any type
-        raise CannotReadImage(f"is not a picture, or damaged: {' '.join(str(error).split())}") from None
+        raise CannotReadImage(f"is not a picture, or damaged: {in_words(error)}") from None
     return find_spacing({"tiff.XResolution": str(x), "tiff.YResolution": str(y), "tiff.ResolutionUnit": unit}, mpp)
-
-
-def check_channels(source: Path | bytes) -> None:
-    """Refuse a file of channels, as fluorescence has, instead of colours.
-
-    Raises
-    ------
-    CannotReadSlide
-        If it has several channels and no RGB.
-    """
-    try:
-        import tifffile
-    except ImportError:
-        return
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it cannot read is reported in our own words
-    try:
-        with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as tiff:
-            series = tiff.series[0]
-            shape = dict(zip(series.axes, series.shape, strict=False))
-    except Exception:  # not a TIFF, or a damaged one: decoding says what is wrong with it
-        return
-    channels = shape.get("C", 1)
-    if channels > 1 and shape.get("S", 1) == 1:
-        raise CannotReadSlide(
-            f"has {channels} channels of {series.dtype}, as a fluorescence image has; expected a brightfield "
-            "slide in RGB"
-        )
 
 
 def require_brightfield(thumbnail: np.ndarray) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from gastropath.errors import CannotReadRegion
+from gastropath.errors import CannotReadRegion, in_words
+from gastropath.slides.source.header import Header
 from gastropath.slides.source.overview import Overview, read_overview
 from gastropath.slides.source.spacing import find_spacing
 from gastropath.slides.source.tiled_jpeg import TiledJpeg
@@ -22,30 +23,48 @@ DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
 class Pyramid:
     """A slide of several levels; see :class:`gastropath.slides.source.slide.Slide`."""
 
-    def __init__(self, path: Path, handle, mpp: float | None) -> None:
+    def __init__(self, path: Path, handle, header: Header, mpp: float | None) -> None:
         self.path = path
         self.size_px: tuple[int, int] = handle.dimensions
         drawn = _DRAWN_MARK in handle.properties.get("tiff.ImageDescription", "")
         self.kind = DRAWN if drawn else handle.properties.get("openslide.vendor", "OpenSlide")
-        self.spacing = find_spacing(handle.properties, mpp)
-        self._sizes = handle.level_dimensions
+        self.spacing = find_spacing({**handle.properties, **header.properties}, mpp)
+        self._levels = header.levels
+        self._sizes = tuple(handle.level_dimensions[level] for level in self._levels)
         self.downsamples = tuple(_downsample(self.size_px, size) for size in self._sizes)
-        self._downsamples = handle.level_downsamples
-        self._chunks = tuple(_chunk(handle.properties, level) for level in range(len(self._sizes)))
-        self._plain = handle.properties.get("openslide.vendor") in _ONE_PICTURE_A_LEVEL
+        self._downsamples = tuple(handle.level_downsamples[level] for level in self._levels)
+        self._chunks = tuple(_chunk(handle.properties, level) for level in self._levels)
+        vendor = handle.properties.get("openslide.vendor")
+        self._plain = vendor in _ONE_PICTURE_A_LEVEL and header.is_known_to_tifffile
         self._of_thread = threading.local()
         self._of_thread.handle = handle
         self._overview: Overview | None = None
+
+    @classmethod
+    def open(cls, path: Path, header: Header, mpp: float | None) -> Pyramid:
+        """Open a slide whose header was read before.
+
+        Raises
+        ------
+        CannotReadSpacing
+            If its micrometres per pixel are not known.
+        openslide.OpenSlideError
+            If it has changed since.
+        """
+        import openslide
+
+        return cls(path, openslide.OpenSlide(str(path)), header, mpp)
 
     def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
         """See :class:`gastropath.slides.source.slide.Slide`."""
         try:
             # OpenSlide takes a place at level 0, and divides it by its own number, one for both axes, to find it here.
             own = self._downsamples[level]
-            image = self._handle().read_region((round(x_px * own), round(y_px * own)), level, (width, height))
+            place = (round(x_px * own), round(y_px * own))
+            image = self._handle().read_region(place, self._levels[level], (width, height))
         except Exception as error:  # OpenSlide's own, or what its binding makes of an odd answer
             self._of_thread.handle = None
-            raise CannotReadRegion(f"cannot be read: {' '.join(str(error).split())}") from None
+            raise CannotReadRegion(f"cannot be read: {in_words(error)}") from None
         return _on_white(image)
 
     def overview(self, most_px: int) -> Overview:

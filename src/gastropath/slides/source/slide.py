@@ -7,11 +7,13 @@ from typing import Protocol
 
 from PIL import Image
 
-from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, MissingExtra
+from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, in_words
+from gastropath.slides.source.header import PICTURE, TIFF, read_header
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.picture import open_picture, require_brightfield
 from gastropath.slides.source.pyramid import Pyramid
 from gastropath.slides.source.spacing import Spacing
+from gastropath.slides.source.tiff_slide import TiffSlide
 
 _CHECKED_PX = 512
 """Longer side of what is looked at to tell a brightfield slide."""
@@ -90,22 +92,13 @@ def open_slide(path: Path, mpp: float | None = None, *, check_brightfield: bool 
     MissingExtra
         If OpenSlide is not installed.
     """
-    try:
-        import openslide
-    except ImportError:
-        raise MissingExtra("reading slides", "slides", "openslide") from None
     if not path.is_file():
         raise CannotReadSlide("no such file", where=path)
     try:
-        handle = openslide.OpenSlide(str(path))
-    except openslide.OpenSlideUnsupportedFormatError:
-        handle = None
-    except Exception as error:  # OpenSlide's own, or what its binding makes of an odd name
-        raise CannotReadSlide(f"is a damaged slide: {error}", where=path) from None
-    try:
-        if handle is None:
+        header = read_header(path)
+        if header.reader == PICTURE:
             return open_picture(path, path.name, mpp)
-        slide = Pyramid(path, handle, mpp)
+        slide = TiffSlide(path, header, mpp) if header.reader == TIFF else Pyramid.open(path, header, mpp)
         if check_brightfield:
             require_brightfield(slide.overview(_CHECKED_PX).pixels)
         return slide
@@ -115,3 +108,5 @@ def open_slide(path: Path, mpp: float | None = None, *, check_brightfield: bool 
         ) from None
     except GastroPathError as error:
         raise error.at(path) from None
+    except Exception as error:  # a parser that met the file a second time
+        raise CannotReadSlide(f"is a damaged slide: {in_words(error)}", where=path) from None

@@ -40,6 +40,9 @@ def find_spacing(properties: Mapping[str, str], mpp: float | None = None) -> Spa
     if mpp is not None:
         return Spacing(mpp, mpp, "given")
     low, high = _CREDIBLE_MPP
+    x, y = _number(properties.get("ome.mpp-x")), _number(properties.get("ome.mpp-y"))
+    if x and y and low <= x <= high and low <= y <= high:
+        return Spacing(x, y, "OME-XML")
     x, y = _number(properties.get("openslide.mpp-x")), _number(properties.get("openslide.mpp-y"))
     if x and y and low <= x <= high and low <= y <= high:
         generic = properties.get("openslide.vendor") == "generic-tiff"
