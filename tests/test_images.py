@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from gastropath import decoding
-from gastropath.decoding import decode, inspect, is_debris
+from gastropath.debris import is_debris
+from gastropath.decoding import decode, inspect
 from gastropath.errors import CannotReadImage
+from gastropath.formats import FORMATS
 from gastropath.images import encode_jpeg, encode_png, load_tile, resize
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")
@@ -274,7 +276,7 @@ def test_the_content_decides_and_not_the_suffix(tmp_path: Path):
 
 
 def test_only_the_named_formats_are_decoded():
-    assert set(decoding.FORMATS) == {"PNG", "JPEG", "TIFF", "WEBP", "BMP"}
+    assert set(FORMATS) == {"PNG", "JPEG", "TIFF", "WEBP", "BMP", "JPEG2000"}
     for fmt in ("ICO", "TGA", "PCX", "SGI"):
         with pytest.raises(CannotReadImage):
             decode(encoded(plain(RED), fmt))

@@ -20,6 +20,8 @@ GROUND_FLOOR = (
     "kept_process",
     "tissue_classes",
     "formulas",
+    "debris",
+    "formats",
     "decoding",
     "images",
     "outputs",

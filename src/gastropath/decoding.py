@@ -13,24 +13,10 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gastropath.errors import CannotReadImage
+from gastropath.formats import FORMAT_NAMES, FORMATS, kind, remedy
 
 Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """One picture: a file, the content of one, an image of Pillow's, or ``uint8`` values (h, w), (h, w, 3) or (h, w, 4)."""
-
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-"""Formats that are tried; every other decoder of Pillow stays closed."""
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
-"""File names that are taken for tiles when a folder is searched."""
-
-_DEBRIS = frozenset(
-    {
-        *("__macosx", "icon\r"),
-        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
-        *("@eadir", "#recycle"),
-    }
-)
-"""What macOS, Windows and Synology's storage leave in folders, in small letters."""
 
 MAX_PIXELS = 50_000_000
 """Images with more pixels are refused before a pixel is decoded."""
@@ -47,32 +33,8 @@ _WHITE_IS_ZERO = 0
 
 _PHOTOMETRIC = 262  # TIFF tag: what the number 0 stands for
 
-_OTHER_KINDS = (
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"<", "an SVG, XML or HTML text"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
-)
-
 # A header that Pillow finds odd is decoded or refused here, in words. Set once: `catch_warnings` is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
-
-
-def is_debris(name: str) -> bool:
-    """Tell whether a file or folder of this name was left there by the system, not by a person.
-
-    Hidden names (``.DS_Store``, ``._TUM_1.png``, ``.git``) are debris too.
-
-    Examples
-    --------
-    >>> is_debris("Thumbs.db"), is_debris("TUM_1.png")
-    (True, False)
-    """
-    return name.startswith(".") or name.lower() in _DEBRIS
 
 
 def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -141,7 +103,8 @@ def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
         allowed = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
         raise CannotReadImage(f"has more pixels than the {allowed:,} allowed", code="too_large") from None
     except UnidentifiedImageError:
-        raise CannotReadImage(f"is {_kind(data)} (expected {', '.join(FORMATS)})", code="not_an_image") from None
+        what = f"is {kind(data)}; expected {FORMAT_NAMES}"
+        raise CannotReadImage(what, code="not_an_image", remedy=remedy(data)) from None
     except MemoryError:
         raise CannotReadImage("needs more memory to decode than there is", code="too_large") from None
     except Exception as error:
@@ -191,17 +154,6 @@ def _read(source: str | os.PathLike[str] | bytes) -> bytes:
 
 def _too_many_bytes(found: int) -> CannotReadImage:
     return CannotReadImage(f"has {found:,} bytes, more than the {MAX_BYTES:,} allowed", code="too_large")
-
-
-def _kind(data: bytes) -> str:
-    """Say what a file is that is none of :data:`FORMATS`."""
-    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for signature, name in _OTHER_KINDS:
-        if start.startswith(signature):
-            return name
-    if data[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file"
-    return "not an image"
 
 
 def _check_header(image: Image.Image, max_pixels: int) -> None:

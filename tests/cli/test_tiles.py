@@ -20,5 +20,5 @@ def test_what_is_left_out_is_told_by_every_command_that_reads_tiles(gastropath, 
     for name in ("notes.txt", "more.txt", "table.csv"):
         (tiles / "TUM" / name).write_text("no picture")
     _, out, err = gastropath(*COMMANDS[command])
-    assert "left out: files that are not named like images: 3 (2 .txt, 1 .csv)" in err
+    assert "left out: files that are not images: 3 (2 .txt, 1 .csv)" in err
     assert "left out: files" not in out

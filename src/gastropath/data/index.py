@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath.data.folders import class_root, common_folder, files_below, natural, subfolders
+from gastropath.data.gathered import gathered_tiles
 from gastropath.data.left_out import LeftOut, counted
 from gastropath.data.listing import listed_tiles
-from gastropath.data.marker import synthetic_marker
-from gastropath.decoding import SUFFIXES
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
 from gastropath.tables import fingerprint
 
@@ -150,16 +148,21 @@ def file_bytes(file: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) -> TileIndex:
+def find_tiles(
+    sources: Sequence[Path], classes: Sequence[str] | None = None, *, expected: Sequence[str] | None = None
+) -> TileIndex:
     """List the tiles of one or more folders, or of one CSV table.
 
     Parameters
     ----------
     sources
-        Folders with a sub-folder for each class (or a folder above such a one), or one CSV file with the columns
-        ``path,label`` and optionally ``group``, its paths relative to the folder it lies in. Further columns are kept.
+        Folders with a sub-folder for each class (or a folder above such a one), in one of the forms that
+        :mod:`gastropath.data.layout` tells apart; or one CSV file with the columns ``path,label`` and optionally
+        ``group``, its paths relative to the folder it lies in. Further columns are kept.
     classes
         Classes to take; tiles of others are counted as left out. By default all.
+    expected
+        Classes by whose names it is told which folders are classes; by default those of ``classes``.
 
     Raises
     ------
@@ -174,7 +177,8 @@ def find_tiles(sources: Sequence[Path], classes: Sequence[str] | None = None) ->
         if not source.exists():
             raise NoTilesFound("there is no such file or folder", where=source)
     is_table = len(sources) == 1 and sources[0].is_file()
-    index = TileIndex(**vars(listed_tiles(sources[0]))) if is_table else _from_folders(sources)
+    found = listed_tiles(sources[0]) if is_table else gathered_tiles(sources, expected or classes or ())
+    index = TileIndex(**vars(found))
     return index.of_classes(classes) if classes else index
 
 
@@ -189,34 +193,3 @@ def _mpp(path: str, cell: str) -> float | None:
         what = f"mpp is {cell!r}; expected micrometres per pixel between 0.01 and 100, or nothing"
         raise CannotReadTable(what, where=path)
     return value
-
-
-def _from_folders(sources: Sequence[Path]) -> TileIndex:
-    roots = list({root.resolve(): root for root in map(class_root, sources)}.values())
-    common = common_folder(roots)
-    tiles: list[tuple[str, str]] = []
-    left_out: Counter[tuple[str, str]] = Counter()
-
-    def cannot_open(error: OSError) -> None:
-        left_out["closed_folder", str(error.strerror)] += 1
-
-    for root in roots:
-        for folder in subfolders(root):
-            before = len(tiles)
-            for file in files_below(folder, cannot_open):
-                if file.suffix.lower() in SUFFIXES:
-                    path = file if len(roots) == 1 else file.absolute()
-                    tiles.append((folder.name, path.relative_to(common).as_posix()))
-                else:
-                    left_out["other_suffix", file.suffix or "no suffix"] += 1
-            if len(tiles) == before:
-                left_out["empty_class", ""] += 1
-    tiles.sort(key=lambda item: (item[0], natural(item[1]), item[1]))  # the last tells 1.png from 01.png
-    return TileIndex(
-        root=common,
-        paths=tuple(path for _, path in tiles),
-        labels=tuple(label for label, _ in tiles),
-        groups=("",) * len(tiles),
-        left_out=counted(left_out),
-        synthetic=any(synthetic_marker(root) is not None for root in roots),
-    )

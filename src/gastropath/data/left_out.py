@@ -9,9 +9,15 @@ from dataclasses import dataclass
 _NAMED = 6
 
 LEFT_OUT = {
-    "other_suffix": "files that are not named like images",
-    "empty_class": "class folders without an image",
+    "other_suffix": "files that are not images",
+    "other_format": "images of a format that is not read; save them as PNG or TIFF",
+    "no_class": "images outside the folders of classes",
+    "hidden": "images whose names hide them",
+    "empty_class": "folders without an image beside the classes",
     "closed_folder": "folders that cannot be opened",
+    "closed_file": "files that cannot be opened",
+    "broken_link": "links that lead nowhere",
+    "linked_again": "linked folders that were already read",
     "repeated_row": "rows that repeat a path",
     "other_class": "tiles of classes that were not asked for",
 }

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gastropath.decoding import is_debris
+from gastropath.debris import is_debris
 from gastropath.errors import NoTilesFound
 
 _OWN_MARKER = "synthetic.json"

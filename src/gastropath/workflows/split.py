@@ -119,7 +119,7 @@ def split(
     method = method_named(by)
     if method != "block" and (block is not None or gap is not None):
         raise UnknownSetting(f"`block` and `gap` are settings of `by` 'block', not of {by!r}", remedy="leave them out")
-    index = find_tiles(paths(data))
+    index = find_tiles(paths(data), expected=codes(classes))
     if groups is not None:
         index = with_groups(index, Path(groups))
     if wanted := codes(classes):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gastropath.decoding import is_debris
+from gastropath.debris import is_debris
 from gastropath.errors import BadArchive
 from gastropath.outputs import writing
 from gastropath.progress import Progress, silent
