@@ -155,6 +155,10 @@ class Sized:
 
         self.size_px, self.spacing = size, Spacing(mpp[0], mpp[1], "given")
         self.downsamples = tuple((downsample, downsample) for downsample in downsamples)
+        self.smaller = tuple((1,) for _ in downsamples)
+
+    def shift(self, level, smaller):
+        return 0.0
 
 
 @settings(max_examples=60, deadline=None)

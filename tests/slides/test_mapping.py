@@ -30,6 +30,7 @@ from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.block_store import BlockStore
+from gastropath.slides.blocks import Selection
 from gastropath.slides.cohort import map_slides
 from gastropath.slides.mapping import map_picture, map_slide
 from gastropath.slides.source.picture import open_picture
@@ -319,13 +320,17 @@ def test_a_kept_block_is_what_it_was(tmp_path, rng):
         distances=rng.random(5),
         features=rng.random((5, 3), np.float32),
     )
-    BlockStore(tmp_path, CODES).write(7, block)
+    selection = Selection(7, np.arange(40, 45), np.ones(5), {})
+    BlockStore(tmp_path, CODES).write(selection, block)
     store = BlockStore(tmp_path, CODES)
-    assert store.places == {7}
-    found = store.read(7)
+    assert selection in store
+    assert replace(selection, place=8) not in store
+    assert replace(selection, numbers=np.arange(40, 46)) not in store  # blocks of a version that made them otherwise
+    found = store.read(selection)
     assert found.refusals == block.refusals
     for name in ("probabilities", "distances", "is_low_confidence", "is_out_of_distribution", "features"):
         np.testing.assert_array_equal(getattr(found, name), getattr(block, name))
         assert getattr(found, name).dtype == getattr(block, name).dtype
-    BlockStore(tmp_path, CODES).write(8, Predictions.none(CODES))
-    assert len(BlockStore(tmp_path, CODES).read(8)) == 0
+    empty = replace(selection, numbers=np.arange(0))
+    BlockStore(tmp_path, CODES).write(empty, Predictions.none(CODES))
+    assert len(BlockStore(tmp_path, CODES).read(empty)) == 0

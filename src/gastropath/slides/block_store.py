@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +55,13 @@ class BlockStore:
             Of the model.
         """
         self._folder, self._classes = folder, classes
-        self.places = {int(file.stem) for file in folder.glob("*.npz") if file.stem.isdecimal()}
+        self._kept = {file.name for file in folder.glob("*.npz")}
 
-    def write(self, place: int, predictions: Predictions) -> None:
+    def __contains__(self, selection: Selection) -> bool:
+        """Tell whether there are predictions of an earlier call for just these tiles."""
+        return self._name(selection) in self._kept
+
+    def write(self, selection: Selection, predictions: Predictions) -> None:
         """Keep the predictions of a block, complete or not at all."""
         refused = [(row, *refusal) for row, refusal in enumerate(predictions.refusals) if refusal]
         arrays = {
@@ -70,11 +75,11 @@ class BlockStore:
             arrays["features"] = predictions.features
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  # none of the names is an option of savez
-        write_bytes(self._file(place), buffer.getvalue())
+        write_bytes(self._folder / self._name(selection), buffer.getvalue())
 
-    def read(self, place: int) -> Predictions:
+    def read(self, selection: Selection) -> Predictions:
         """Return what :meth:`write` kept."""
-        with np.load(self._file(place), allow_pickle=False) as stored:
+        with np.load(self._folder / self._name(selection), allow_pickle=False) as stored:
             refusals: list[Refusal | None] = [None] * len(stored["distances"])
             for row, code, sentence in stored["refused"].tolist():
                 refusals[int(row)] = Refusal(code, sentence)
@@ -88,8 +93,10 @@ class BlockStore:
                 features=stored.get("features"),
             )
 
-    def _file(self, place: int) -> Path:
-        return self._folder / f"{place:06}.npz"
+    @staticmethod
+    def _name(selection: Selection) -> str:
+        """Name the file after the block and its tiles: another version may have made other blocks of the grid."""
+        return f"{selection.place:06}-{zlib.crc32(selection.numbers.tobytes()):08x}.npz"
 
 
 def map_blocks(
@@ -124,17 +131,20 @@ def map_blocks(
         If the workers cannot do it.
     """
     selections = list(tiled.blocks())
-    kept = store.places if store else set()
-    waiting = (selection for selection in selections if len(selection.numbers) and selection.place not in kept)
+
+    def is_kept(selection: Selection) -> bool:
+        return store is not None and selection in store
+
+    waiting = (selection for selection in selections if len(selection.numbers) and not is_kept(selection))
     classified = pool.each(classify, waiting)
     for done, selection in enumerate(selections, start=1):
         if not len(selection.numbers):
             predictions = Predictions.none(classes)
-        elif store and selection.place in kept:
-            predictions = store.read(selection.place)
+        elif store and selection in store:
+            predictions = store.read(selection)
         else:
             predictions = next(classified)
             if store:
-                store.write(selection.place, predictions)
+                store.write(selection, predictions)
         yield Block(selection.numbers, selection.fractions, selection.left_out, predictions)
         progress("classifying", done, len(selections))

@@ -14,6 +14,10 @@ _LEAST_TILE_PX = 16
 """Side of a tile in pixels of the slide below which it shows nothing."""
 
 
+_COARSER = 1.01
+"""How much coarser than the model's pixels those that are read may be: no more than scanners vary."""
+
+
 @dataclass(frozen=True)
 class TileGrid:
     """Tiles of one field of view each, in rows and columns over a slide.
@@ -33,8 +37,12 @@ class TileGrid:
         Side of the model's input.
     level
         Of the pyramid that tiles are read from.
+    smaller
+        How many times smaller that level is read.
     downsample
-        Of that level, across and down.
+        Pixels of level 0 to one that is read, across and down.
+    shift
+        By how many of the pixels that are read a place lies behind itself divided by ``downsample``.
     """
 
     slide_px: tuple[int, int]
@@ -43,6 +51,8 @@ class TileGrid:
     tile_px: int
     level: int
     downsample: tuple[float, float]
+    smaller: int = 1
+    shift: float = 0.0
 
     @classmethod
     def over(cls, slide: Slide, tile_px: int, mpp: float, stride_um: float | None = None) -> TileGrid:
@@ -71,19 +81,25 @@ class TileGrid:
                 f"at least {_LEAST_TILE_PX}, and {tile_px} for all the detail that the model can use",
                 remedy="check that resolution, and give the right `mpp`",
             )
+        choices = [(level, times) for level, all_times in enumerate(slide.smaller) for times in all_times]
         fits = [
-            level
-            for level, downsample in enumerate(slide.downsamples)
-            if all(d * axis <= mpp * 1.01 for d, axis in zip(downsample, spacing, strict=True))
+            (level, times)
+            for level, times in choices
+            if all(
+                d * times * axis <= mpp * _COARSER for d, axis in zip(slide.downsamples[level], spacing, strict=True)
+            )
         ]
-        level = max(fits, key=lambda level: slide.downsamples[level], default=0)
+        level, smaller = max(fits, key=lambda of: (slide.downsamples[of[0]][0] * of[1], of[0]), default=(0, 1))
+        across, down = slide.downsamples[level]
         return cls(
             slide_px=slide.size_px,
             tile=(tile_px * mpp / spacing[0], tile_px * mpp / spacing[1]),
             stride=(stride / spacing[0], stride / spacing[1]),
             tile_px=tile_px,
             level=level,
-            downsample=slide.downsamples[level],
+            downsample=(across * smaller, down * smaller),
+            smaller=smaller,
+            shift=slide.shift(level, smaller),
         )
 
     @property

@@ -12,8 +12,11 @@ from gastropath.errors import CannotReadRegion
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.slide import Slide
 
-_MARGIN_PX = 4
-"""Pixels of the level read around a tile, for the filter."""
+_SUPPORT_PX = 2
+"""How far the bicubic filter reaches: so many pixels of what is wider, the level's or the model's."""
+
+_EXACT_PX = 0.01
+"""A shift that nobody can see: up to it pixels are taken as they are."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +63,31 @@ def read_tiles(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> Tiles:
 
 def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
     """Read tiles. The part of one beyond the slide is the mirror image of the rest: white would look like fat."""
-    corners = grid.corners(numbers)
-    scale = np.array(grid.downsample)
+    scale, tile_px = np.array(grid.downsample), grid.tile_px
     tile = grid.tile / scale
-    corners = corners / scale  # in pixels of the level from here on
-    first = [math.floor(low) - _MARGIN_PX for low in corners.min(axis=0)]
-    last = [math.ceil(high) + _MARGIN_PX for high in (corners.max(axis=0) + tile)]
+    corners = grid.corners(numbers) / scale + grid.shift  # in the pixels that are read from here on
+    if np.all(np.abs(tile - tile_px) < _EXACT_PX) and np.all(np.abs(corners - np.rint(corners)) < _EXACT_PX):
+        tile, corners, margin = np.rint(tile), np.rint(corners), 0
+    else:
+        margin = math.ceil(_SUPPORT_PX * max(1.0, *(tile / tile_px))) + 1
+    # What is beyond the slide is not read at all; the filter must not mix it in.
+    ends = [max(1, math.floor(px / down + grid.shift + 1e-6)) for px, down in zip(grid.slide_px, scale, strict=True)]
+    first = [max(0, min(math.floor(low) - margin, end - 1)) for low, end in zip(corners.min(axis=0), ends, strict=True)]
+    last = [min(math.ceil(high) + margin, end) for high, end in zip(corners.max(axis=0) + tile, ends, strict=True)]
     size = [end - start for start, end in zip(first, last, strict=True)]
-    block = slide.read(grid.level, *first, *size)
-    # What is cut off here is beyond the slide; the filter must not mix it in.
-    inside = [math.floor(px / down + 1e-6) - start for px, down, start in zip(grid.slide_px, scale, first, strict=True)]
-    if inside[0] < block.width or inside[1] < block.height:
-        block = block.crop((0, 0, min(inside[0], block.width), min(inside[1], block.height)))
-    pixels = np.empty((len(numbers), grid.tile_px, grid.tile_px, 3), np.uint8)
+    block = slide.read(grid.level, first[0], first[1], size[0], size[1], grid.smaller)
+    whole = Image.fromarray(block) if margin else None
+    pixels = np.empty((len(numbers), tile_px, tile_px, 3), np.uint8)
     for place, corner in enumerate(corners):
-        high = np.minimum(corner - first + tile, block.size)
+        high = np.minimum(corner - first + tile, size)
         low = np.minimum(corner - first, high - 1)  # a sliver of less than a pixel shows the last one
-        shown = np.maximum(1, np.rint(grid.tile_px * (high - low) / tile).astype(int))
-        piece = block.resize((shown[0], shown[1]), Image.Resampling.BICUBIC, box=(low[0], low[1], high[0], high[1]))
-        beyond = [(0, grid.tile_px - shown[1]), (0, grid.tile_px - shown[0]), (0, 0)]
-        pixels[place] = np.pad(np.asarray(piece), beyond, "symmetric")
+        shown = np.maximum(1, np.rint(tile_px * (high - low) / tile).astype(int))
+        if whole:
+            box = (low[0], low[1], high[0], high[1])
+            piece = np.asarray(whole.resize((shown[0], shown[1]), Image.Resampling.BICUBIC, box=box))
+        else:
+            left, top = low.astype(int)
+            piece = block[top : top + shown[1], left : left + shown[0]]
+        beyond = [(0, tile_px - shown[1]), (0, tile_px - shown[0]), (0, 0)]
+        pixels[place] = np.pad(piece, beyond, "symmetric") if piece.shape[:2] != (tile_px, tile_px) else piece
     return pixels

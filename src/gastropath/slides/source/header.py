@@ -55,8 +55,6 @@ class Header:
         For OpenSlide: the numbers of its levels that show the slide.
     layout
         For tifffile: the pages that are the slide; also for OpenSlide, where the file is a plain TIFF.
-    is_known_to_tifffile
-        Whether tifffile has read the headers of all pages within bounds, so that it may do so again.
     properties
         Scale of a TIFF, as OpenSlide names such properties.
     """
@@ -64,7 +62,6 @@ class Header:
     reader: str
     levels: tuple[int, ...] = ()
     layout: TiffLayout | None = None
-    is_known_to_tifffile: bool = False
     properties: dict[str, str] = field(default_factory=dict)
 
 
@@ -113,9 +110,11 @@ def _check_picture(source: Path | bytes) -> None:
 
 def _read_header(path: Path) -> Header:
     try:
+        import imagecodecs  # noqa: F401  # so that no chunk is the first to meet its absence
         import openslide
-    except ImportError:
-        raise MissingExtra("reading slides", "slides", "openslide") from None
+        import simplejpeg  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("reading slides", "slides", error.name or "openslide") from None
     suffix = path.suffix.lower()
     if suffix in _CLOSED:
         raise CannotReadSlide(_CLOSED[suffix], remedy=_EXPORT)
@@ -137,11 +136,11 @@ def _read_header(path: Path) -> Header:
         raise
     levels = tuple(number for number, size in enumerate(sizes) if number == 0 or is_level(sizes[0], size))
     if vendor != "generic-tiff":
-        return Header(OPENSLIDE, levels, is_known_to_tifffile=vendor == "aperio" and _is_known_to_tifffile(path))
+        return Header(OPENSLIDE, levels)
     layout = _layout(path)
     if layout.main.place != (0,) or any(len(level.place) > 1 for level in layout.levels):
         return _by_tifffile(layout)
-    return Header(OPENSLIDE, levels, layout, True, _ome(layout))
+    return Header(OPENSLIDE, levels, layout, _ome(layout))
 
 
 def _unknown_to_openslide(path: Path) -> Header:
@@ -158,14 +157,6 @@ def _unknown_to_openslide(path: Path) -> Header:
         _ = find_slide(pages, description) if pages[0].orientation == 1 else None  # Pillow turns the picture
         return Header(PICTURE)
     return _by_tifffile(find_slide(pages, description))
-
-
-def _is_known_to_tifffile(path: Path) -> bool:
-    try:
-        read_pages(path)
-    except Exception:  # OpenSlide reads it all the same
-        return False
-    return True
 
 
 def _layout(path: Path) -> TiffLayout:
@@ -186,7 +177,7 @@ def _by_tifffile(layout: TiffLayout) -> Header:
         raise CannotReadSlide(what, remedy="save it as RGB")
     x, y, unit = main.resolution
     scale = {"tiff.XResolution": x, "tiff.YResolution": y, "tiff.ResolutionUnit": unit}
-    return Header(TIFF, (), layout, True, scale | _ome(layout))
+    return Header(TIFF, (), layout, scale | _ome(layout))
 
 
 def _decodes_to_rgb(page: TiffPage) -> bool:

@@ -47,7 +47,7 @@ class Overview:
 
 
 def read_overview(
-    read: Callable[[int, int, int, int], Image.Image], size: tuple[int, int], chunk: tuple[int, int], most_px: int
+    read: Callable[[int, int, int, int], np.ndarray], size: tuple[int, int], chunk: tuple[int, int], most_px: int
 ) -> Overview:
     """Read a level of a slide part by part, and shrink it until its longer side is at most ``most_px``.
 
@@ -74,7 +74,8 @@ def read_overview(
         except CannotReadRegion:
             halves = _halves(part, chunk)
             return [piece for half in halves for piece in shrunken(half)] if halves else [(small, None)]
-        return [(small, pixels.resize((x1 - x0, y1 - y0), Image.Resampling.BOX, reducing_gap=2.0))]
+        shown = Image.fromarray(pixels).resize((x1 - x0, y1 - y0), Image.Resampling.BOX, reducing_gap=2.0)
+        return [(small, shown)]
 
     across, down = _part(*chunk)
     parts = (

@@ -25,16 +25,21 @@ class Picture:
         self.path, self.spacing, self.kind = path, spacing, "plain image"
         self.size_px = image.size
         self.downsamples = ((1.0, 1.0),)
+        self.smaller = ((1,),)
         self._image = image
 
-    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
         """See :class:`gastropath.slides.source.slide.Slide`."""
         found = Image.new("RGB", (width, height), "white")
         top, bottom = max(0, y_px), min(self.size_px[1], y_px + height)
         left, right = max(0, x_px), min(self.size_px[0], x_px + width)
         if top < bottom and left < right:
             found.paste(self._image.crop((left, top, right, bottom)), (left - x_px, top - y_px))
-        return found
+        return np.asarray(found)
+
+    def shift(self, level: int, smaller: int) -> float:
+        """See :class:`gastropath.slides.source.slide.Slide`."""
+        return 0.0
 
     def overview(self, most_px: int) -> Overview:
         """See :class:`gastropath.slides.source.slide.Slide`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from PIL import Image
+import numpy as np
 
 from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, in_words
 from gastropath.slides.source.header import PICTURE, TIFF, read_header
@@ -32,6 +32,9 @@ class Slide(Protocol):
         Micrometres per pixel at level 0.
     downsamples
         How many pixels of level 0 a pixel of each level is wide and high: the first is (1, 1).
+    smaller
+        How many times smaller than stored each level can be read, 1 first: JPEG and JPEG 2000 are decoded at a lower
+        resolution in less time.
     kind
         Who wrote it, for the record.
     """
@@ -40,9 +43,10 @@ class Slide(Protocol):
     size_px: tuple[int, int]
     spacing: Spacing
     downsamples: tuple[tuple[float, float], ...]
+    smaller: tuple[tuple[int, ...], ...]
     kind: str
 
-    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
         """Read pixels of a level.
 
         Parameters
@@ -53,16 +57,27 @@ class Slide(Protocol):
             Upper left corner in pixels of the level; may lie outside.
         width, height
             In pixels of the level too.
+        smaller
+            One of those that the level has in ``smaller``: then all these are pixels of the level made so many times
+            smaller, and the last ones, which the level does not fill, may hold anything.
 
         Returns
         -------
-        PIL.Image.Image
-            RGB, of this width and height; white where there is no slide.
+        numpy.ndarray
+            ``uint8`` RGB, shape (height, width, 3); white where there is no slide.
 
         Raises
         ------
         CannotReadRegion
             If the file is damaged there.
+        """
+        ...
+
+    def shift(self, level: int, smaller: int) -> float:
+        """Return where a place lies on a level that is read smaller: so many pixels behind the place divided by that.
+
+        It is 0 where each pixel is the mean of those that it stands for, as of JPEG, and 0.25 to 0.5 where it is that
+        of the first of them and its surroundings, as of the wavelets of JPEG 2000.
         """
         ...
 

@@ -52,11 +52,16 @@ class TiffSlide:
         self.downsamples = tuple(
             (self.size_px[0] / level.page.size[0], self.size_px[1] / level.page.size[1]) for level in self._levels
         )
+        self.smaller = tuple((1,) for _ in self._levels)
         self._overview: Overview | None = None
 
-    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
         """See :class:`gastropath.slides.source.slide.Slide`."""
         return self._levels[level].read(x_px, y_px, width, height)
+
+    def shift(self, level: int, smaller: int) -> float:
+        """See :class:`gastropath.slides.source.slide.Slide`."""
+        return 0.0
 
     def overview(self, most_px: int) -> Overview:
         """See :class:`gastropath.slides.source.slide.Slide`."""
@@ -87,7 +92,7 @@ class _Level:
         self._decoded: OrderedDict[int, np.ndarray | None] = OrderedDict()
         self._bytes = 0
 
-    def read(self, x_px: int, y_px: int, width: int, height: int) -> Image.Image:
+    def read(self, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
         canvas = np.full((height, width, 3), 255, np.uint8)
         across, down = self.page.chunk
         right, bottom = min(x_px + width, self.page.size[0]), min(y_px + height, self.page.size[1])
@@ -102,7 +107,7 @@ class _Level:
                 x1, y1 = min(x + pixels.shape[1], right), min(y + pixels.shape[0], bottom)
                 if x1 > x0 and y1 > y0:
                     canvas[y0 - y_px : y1 - y_px, x0 - x_px : x1 - x_px] = pixels[y0 - y : y1 - y, x0 - x : x1 - x]
-        return Image.fromarray(canvas)
+        return canvas
 
     def _piece(self, number: int) -> np.ndarray | None:
         """Return a decoded tile or strip as RGB, shape (h, w, 3); ``None`` where the file has none."""
