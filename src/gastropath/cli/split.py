@@ -26,7 +26,8 @@ def split(
         typer.Option(
             metavar="METHOD",
             help="block: neighbouring file numbers of a class stay together, and what is too close to another part is "
-            "left out. group: patients or slides, and duplicates, stay together. random: nothing does; optimistic.",
+            "left out. group: patients or slides, and duplicates, stay together. random: nothing does; optimistic. "
+            "folders: the parts of DATA, in folders train, val and test or a column part, are kept.",
         ),
     ] = "block",
     groups: Annotated[
@@ -68,8 +69,10 @@ def split(
 def told(split: Split) -> Iterator[str]:
     """Say in words how a split was made, and what to think of it."""
     from gastropath.data.split.blocks import unnumbered
+    from gastropath.data.split.published import published_in_words
     from gastropath.report.sections.split import split_in_words
 
     parts = frozenset(part for part in ("train", "val", "test") if "" in split.part(part).groups)
     alone, numberless = split.index.groups.count(""), unnumbered(split.index)
-    return split_in_words(split.describe(), ungrouped=alone, unnumbered=numberless, ungrouped_parts=parts)
+    yield from published_in_words(split)
+    yield from split_in_words(split.describe(), ungrouped=alone, unnumbered=numberless, ungrouped_parts=parts)

@@ -67,6 +67,7 @@ def split(
     by
         ``"block"``: neighbouring file numbers of a class stay together, and what is too close to another part is left
         out. ``"group"``: patients or slides, and duplicates, stay together. ``"random"``: nothing does; optimistic.
+        ``"folders"``: the parts of the data, in folders train, val and test or a column ``part``, are kept.
     groups
         Table of patients or slides, with the columns ``path,group``.
     folds

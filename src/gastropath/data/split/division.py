@@ -11,6 +11,7 @@ from gastropath.data.audit.audit import Audit
 from gastropath.data.duplicates.duplicates import Duplicates
 from gastropath.data.split.blocks import default_block, default_gap
 from gastropath.data.split.copies import Copies
+from gastropath.data.split.published import published_parts
 from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.strata import counts, deal
 from gastropath.data.split.units import Method, Units
@@ -43,7 +44,8 @@ def make_split(
         ``"block"`` keeps neighbouring file numbers of a class (or, where one is known, a group) together, and leaves
         out what is too close to another part: tiles within the gap, and copies. ``"group"`` keeps tiles of one group,
         and duplicates, together, and leaves nothing out. ``"random"`` keeps nothing together: its test metrics are
-        optimistic, and it is offered for comparison with published work.
+        optimistic, and it is offered for comparison with published work. ``"folders"`` keeps the parts the tiles were
+        published in; a part that is missing is taken out of train, by block.
     seed
         The same seed and tiles give the same split, byte for byte.
     folds
@@ -81,8 +83,10 @@ def make_split(
     blocks = {code: block or default_block(n) for code, n in index.counts().items()}
     gaps = {code: default_gap(n) if gap is None else gap for code, n in blocks.items()}
     units = Units.of(index, Copies.of(audit.duplicates).take(rows), method, blocks, gaps)
-    numbered = units.neighbours is not None and bool((units.neighbours.series >= 0).any())
-    divided = _divide(units, _Sides.parts(), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    divided = _as_published(units, rng) if method == "folders" else _divide(units, _Sides.parts(), rng)
+    blocked = units.neighbours is not None and (divided.by_block or bool(folds))
+    numbered = blocked and units.neighbours is not None and bool((units.neighbours.series >= 0).any())
     parts, fold = np.full(len(paths), -1, np.int64), np.full(len(paths), -1, np.int64)
     parts[rows] = divided.parts
     if folds:
@@ -113,6 +117,7 @@ class _Divided:
     parts: np.ndarray
     near: int
     copies: int
+    by_block: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,12 @@ class _Sides:
     @classmethod
     def parts(cls) -> _Sides:
         return cls(tuple(f"the {part} part" for part in PARTS), np.array(FRACTIONS), _leave_out_of_parts)
+
+    @classmethod
+    def taken(cls, part: int) -> _Sides:
+        shares = np.array([FRACTIONS[0], FRACTIONS[part]])
+        names = ("the train part", f"the {PARTS[part]} part")
+        return cls(names, shares / shares.sum(), _leave_out_of_parts)
 
     @classmethod
     def folds(cls, k: int) -> _Sides:
@@ -154,6 +165,18 @@ def _divide(units: Units, sides: _Sides, rng: np.random.Generator) -> _Divided:
                 return divided
             faults.append(fault)
     raise faults[0].at(units.index.root)
+
+
+def _as_published(units: Units, rng: np.random.Generator) -> _Divided:
+    """Keep the published parts; take one that is missing out of train."""
+    parts = published_parts(units.index)
+    missing = [part for part in range(len(PARTS)) if not (parts == part).any()]
+    if not missing:
+        return _Divided(parts, 0, 0, by_block=False)
+    rows = np.flatnonzero(parts == PARTS.index("train"))
+    divided = _divide(units.take(rows), _Sides.taken(missing[0]), rng)
+    parts[rows] = np.where(divided.parts == 1, missing[0], divided.parts)
+    return _Divided(parts, divided.near, divided.copies)
 
 
 def _leave_out_of_parts(units: Units, dealt: np.ndarray, _: np.random.Generator) -> _Divided:
@@ -192,7 +215,7 @@ def _check_enough(units: Units, sides: _Sides) -> None:
             continue
         kind = "blocks" if units.neighbours else "groups"
         tiles = f"{n} tiles in {n_units} {kind}" if n_units < n else f"{n} tile{'s' * (n != 1)}"
-        aim = "train, val and test" if sides.are_parts else f"{needed} folds"
+        aim = ("train and another part", "train, val and test")[needed > 2] if sides.are_parts else f"{needed} folds"
         fewer = "" if sides.are_parts else "choose fewer `folds`, "
         smaller = "choose a smaller `block`, " if units.neighbours and n_units < n else ""
         raise TooFewTiles(

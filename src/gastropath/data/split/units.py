@@ -14,8 +14,8 @@ from gastropath.data.split.blocks import Neighbours, default_block, default_gap
 from gastropath.data.split.copies import Copies
 from gastropath.errors import UnknownSetting, did_you_mean
 
-Method = Literal["block", "group", "random"]
-METHODS: tuple[Method, ...] = ("block", "group", "random")
+Method = Literal["block", "group", "random", "folders"]
+METHODS: tuple[Method, ...] = ("block", "group", "random", "folders")
 
 
 def method_named(name: str) -> Method:

@@ -18,6 +18,7 @@ def method_in_words(split: SplitInfo) -> str:
         "block": "neighbouring file numbers of a class stay together",
         "group": "groups and duplicates stay together",
         "random": "nothing stays together, so the metrics are optimistic",
+        "folders": "the parts in which the tiles were published are kept",
         "file": "a table of which nothing else is known",
     }.get(split.method)
     seed = f"seed {split.seed}" if split.seed is not None else None
