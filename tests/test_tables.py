@@ -67,14 +67,14 @@ def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes):
     [
         (b"", "no column 'path'; the file is empty"),
         (b"paths,label\na,b\n", "no column 'path'; did you mean 'paths'"),
-        (b"path;label\na;b\n", "no column 'path'; its cells are separated by ';': save it with commas"),
+        (b"PK\x03\x04 and so on", "is a spreadsheet's own file or an archive; .* save it as CSV UTF-8"),
+        ("path,label\na,b\n".encode("utf-16")[:-1], "UTF-16 text that is cut off"),
         (b"path,label,path\na,b,c\n", "column 'path' twice"),
         (b"path,label\na\n", "line 2: expected 2 cells"),
         (b"path,label\na,b\na,b,c\n", "line 3: expected 2 cells"),
         (b'path,label\n"a,b\n', "cannot be read as a CSV table"),
         (b'path,label\n"a"x,b\n', "cannot be read as a CSV table"),
         (b"path,label\n" + b"a" * 200_000 + b",b\n", "cannot be read as a CSV table"),
-        ("path,label\na,b\n".encode("utf-16"), "no column 'path'"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "no column 'path'|cannot be read"),
     ],
 )
@@ -91,3 +91,45 @@ def test_a_missing_table_is_named(tmp_path: Path):
         read_table(tmp_path / "t.csv", ())
     with pytest.raises(CannotReadTable, match="cannot be read"):
         read_table(tmp_path, ())
+
+
+HEADER, ROW = ("path", "label", "note"), ("Über/1.png", "Müller, A", "é")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_spreadsheets_write_is_read(tmp_path: Path, encoding: str, separator: str, end: str, caplog):
+    lines = [separator.join(f'"{cell}"' for cell in row) for row in (HEADER, ROW)]
+    (tmp_path / "t.csv").write_bytes("".join(f"{line}{end}" for line in lines).encode(encoding))
+    columns, rows = read_table(tmp_path / "t.csv", ("path", "label"))
+    assert columns == list(HEADER)
+    assert [tuple(row.values()) for row in rows] == [ROW]
+    warned = [record.getMessage() for record in caplog.records]
+    if encoding == "cp1252":
+        assert len(warned) == 1
+        assert "t.csv: is not UTF-8 text; it was read as Windows-1252, e.g." in warned[0]
+        assert "Über/1.png" in warned[0]
+    else:
+        assert not warned
+
+
+def test_a_table_of_ours_with_a_name_that_is_no_text_is_never_taken_for_windows_1252(tmp_path: Path, caplog):
+    write_table(tmp_path / "t.csv", ("path", "label"), [{"path": "caf\udce9.png", "label": "TUM"}])
+    assert read_table(tmp_path / "t.csv", ("path",))[1] == [{"path": "caf\udce9.png", "label": "TUM"}]
+    assert not caplog.records
+
+
+def test_a_hint_of_the_separator_and_separators_at_the_end_of_lines_are_no_cells(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("sep=;\nPath;LABEL;\na,1.png;TUM;\n")
+    assert read_table(tmp_path / "t.csv", ("path", "label")) == (
+        ["path", "label"],
+        [{"path": "a,1.png", "label": "TUM"}],
+    )
+
+
+def test_a_comma_within_a_first_line_of_semicolons_separates_nothing(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("path;label;size, in mm\na.png;TUM;1,5\n")
+    assert read_table(tmp_path / "t.csv", ("path", "label"))[1] == [
+        {"path": "a.png", "label": "TUM", "size, in mm": "1,5"}
+    ]

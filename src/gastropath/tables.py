@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
+import io
+import logging
+import os
+import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -11,11 +17,22 @@ from typing import TextIO
 from gastropath.errors import CannotReadTable, did_you_mean
 from gastropath.outputs import replacing
 
+_log = logging.getLogger(__name__)
+
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Excel and OpenDocument; Excel before 2007
+_SEPARATORS = (",", ";", "\t")
+_SEPARATOR_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
+_BETWEEN = (b",", b";", b"\t", b"\n", b"\r")
+_SHOWN = 40
+_PIECE = 1 << 20
+
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as UTF-8 CSV, complete or not at all. ``None`` becomes an empty cell; rows are not collected."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        write_rows(file, columns, rows)
+    with replacing(path) as partial:
+        with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            write_rows(file, columns, rows)
+        _mark_if_not_text(partial)
 
 
 def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -51,7 +68,17 @@ def fingerprint(rows: Iterable[Iterable[str]]) -> str:
 
 
 def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:
-    """Read a CSV table.
+    """Read a table, as GastroPath or a spreadsheet writes it.
+
+    Text is UTF-8 (with or without its mark) or UTF-16; what is neither is read as Windows-1252, with a warning in the
+    log. Cells are separated by commas, or by semicolons or tabs where the first line shows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    required
+        Columns it must have, in any case.
 
     Returns
     -------
@@ -66,31 +93,124 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dic
         If the file is missing or is not CSV, lacks a required column or has it twice, or has a line of another length.
     """
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = list(reader.fieldnames or [])
-            for column in required:
-                if column not in columns:
-                    raise CannotReadTable(f"has no column {column!r}", where=path, remedy=_hint(column, columns))
-                if columns.count(column) > 1:
-                    raise CannotReadTable(f"has column {column!r} twice", where=path, remedy="keep one of them")
-            rows = []
-            for row in reader:
-                if None in row or None in row.values():
-                    where = f"{path}, line {reader.line_num}"
-                    raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
-                rows.append(row)
+        text, guessed = _decoded(path, path.read_bytes())
+        columns, rows = _parsed(path, text, tuple(required))
     except FileNotFoundError:
         raise CannotReadTable("there is no such file", where=path) from None
     except (OSError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CannotReadTable(f"cannot be read as a CSV table: {reason or error}", where=path) from None
+    if guessed:
+        _log.warning(
+            "%s: is not UTF-8 text; it was read as Windows-1252, e.g. %s. If that is wrong, save it as CSV UTF-8",
+            path,
+            guessed,
+        )
     return columns, rows
 
 
+def with_slashes(path: str) -> str:
+    r"""Return a path as tables hold it, with ``/`` between folders.
+
+    Examples
+    --------
+    >>> with_slashes(r".\TUM\1.png")
+    'TUM/1.png'
+    """
+    return path.strip().replace("\\", "/").removeprefix("./")
+
+
+def _decoded(path: Path, data: bytes) -> tuple[str, str]:
+    """Return the text of a table and, where its encoding is a guess, a word by which a person can tell."""
+    if data.startswith(_SPREADSHEETS):
+        what = "is a spreadsheet's own file or an archive; expected CSV text"
+        raise CannotReadTable(what, where=path, remedy="save it as CSV UTF-8 in the spreadsheet")
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :].decode("utf-8", "surrogateescape"), ""
+    if wide := _utf_16(data):
+        try:
+            return data.decode(wide).removeprefix("\ufeff"), ""
+        except UnicodeDecodeError:
+            raise CannotReadTable("is UTF-16 text that is cut off or damaged", where=path) from None
+    try:
+        return data.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            return data.decode("utf-8", "surrogateescape"), ""
+        begin = max(data.rfind(mark, 0, error.start) for mark in _BETWEEN) + 1
+        word = re.split(r"[,;\t\r\n]", data[begin : begin + _SHOWN].decode("cp1252", "replace"))[0]
+        return text, repr(word)
+
+
+def _utf_16(data: bytes) -> str:
+    if data.startswith(codecs.BOM_UTF16_LE) or (len(data) > 1 and data[0] and not data[1]):
+        return "utf-16-le"
+    return "utf-16-be" if data.startswith(codecs.BOM_UTF16_BE) or (len(data) > 1 and not data[0] and data[1]) else ""
+
+
+def _parsed(path: Path, text: str, required: tuple[str, ...]) -> tuple[list[str], list[dict[str, str]]]:
+    first, _, rest = text.partition("\n")
+    if hint := _SEPARATOR_HINT.fullmatch(first.strip()):  # Excel's own way to say what separates cells
+        text, separator = rest, hint[1]
+    else:
+        separator = _separator(first, required)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    columns = reader.fieldnames = _named(path, list(reader.fieldnames or []), required)
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            where = f"{path}, line {reader.line_num}"
+            raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
+        rows.append(row)
+    if "" in columns and not any(row[""] for row in rows):  # a separator at the end of every line
+        for row in rows:
+            del row[""]
+        columns = [column for column in columns if column]
+    return columns, rows
+
+
+def _separator(first: str, required: tuple[str, ...]) -> str:
+    """Return what separates the cells of the first line: the mark by which it has most of the required columns."""
+    wanted = {column.casefold() for column in required}
+    best = {}
+    for mark in _SEPARATORS:
+        cells = [cell.strip().strip('"').casefold() for cell in first.split(mark)]
+        best[mark] = (len(wanted & set(cells)), len(cells) if not wanted else 0)
+    return max(_SEPARATORS, key=best.__getitem__)  # of equals the first: the comma
+
+
+def _named(path: Path, columns: list[str], required: tuple[str, ...]) -> list[str]:
+    """Give required columns the names by which they are asked for, whatever their case."""
+    for column in required:
+        if column not in columns:
+            alike = [i for i, name in enumerate(columns) if name.strip().casefold() == column.casefold()]
+            if not alike:
+                raise CannotReadTable(f"has no column {column!r}", where=path, remedy=_hint(column, columns))
+            for i in alike:
+                columns[i] = column
+        if columns.count(column) > 1:
+            raise CannotReadTable(f"has column {column!r} twice", where=path, remedy="keep one of them")
+    return columns
+
+
 def _hint(column: str, columns: Sequence[str]) -> str:
-    if not columns:
-        return "the file is empty"
-    if len(columns) == 1 and (mark := next((mark for mark in ";\t" if mark in columns[0]), None)):
-        return f"its cells are separated by {mark!r}: save it with commas"
-    return did_you_mean(column, columns).removeprefix("; ")
+    return did_you_mean(column, columns).removeprefix("; ") if columns else "the file is empty"
+
+
+def _mark_if_not_text(table: Path) -> None:
+    """Put UTF-8's mark before a table that holds file names which are no text, so that nobody guesses its encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with table.open("rb") as file:
+        try:
+            while piece := file.read(_PIECE):
+                decoder.decode(piece)
+            return
+        except UnicodeDecodeError:
+            file.seek(0)
+        marked = table.with_name(f"{table.name}.marked")
+        with marked.open("wb") as copy:
+            copy.write(codecs.BOM_UTF8)
+            shutil.copyfileobj(file, copy)
+    os.replace(marked, table)

@@ -7,8 +7,12 @@ a colour that stays the same from run to run.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+MAX_CODE = 200
+"""Characters of a class code at most."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,22 @@ def tissue_class(code: str) -> TissueClass:
 def tissue_classes(codes: Iterable[str]) -> tuple[TissueClass, ...]:
     """Return the classes with these codes, in the order given."""
     return tuple(tissue_class(code) for code in codes)
+
+
+def code_problem(code: str) -> str:
+    """Say why a text cannot be a class code; empty where it can.
+
+    Examples
+    --------
+    >>> code_problem("TUM"), code_problem("TU\\tM")
+    ('', 'holds a line break or another control character')
+    """
+    if not code.strip():
+        return "is empty"
+    if len(code) > MAX_CODE:
+        return f"has {len(code):,} characters; a class code has at most {MAX_CODE}"
+    if any("\udc80" <= char <= "\udcff" for char in code):
+        return "is not text: it holds bytes that are not UTF-8"
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in code):
+        return "holds a line break or another control character"
+    return ""

@@ -210,3 +210,43 @@ FOLDERS = (
         read_as="classes x1 and x2; groups a1 and a2",
     ),
 )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of tiles, and how it is read: always as the tile ``Über/1.png`` of class TUM and ``b/2.png`` of STR."""
+
+    name: str
+    content: bytes
+    sketch: str
+    read_as: str = "as it is"
+    warned: bool = False
+    file: str = "tiles.csv"
+
+
+_PLAIN = "path,label,group\nÜber/1.png,TUM,P1\nb/2.png,STR,P2\n"
+_DOTS = {"ä": "a\u0308", "Ü": "U\u0308"}
+
+TABLES = (
+    Table("UTF-8, commas", _PLAIN.encode(), "path,label,group"),
+    Table("UTF-8 with its mark, as Excel's CSV UTF-8", _PLAIN.encode("utf-8-sig"), "path,label,group"),
+    Table(
+        "UTF-16, tabs, as Excel's Unicode text", _PLAIN.replace(",", "\t").encode("utf-16"), "path→label", file="t.txt"
+    ),
+    Table(
+        "Windows-1252, semicolons, as Excel's CSV in much of Europe",
+        _PLAIN.replace(",", ";").replace("\n", "\r\n").encode("cp1252"),
+        "path;label;group",
+        "with a warning that names a cell to look at",
+        warned=True,
+    ),
+    Table("tabs", _PLAIN.replace(",", "\t").encode(), "path→label→group", file="tiles.tsv"),
+    Table("paths of Windows", _PLAIN.replace("/", "\\").encode(), "Über\\1.png,TUM,P1", "with / between folders"),
+    Table("paths that begin with a dot", _PLAIN.replace("b/", ".\\b\\").encode(), ".\\b\\2.png,STR,P2", "without it"),
+    Table(
+        "letters in two pieces, as macOS writes them", _PLAIN.replace("Ü", _DOTS["Ü"]).encode(), "U¨ber/1.png", "as one"
+    ),
+    Table("other capitals in the first line", _PLAIN.replace("path,label", "Path, LABEL").encode(), "Path, LABEL"),
+    Table("a hint of the separator", ("sep=;\n" + _PLAIN.replace(",", ";")).encode(), "sep=;", "passed by"),
+    Table("empty rows and cells at the end", (_PLAIN.replace("\n", ",\n") + ",,,\n").encode(), ",,,", "passed by"),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,18 @@ def progress() -> Iterator[Progress]:
 def note(text: str) -> None:
     """Tell something on standard error."""
     _stderr.print(escape(text))
+
+
+def show_warnings(logger: str) -> None:
+    """Show what a part of the library warns of as a note, once however often this is called."""
+    log = logging.getLogger(logger)
+    if not any(isinstance(handler, _Notes) for handler in log.handlers):
+        log.addHandler(_Notes())
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def say(text: str) -> None:

@@ -14,6 +14,7 @@ from gastropath import __version__
 from gastropath.cli import (
     audit,
     compare,
+    console,
     demo,
     doctor,
     evaluation,
@@ -75,6 +76,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal can show
+    console.show_warnings("gastropath.tables")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

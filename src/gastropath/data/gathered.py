@@ -13,6 +13,8 @@ from gastropath.data.layout import ClassFolder, Layout, layout_of
 from gastropath.data.left_out import counted
 from gastropath.data.listing import Listing
 from gastropath.data.marker import synthetic_marker
+from gastropath.errors import NoTilesFound
+from gastropath.tissue_classes import code_problem
 
 PART = "part"
 """Further column of an index that holds the published division."""
@@ -48,6 +50,11 @@ def gathered_tiles(sources: Sequence[Path], classes: Sequence[str] = ()) -> List
     """
     found = [_layout(source, classes, len(sources)) for source in sources]
     layouts = list({layout.root.resolve(): layout for layout in found}.values())
+    for layout in layouts:
+        for each in layout.classes:
+            if problem := code_problem(each.label):
+                what = f"the name of this folder cannot be a class code: it {problem}"
+                raise NoTilesFound(what, where=each.folder.path, remedy="rename the folder")
     common = common_folder([layout.root for layout in layouts])
     left_out: Counter[tuple[str, str]] = Counter()
     for layout in layouts:

@@ -186,7 +186,7 @@ def _mpp(path: str, cell: str) -> float | None:
     if not cell.strip():
         return None
     try:
-        value = float(cell)
+        value = float(cell.replace(",", ".", 1))  # as spreadsheets write it in much of Europe
     except ValueError:
         value = 0.0
     if not 0.01 <= value <= 100:

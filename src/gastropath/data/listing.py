@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +12,14 @@ from pathlib import Path
 from gastropath.data.left_out import LeftOut
 from gastropath.data.marker import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound
-from gastropath.tables import read_table
+from gastropath.tables import read_table, with_slashes
+from gastropath.tissue_classes import code_problem
 
 TABLE_COLUMNS = ("path", "label", "group")
+
+_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
+_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
+_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -39,23 +46,33 @@ def listed_tiles(table: Path) -> Listing:
     CannotReadTable
         If it lacks a column or a cell, has a column twice, or lists a file twice with different labels or groups.
     """
-    if table.suffix.lower() != ".csv":
-        raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table)
+    suffix = table.suffix.lower()
+    if suffix not in _SUFFIXES:
+        remedy = "save it as CSV UTF-8 in the spreadsheet, and give that" if suffix in _SPREADSHEETS else ""
+        raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table, remedy=remedy)
     columns, rows = read_table(table, required=("path", "label"))
     extra = extra_columns(table, columns, TABLE_COLUMNS)
     if not rows:
         raise NoTilesFound("the table has no rows", where=table)
     first: dict[str, dict[str, str]] = {}
+    blank, root = 0, table.parent
     for number, row in enumerate(rows, start=1):
+        if not any(row.values()):  # as spreadsheets leave below a table
+            blank += 1
+            continue
         path, label, group = row["path"], row["label"], row.get("group", "")
         if not path or not label:
             raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
+        if problem := code_problem(label):
+            what = f"label {label[:_SHOWN]!r} cannot be a class code: it {problem}"
+            remedy = "write another label in this and all such rows"
+            raise CannotReadTable(what, where=f"{table}, row {number}", remedy=remedy)
+        path = _as_on_disk(root, path)
         before = first.setdefault(path, row)
         if (before["label"], before.get("group", "")) != (label, group):
             what = f"{path} is listed twice with different labels or groups"
             raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
-    repeated = len(rows) - len(first)
-    root = table.parent
+    repeated = len(rows) - blank - len(first)
     folders = {(root / path).parent for path in first}
     return Listing(
         root=root,
@@ -66,6 +83,17 @@ def listed_tiles(table: Path) -> Listing:
         synthetic=any(synthetic_marker(folder) is not None for folder in folders),
         extra={name: tuple(row[name] for row in first.values()) for name in extra},
     )
+
+
+def _as_on_disk(root: Path, path: str) -> str:
+    """Return a path as its file is named: tables may hold backslashes, outer blanks, and letters in another form."""
+    if path.isascii() and "\\" not in path and path == path.strip():
+        return path
+    plain = with_slashes(path)
+    forms = (path, plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD")))
+    raw = path.encode("cp1252", "ignore").decode("utf-8", "surrogateescape")  # a name that is no text, in such a table
+    known = (form for form in (*forms, raw) if os.path.exists(root / form))
+    return next(known, plain if "\\" in path else path)
 
 
 def extra_columns(table: Path, columns: Sequence[str], known: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share
 from gastropath.results.metrics import Metrics
 from gastropath.results.versions import card_2
+from gastropath.tissue_classes import MAX_CODE
 
 INTENDED_USE = (
     "Research and education: sorting tiles of H&E-stained gastric tissue into the classes listed. Not for diagnosis; "
@@ -39,8 +40,8 @@ Source = Literal["validation", "out-of-fold"]
 class CardClass(Part):
     """One output of the model."""
 
-    code: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    code: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
     color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gastropath.data.index import TileIndex
 from gastropath.errors import CannotReadTable
-from gastropath.tables import read_table
+from gastropath.tables import read_table, with_slashes
 
 GROUP_COLUMNS = ("group", "patient", "patient_id", "slide", "slide_id")
 """Accepted names of the column of groups, in any case. The first one counts: slides of a patient stay together."""
@@ -43,6 +43,8 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
     unknown: list[str] = []
     for number, row in enumerate(rows, start=1):
         path, group = row["path"], row[column]
+        if path not in position:
+            path = with_slashes(path)
         tiles = [position[path]] if path in position else by_name.get(path, [])
         if not tiles:
             unknown.append(f"row {number}: {path}")

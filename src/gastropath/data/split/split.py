@@ -16,7 +16,7 @@ from gastropath.data.listing import extra_columns
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 from gastropath.outputs import write_text
 from gastropath.results.split import FoldCounts, SplitDocument
-from gastropath.tables import fingerprint, read_table, write_table
+from gastropath.tables import fingerprint, read_table, with_slashes, write_table
 
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
@@ -34,7 +34,8 @@ class Split:
     parts
         ``"train"``, ``"val"`` or ``"test"`` for each tile.
     method
-        How it was made: ``"block"``, ``"group"``, ``"random"``, or ``"file"`` where only the table is known.
+        How it was made: ``"block"``, ``"group"``, ``"random"``, ``"folders"``, or ``"file"`` where only the table is
+        known.
     seed
         Of the shuffling; ``None`` where only the table is known.
     identical_pairs_across_parts
@@ -194,7 +195,7 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
         if row["path"] in seen:
             raise CannotReadTable(f"{row['path']} is listed twice", where=where, remedy="keep one of the rows")
         seen.add(row["path"])
-        if (i := position.get(row["path"])) is None:
+        if (i := position.get(row["path"], position.get(with_slashes(row["path"])))) is None:
             continue
         if index.labels[i] != row["label"]:
             what = f"{row['path']} is {row['label']!r} here but {index.labels[i]!r} in the data"
