@@ -208,9 +208,9 @@ GOOD_PNG = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (24
         (encoded(Image.fromarray(np.eye(64, dtype=np.uint8) * 255), "JPEG")[:400], "truncated"),
         (encoded(plain(RED).resize((15, 40)), "PNG"), "15 x 40 pixels; at least 16 x 16"),
         (encoded(plain(RED).resize((1, 1)), "PNG"), "1 x 1"),
-        (tiff(struct.pack("<f", 1.0), 32, 1, sample_format=3), "colour mode F"),
-        (tiff(struct.pack("<I", 200), 32, 1), "colour mode I"),
-        (tiff(struct.pack("<h", -5), 16, 1, sample_format=2), "colour mode I"),
+        (tiff(struct.pack("<f", 1.0), 32, 1, sample_format=3), "floating-point numbers of 32 bits"),
+        (tiff(struct.pack("<I", 200), 32, 1), "32 bits a channel"),
+        (tiff(struct.pack("<h", -5), 16, 1, sample_format=2), "signed numbers of 16 bits"),
         (encoded(plain(0, "LAB"), "TIFF"), "colour mode LAB"),
         (png(struct.pack(">H", 7), 16, 0, extra=chunk(b"tRNS", struct.pack(">H", 7))), "16 bits and a transparent"),
         (

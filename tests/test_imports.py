@@ -22,6 +22,7 @@ GROUND_FLOOR = (
     "formulas",
     "debris",
     "formats",
+    "tiff_samples",
     "decoding",
     "images",
     "outputs",

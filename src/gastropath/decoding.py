@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gastropath.errors import CannotReadImage
 from gastropath.formats import FORMAT_NAMES, FORMATS, kind, remedy
+from gastropath.tiff_samples import TiffSamples
 
 Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """One picture: a file, the content of one, an image of Pillow's, or ``uint8`` values (h, w), (h, w, 3) or (h, w, 4)."""
@@ -28,6 +29,8 @@ MIN_SIDE_PX = 16
 """Images narrower or lower than this hold no tissue to judge."""
 
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+
+_EIGHT_BITS = "save it as 8-bit RGB"
 
 _WHITE_IS_ZERO = 0
 
@@ -92,6 +95,9 @@ def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
     if isinstance(source, np.ndarray):
         source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
     data = b"" if isinstance(source, Image.Image) else _read(source)
+    samples = TiffSamples.in_file(data)
+    if samples and (problem := samples.problem()):
+        raise CannotReadImage(problem, code="colour_mode", remedy=_EIGHT_BITS)
     try:
         with source.copy() if isinstance(source, Image.Image) else header(io.BytesIO(data), max_pixels) as image:
             _check_header(image, max_pixels)
@@ -103,6 +109,8 @@ def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
         allowed = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
         raise CannotReadImage(f"has more pixels than the {allowed:,} allowed", code="too_large") from None
     except UnidentifiedImageError:
+        if samples:
+            raise CannotReadImage(samples.in_words(), code="colour_mode", remedy=_EIGHT_BITS) from None
         what = f"is {kind(data)}; expected {FORMAT_NAMES}"
         raise CannotReadImage(what, code="not_an_image", remedy=remedy(data)) from None
     except MemoryError:
@@ -111,6 +119,8 @@ def _open(source: Source, max_pixels: int) -> tuple[Image.Image, str]:
         # Pillow reports damage as almost any type, depending on the format and on where the file breaks off.
         if "truncated" in str(error).lower():
             raise CannotReadImage("is truncated: the file ends before the picture does", code="truncated") from None
+        if samples and "raw mode" in str(error):
+            raise CannotReadImage(samples.in_words(), code="colour_mode", remedy=_EIGHT_BITS) from None
         raise CannotReadImage(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
@@ -170,10 +180,10 @@ def _check_header(image: Image.Image, max_pixels: int) -> None:
         raise CannotReadImage(what, code="several_pictures")
     if image.mode in {"I", "F", "LAB", "HSV"} and not (image.mode == "I" and image.format == "PNG"):
         what = f"has colour mode {image.mode}, whose scale is not known"
-        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
+        raise CannotReadImage(what, code="colour_mode", remedy=_EIGHT_BITS)
     if "transparency" in image.info and "16" in str(getattr(image, "tile", "")):
         what = "has 16 bits and a transparent colour"
-        raise CannotReadImage(what, code="colour_mode", remedy="save it as 8-bit RGB")
+        raise CannotReadImage(what, code="colour_mode", remedy=_EIGHT_BITS)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -156,7 +156,7 @@ def test_a_bad_file_is_answered_with_the_reason_and_what_to_do(data, reason):
     page = Reader(answer(stub(ENTRIES, [0.2, 0.7, 0.1]), "bad.png", data))
     assert page.texts[:2] == ["⚠ Not classified", "bad.png"]
     assert reason in page.texts[2]
-    assert "Upload one picture as PNG, JPEG, TIFF or WebP" in page.texts[2]
+    assert "Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000" in page.texts[2]
 
 
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header(monkeypatch):
@@ -248,3 +248,9 @@ def test_of_very_many_classes_the_first_are_shown_and_the_rest_summed_up():
     entries = [CardClass(code=f"C{i}", name=f"class {i}", color="#112233") for i in range(n)]
     texts = Reader(answer(stub(entries, [0.5, *[0.5 / (n - 1)] * (n - 1)]), "tile.png", TILE)).texts
     assert texts[-2:] == ["5 other classes together", percent(5 * 0.5 / (n - 1))]
+
+
+def test_the_page_takes_every_format_that_its_message_names():
+    from gastropath.app.tiles import TYPES
+
+    assert {"png", "jpg", "jpeg", "tif", "tiff", "webp", "bmp", "jp2"} < set(TYPES)

@@ -34,7 +34,7 @@ AT_ONCE = 8
 _HEAT_PX = 56
 _HEAT_OPACITY = 0.8
 _NAME_CHARACTERS = 120
-_REMEDY = "Upload one picture as PNG, JPEG, TIFF or WebP."
+_REMEDY = "Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000."
 
 _log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from gastropath.app.limits import in_turn, not_taken
 from gastropath.app.markup import table_of_rows
 from gastropath.app.tiles import TYPES
 from gastropath.errors import CannotReadImage, CannotReadSlide, CannotReadSpacing
+from gastropath.formats import FORMAT_NAMES
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress
 from gastropath.results.summary import SlideSummary
@@ -27,7 +28,7 @@ def show_region(classifier: Classifier) -> None:
     model = classifier.card.input
     field = model.tile_px * model.mpp
     file = st.file_uploader(
-        f"One picture of tissue, larger than a tile of {field:g} µm (PNG, JPEG, TIFF or WebP)",
+        f"One picture of tissue, larger than a tile of {field:g} µm ({FORMAT_NAMES})",
         type=TYPES,
         key="region",
         help=f"At most {MAX_PIXELS // 1_000_000} million pixels. It stays in the memory of the computer that runs this "
@@ -73,7 +74,7 @@ def _resolution(data: bytes) -> float | None:
     except CannotReadSpacing:
         stated = None
     except (CannotReadImage, CannotReadSlide) as error:
-        st.error(f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF or WebP.", icon="⚠️")
+        st.error(f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000.", icon="⚠️")
         return None
     if stated is not None and stated.x == stated.y:
         st.caption(f"{stated.x:.4g} µm per pixel, from the {stated.source} of the file.")
@@ -108,7 +109,7 @@ def _mapped(
     except CannotReadSpacing as error:
         return f"The picture cannot be mapped: {error.reason}"
     except (CannotReadImage, CannotReadSlide) as error:
-        return f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF or WebP."
+        return f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000."
     except Exception:
         _log.exception("a picture could not be mapped")
         return "The file cannot be read as a picture."

@@ -12,6 +12,7 @@ import streamlit as st
 
 from gastropath.app.answer import AT_ONCE, MAX_PIXELS, Answer, Upload, answers, title
 from gastropath.app.examples import Example
+from gastropath.formats import FORMAT_NAMES, SUFFIXES
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import Card
 from gastropath.results.predictions import Predictions
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_FILES = 60
 """Answered at a time."""
 
-TYPES = ("png", "jpg", "jpeg", "tif", "tiff", "webp")
+TYPES = tuple(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
 
 _COLUMNS = 3
 _NEVER_CERTAIN = 0.9999
@@ -42,7 +43,7 @@ def show_tiles(classifier: Classifier, examples: Sequence[Example]) -> None:
     """
     side, mpp = classifier.tile_px, classifier.card.input.mpp
     files = st.file_uploader(
-        f"Tiles of about {side} × {side} px at {mpp:g} µm/px (PNG, JPEG, TIFF or WebP)",
+        f"Tiles of about {side} × {side} px at {mpp:g} µm/px ({FORMAT_NAMES})",
         type=TYPES,
         accept_multiple_files=True,
         key="tiles",

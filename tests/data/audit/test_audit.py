@@ -80,7 +80,7 @@ def test_the_files_of_an_audit_hold_what_the_contract_says(planted: Path, tmp_pa
     problems = {Path(row["path"]).name: (row["problem"], row["problem_detail"]) for row in rows if row["problem"]}
     assert problems == {
         "cut.png": ("truncated", "is truncated: the file ends before the picture does"),
-        "text.png": ("not_an_image", "is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        "text.png": ("not_an_image", "is not an image; expected PNG, JPEG, TIFF, WebP, BMP or JPEG 2000"),
         "zero.png": ("empty", "is empty (0 bytes)"),
     }
     summary = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))

@@ -165,9 +165,20 @@ def test_size_and_mode_are_those_of_the_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "code", "sentence"),
     [
-        ("text.png", b"no picture", "not_an_image", "is not an image (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        (
+            "text.png",
+            b"no picture",
+            "not_an_image",
+            "is not an image; expected PNG, JPEG, TIFF, WebP, BMP or JPEG 2000",
+        ),
         ("empty.png", b"", "empty", "is empty (0 bytes)"),
-        ("gif.png", b"GIF89a", "not_an_image", "is a GIF picture (expected PNG, JPEG, TIFF, WEBP, BMP)"),
+        (
+            "gif.png",
+            b"GIF89a",
+            "not_an_image",
+            "is a GIF picture; expected PNG, JPEG, TIFF, WebP, BMP or JPEG 2000; save it as PNG or TIFF in the program "
+            "that made it",
+        ),
     ],
 )
 def test_a_file_that_is_not_a_picture_is_refused(name: str, content: bytes, code: str, sentence: str, tmp_path: Path):
