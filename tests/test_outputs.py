@@ -309,3 +309,38 @@ def test_json_refuses_what_json_cannot_say(tmp_path: Path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"f1": float("nan")})
     assert names(tmp_path) == []
+
+
+def test_what_is_kept_of_an_old_folder_is_moved_into_the_new_one_and_the_rest_replaced(tmp_path: Path):
+    out = tmp_path / "space"
+    (out / ".git").mkdir(parents=True)
+    (out / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    (out / "README.md").write_text("old")
+    with replacing_folder(out, ["README.md"], keeps=[".git", ".gitignore"], overwrite=True) as partial:
+        (partial / "README.md").write_text("new")
+    assert (out / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
+    assert (out / "README.md").read_text() == "new"
+    assert names(tmp_path) == ["space"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_what_is_kept_comes_back_when_the_new_folder_cannot_take_its_place(tmp_path: Path, monkeypatch, error):
+    out = tmp_path / "space"
+    (out / ".git").mkdir(parents=True)
+
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr("gastropath.outputs.os.replace", fails)
+    with (
+        pytest.raises((CannotWrite, KeyboardInterrupt)),
+        replacing_folder(out, [], keeps=[".git"], overwrite=True) as partial,
+    ):
+        (partial / "README.md").write_text("new")
+    assert names(out) == [".git"]
+
+
+def test_a_folder_that_is_kept_is_not_an_old_result_to_be_replaced_unasked(tmp_path: Path):
+    (tmp_path / "space" / ".git").mkdir(parents=True)
+    with pytest.raises(OutputExists, match="already exists"), replacing_folder(tmp_path / "space", [], keeps=[".git"]):
+        pass

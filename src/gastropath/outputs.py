@@ -36,8 +36,15 @@ _REFUSED = {
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
     """Give a temporary name beside ``path``; it becomes ``path`` when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        The final name.
+    keeps
+        Names in an old folder that are moved into the new one.
 
     Yields
     ------
@@ -57,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
             partial = holder / (target.name or "root")
             yield partial
             if partial.is_dir():
-                _put_folder(partial, target, holder / ".before")
+                _put_folder(partial, target, holder / ".before", tuple(keeps))
             else:
                 with partial.open("rb+") as written:  # Windows flushes only what it may write
                     os.fsync(written.fileno())
@@ -66,16 +73,23 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(holder, ignore_errors=True)
 
 
-def _put_folder(partial: Path, target: Path, before: Path) -> None:
+def _put_folder(partial: Path, target: Path, before: Path, keeps: tuple[str, ...]) -> None:
     """Exchange a folder for another, which no system does in one step; the old one comes back if that fails."""
-    if target.is_dir():
-        _refuse_own_ground(target)
-        target.rename(before)
+    kept: list[str] = []
     try:
+        if target.is_dir():
+            _refuse_own_ground(target)
+            for name in keeps:  # before the exchange: what is kept is never in a folder that is about to be deleted
+                if os.path.lexists(target / name) and not os.path.lexists(partial / name):
+                    os.rename(target / name, partial / name)
+                    kept.append(name)
+            target.rename(before)
         os.replace(partial, target)
-    except OSError:
+    except BaseException:  # an interruption too: what is kept would be deleted with the partial folder
         if before.is_dir():
             before.rename(target)
+        for name in kept:
+            os.rename(partial / name, target / name)
         raise
 
 
@@ -193,7 +207,9 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Path:
 
 
 @contextmanager
-def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = False) -> Iterator[Path]:
+def replacing_folder(
+    path: Path, holds: Iterable[str], *, keeps: Iterable[str] = (), overwrite: bool = False
+) -> Iterator[Path]:
     """Give an empty temporary folder beside ``path``; it becomes ``path`` when the block ends without an error.
 
     An old result stays whole until then. Nothing but an old result is ever replaced: a folder that holds other names
@@ -205,6 +221,8 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
         The output folder.
     holds
         Names of all that the result may hold; ``*`` stands for anything.
+    keeps
+        Names that the folder may also hold, and that stay as they are, e.g. ``.git``.
     overwrite
         Whether an old result may be replaced.
 
@@ -215,8 +233,9 @@ def replacing_folder(path: Path, holds: Iterable[str], *, overwrite: bool = Fals
     CannotWrite
         If it cannot be written.
     """
-    check_replaceable(path, holds, overwrite=overwrite)
-    with replacing(path) as partial:
+    keeps = tuple(keeps)
+    check_replaceable(path, (*holds, *keeps), overwrite=overwrite)
+    with replacing(path, keeps=keeps) as partial:
         partial.mkdir()
         yield partial
 

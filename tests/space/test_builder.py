@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, open_bundle, sha256, write_bundle
+from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, open_bundle, sha256, starter, write_bundle
 from gastropath.data.examples import choose_examples
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import split_of_run
@@ -270,6 +270,15 @@ def test_an_older_space_is_replaced_only_when_asked_and_nothing_else_ever_is(fin
     with pytest.raises(OutputExists, match=r"mine\.txt"):
         build_space(finished_run, tmp_path / "space", overwrite=True)
     assert (tmp_path / "space" / "mine.txt").read_text() == "precious"
+
+
+def test_the_repository_that_a_space_is_pushed_from_stays_when_it_is_written_again(tmp_path):
+    build_space(starter(), tmp_path / "space")
+    (tmp_path / "space" / ".git").mkdir()
+    (tmp_path / "space" / ".git" / "config").write_text("[remote]")
+    build_space(starter(), tmp_path / "space", title="second", overwrite=True)
+    assert (tmp_path / "space" / ".git" / "config").read_text() == "[remote]"
+    assert 'title: "second"' in (tmp_path / "space" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("out", [".", "run", "run/model"])

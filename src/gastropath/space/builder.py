@@ -19,6 +19,9 @@ _FILES = (
     "README.md", "Dockerfile", ".dockerignore", ".gitattributes", ".streamlit", "app.py", "requirements.txt",
     "gastropath-*.whl", "model", "examples", KERAS_MODEL,
 )  # fmt: skip
+_KEPT = (".git", ".gitignore", ".github")
+"""What stays where a Space is written into the repository it is pushed from."""
+
 _LARGE_FILES = ("*.keras", "*.tflite", "*.npz", "*.whl")
 
 
@@ -30,7 +33,7 @@ def build_space(
     examples: Callable[[Path], None] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a Space whose image builds and starts from this folder alone.
+    """Write a Space whose image builds and starts from this folder alone; an old one's ``.git`` stays.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def build_space(
         what = "holds the model itself, which would be replaced"
         raise CannotWrite(what, where=out, remedy="choose another `out`")
     templates = resources.files("gastropath") / "space"
-    with replacing_folder(out, _FILES, overwrite=overwrite) as partial:
+    with replacing_folder(out, _FILES, keeps=_KEPT, overwrite=overwrite) as partial:
         for name in ("Dockerfile", "app.py"):
             (partial / name).write_bytes((templates / name).read_bytes())
         (partial / ".streamlit").mkdir()
