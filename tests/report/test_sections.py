@@ -227,8 +227,10 @@ def split_document(**changes: object) -> SplitDocument:
 
 
 def test_a_split_is_told_line_by_line():
-    assert list(split.split_in_words(split_document(), unnumbered=2)) == [
-        "2 tiles with neither a group nor a number in the name: nothing is known of their neighbours",
+    assert list(split.split_in_words(split_document(), unnumbered=["a, b/x.png", "y.png"])) == [
+        "2 tiles with neither a group nor a number in the name: nothing is known of their neighbours. Say which "
+        "patient or slide each is of, in a table with the first line path,group and then a line a tile, such as "
+        '"a, b/x.png",PATIENT, and give it with --groups to gastropath split',
         "blocks of about 4 to 6 neighbouring files, more than 1 numbers apart",
         "left out: 1 tile too close to another part in file number, 0 tiles with a copy in another part",
         "pairs of duplicate tiles in different parts: 1 identical, 2 near-duplicate",

@@ -70,7 +70,7 @@ def test_other_folders_names_and_classes_are_of_other_series(one: str, other: st
 def test_a_tile_without_a_number_with_a_hash_or_with_a_group_has_no_neighbours():
     found = neighbours("a/ADI-TCGA.png", f"a/{'1' * 19}.png", "a/1.png", "a/2.png", groups=("", "", "P1", ""))
     assert found.series.tolist() == [-1, -1, -1, 0]
-    assert unnumbered(index_of("a/x.png", "a/1.png", "b/y.png", groups=("", "", "P1"))) == 1
+    assert unnumbered(index_of("a/x.png", "a/1.png", "b/y.png", groups=("", "", "P1"))) == ["a/x.png"]
 
 
 @settings(max_examples=150, deadline=None)

@@ -149,9 +149,10 @@ class Neighbours:
         return order, np.maximum.accumulate(np.where(begins, positions, 0))
 
 
-def unnumbered(index: TileIndex) -> int:
-    """Count the tiles that have neither a group nor a file number."""
-    return sum(not group and _numbered(path) is None for path, group in zip(index.paths, index.groups, strict=True))
+def unnumbered(index: TileIndex) -> list[str]:
+    """Return the paths of the tiles that have neither a group nor a file number."""
+    rows = zip(index.paths, index.groups, strict=True)
+    return [path for path, group in rows if not group and _numbered(path) is None]
 
 
 def _numbered(path: str) -> tuple[str, str, str, int] | None:

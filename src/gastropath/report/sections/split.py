@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 
 from gastropath.report.sections.leakage import pairs_in_words
 from gastropath.report.wording import count
 from gastropath.results.metrics import Metrics, SplitInfo
 from gastropath.results.split import SplitDocument
+from gastropath.tables import write_rows
 
 _FEW_GROUPS = 5
 
@@ -80,7 +82,11 @@ def review_in_words(dropped: int, relabelled: int) -> str:
 
 
 def split_in_words(
-    split: SplitDocument, *, ungrouped: int = 0, unnumbered: int = 0, ungrouped_parts: frozenset[str] = frozenset()
+    split: SplitDocument,
+    *,
+    ungrouped: int = 0,
+    unnumbered: Sequence[str] = (),
+    ungrouped_parts: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
     """Say how a split was made, and what to think of it, a line a finding.
 
@@ -91,7 +97,7 @@ def split_in_words(
     ungrouped
         Tiles without a group.
     unnumbered
-        Tiles with neither a group nor a number in their file names.
+        Paths of the tiles with neither a group nor a number in their file names.
     ungrouped_parts
         Parts that hold tiles without a group.
     """
@@ -99,8 +105,9 @@ def split_in_words(
         yield f"{count(ungrouped, 'tile')} without a group: each is a group of its own, together with its duplicates"
     if split.method == "block" and unnumbered:
         yield (
-            f"{count(unnumbered, 'tile')} with neither a group nor a number in the name: nothing is known of "
-            "their neighbours"
+            f"{count(len(unnumbered), 'tile')} with neither a group nor a number in the name: nothing is known of "
+            "their neighbours. Say which patient or slide each is of, in a table with the first line path,group and "
+            f"then a line a tile, such as {_line(unnumbered[0])}, and give it with --groups to gastropath split"
         )
     if split.block and max(split.block.values()) == 1:
         yield "blocks of a single file: there are so few tiles that neighbouring numbers may lie in different parts"
@@ -121,6 +128,13 @@ def split_in_words(
     warning = method_warning(split.method, counted=split.duplicate_pairs_across_parts is not None)
     if warning:
         yield f"warning: {warning}"
+
+
+def _line(path: str) -> str:
+    """Write the line that is missing in a table of groups, as it must stand there."""
+    line = io.StringIO()
+    write_rows(line, [path, "PATIENT"], [])
+    return line.getvalue().strip()
 
 
 def _range(numbers: Mapping[str, int]) -> str:
