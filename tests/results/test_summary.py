@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,18 @@ def test_a_class_may_have_any_name(old):
 def test_what_is_not_such_a_summary_is_refused(old, broken):
     with pytest.raises(CannotReadTable, match=r"summary\.json"):
         read(json.loads(read(old).to_json()) | broken)
+
+
+def test_a_summary_of_version_2_keeps_the_hash_of_its_regions(old):
+    document = json.loads(read(old).to_json())
+    for key in ("bounds_px", "warnings"):
+        del document[key]
+    document["format_version"] = 2
+    document["job"]["settings"]["roi"] = '{"type": "Polygon"}'
+    del document["job"]["settings"]["qupath_origin"]
+    found = read(document)
+    assert found.job is not None
+    assert found.job.settings.roi == hashlib.sha256(b'{"type": "Polygon"}').hexdigest()
+    assert found.job.settings.qupath_origin == "bounds"
+    document["kind"] = "mirax"
+    assert '"qupath_origin": "level0"' in read(document).to_json()

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from gastropath.errors import CannotReadTable
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
+from gastropath.slides.roi import read_regions
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
 
@@ -32,7 +33,7 @@ def drawn(tmp_path: Path, draw, glass: int = 243) -> Path:
 
 
 def masked(path: Path, roi: Path | None = None):
-    return find_tissue(open_slide(path, MPP), roi)
+    return find_tissue(open_slide(path, MPP), read_regions(roi) if roi else None)
 
 
 def share(mask: np.ndarray, box: tuple[int, int, int, int]) -> float:

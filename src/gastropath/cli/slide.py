@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,14 @@ import typer
 
 from gastropath.cli import console
 from gastropath.cli.options import Json, Model, Overwrite, Scheduler
+
+
+class QupathOrigin(StrEnum):
+    """Where QuPath's coordinates begin."""
+
+    BOUNDS = "bounds"
+    LEVEL0 = "level0"
+
 
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
@@ -31,6 +40,10 @@ def slide(
         Path | None, typer.Option(metavar="GEOJSON", help="Only within these polygons, drawn in QuPath.")
     ] = None,
     features: Annotated[bool, typer.Option("--features", help="Also write features.h5.")] = False,
+    qupath_origin: Annotated[
+        QupathOrigin,
+        typer.Option(help="Where QuPath's coordinates begin: at the bounds that a slide states, or at level 0."),
+    ] = QupathOrigin.BOUNDS,
     scheduler: Scheduler = None,
     as_json: Json = False,
     overwrite: Overwrite = False,
@@ -46,20 +59,25 @@ def slide(
     with console.progress() as progress:
         maps = map_slides(
             slides, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
-            scheduler=scheduler, overwrite=overwrite, progress=progress,
+            qupath_origin=qupath_origin.value, scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)
     else:
         done = [row for row in maps.rows if row["status"] == "done"]
         console.table(_SHOWN, [[_shown(row[column]) for column in _SHOWN] for row in done])
-        console.say(f"look at {maps.mapped[0].folder / OVERLAY}; all slides: {maps.table}")
+        if maps.mapped:
+            console.say(f"look at {maps.mapped[0].folder / OVERLAY}; all slides: {maps.table}")
+    for path, other in maps.same:
+        console.note(f"{path}: is the same slide as {other}, and was not mapped again")
     for slide in maps.mapped:
+        for warning in slide.summary.warnings:
+            console.note(f"{slide.path}: warning: {warning}")
         if not slide.summary.tiles.classified and not slide.summary.tiles.n_refused:
             console.note(
                 f"{slide.path}: no tile was classified; look at {slide.folder / TISSUE}, or try again with --no-mask"
             )
-    if maps.mapped[0].summary.model.synthetic:
+    if maps.mapped and maps.mapped[0].summary.model.synthetic:
         console.note(f"warning: {SYNTHETIC_MODEL}")
     console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
     if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):

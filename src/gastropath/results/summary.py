@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share
-from gastropath.results.versions import summary_2
+from gastropath.results.versions import summary_2, summary_3
 
 Count = Annotated[int, Field(ge=0)]
 Area = Annotated[float, Field(ge=0)]
@@ -84,13 +84,18 @@ class SlideRecord(Part):
 
 
 class SettingsRecord(Part):
-    """What the user asked for; ``roi`` is the text of the GeoJSON file."""
+    """What the user asked for.
+
+    ``roi`` is the SHA-256 of the GeoJSON file. ``qupath_origin`` says where the coordinates of that file and of
+    ``tiles.geojson`` begin.
+    """
 
     mpp: float | None
     stride_um: float | None
     mask: bool
     roi: str | None
     features: bool
+    qupath_origin: Literal["bounds", "level0"]
 
 
 class MapRecord(Part):
@@ -106,15 +111,17 @@ class SlideSummary(Document):
     """What was seen on a slide, areas and shares, and the tumour-stroma ratio with its definition.
 
     Class codes stand only in ``tiles.accepted``, ``area_mm2.classes`` and ``share_of_answered_area``. ``reasons`` says
-    each reason of ``tiles`` in words. ``job`` is ``None`` for a picture that was mapped in memory.
+    each reason of ``tiles`` in words. ``bounds_px`` is left, top, width and height of the scanned part at level 0,
+    where the slide states them. ``job`` is ``None`` for a picture that was mapped in memory.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2,)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2, summary_3)
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     slide: str
     kind: str
     size_px: tuple[Count, Count]
+    bounds_px: tuple[int, int, Count, Count] | None
     mpp: SpacingRecord
     model: ModelRecord
     grid: GridRecord
@@ -124,4 +131,5 @@ class SlideSummary(Document):
     share_of_answered_area: dict[str, Share | None]
     tumour_stroma: TumourStroma
     note: str
+    warnings: list[str]
     job: MapRecord | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 _LEFT_OUT = {"dark border": "dark_border", "outside the region": "outside_roi"}
@@ -12,6 +13,10 @@ DAMAGED, DAMAGED_SENTENCE = "damaged", "the slide cannot be read there"
 
 _DRAWN, _PHOTOGRAPHS = "drawn ", "pieces of photographs"
 """How version 1 named pictures without tissue, which stood among the classes."""
+
+
+_WITH_BOUNDS = ("mirax", "leica", "ventana", "zeiss", "dicom")
+"""Kinds of slides that may state bounds, of which version 2 of ``summary.json`` knew nothing."""
 
 
 def metrics_2(document: dict[str, Any]) -> dict[str, Any]:
@@ -58,3 +63,17 @@ def summary_2(document: dict[str, Any]) -> dict[str, Any]:
         "area_mm2": {"abstained": areas.pop("not sure"), "classes": areas},
         "job": {**job, "slide": slide, "found_in": found_in, "settings": {**settings, "mask": not everything}},
     }
+
+
+def summary_3(document: dict[str, Any]) -> dict[str, Any]:
+    """``summary.json``: regions by their hash, bounds, and warnings."""
+    job = document.get("job")
+    if job is not None:
+        settings = dict(job["settings"])
+        roi = settings["roi"]
+        settings |= {
+            "roi": None if roi is None else hashlib.sha256(str(roi).encode()).hexdigest(),
+            "qupath_origin": "level0" if document["kind"] in _WITH_BOUNDS else "bounds",
+        }
+        job = {**job, "settings": settings}
+    return {**document, "format_version": 3, "bounds_px": None, "warnings": [], "job": job}

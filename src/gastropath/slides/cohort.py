@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from gastropath.errors import CannotReadTable, CannotUseCluster, GastroPathError, UnknownSetting
+from gastropath.errors import (
+    CannotReadSlide,
+    CannotReadTable,
+    CannotUseCluster,
+    CannotWrite,
+    GastroPathError,
+    UnknownSetting,
+)
 from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import RECORD
+from gastropath.outputs import alone, write_json, writing
 from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, Stages
+from gastropath.results.card import Card
 from gastropath.results.summary import SlideRecord, SlideSummary
-from gastropath.slides.mapping import WORK, MappedSlide, map_slide
-from gastropath.slides.table import SLIDES_CSV, earlier_rows, failed_row, mapped_row, write_slides
-from gastropath.slides.task import DEFAULTS, SlideSettings, record_of
+from gastropath.slides.entries import find_slides
+from gastropath.slides.mapping import WORK, MappedSlide, job_of, map_slide
+from gastropath.slides.roi import read_regions
+from gastropath.slides.table import (
+    SLIDES_CSV,
+    earlier_path,
+    earlier_rows,
+    failed_row,
+    locked,
+    mapped_row,
+    same_row,
+    write_slides,
+)
+from gastropath.slides.task import DEFAULTS, SlideSettings, SlideTask, found_in_of, record_of
 from gastropath.slides.writers.outputs import SUMMARY
 
 
@@ -49,6 +70,8 @@ class MappedSlides:
         The folder.
     mapped, failed
         Slides with a map, and slides without, each in the order given.
+    same
+        Files that are a slide which another name stands for, and that name.
     table
         ``slides.csv``, a row for each slide that was ever mapped there.
     rows
@@ -58,6 +81,7 @@ class MappedSlides:
     out: Path
     mapped: tuple[MappedSlide, ...]
     failed: tuple[FailedSlide, ...]
+    same: tuple[tuple[Path, str], ...]
     table: Path
     rows: tuple[dict[str, object], ...]
 
@@ -80,7 +104,8 @@ def map_slides(
     Parameters
     ----------
     slides
-        Files; one that is named twice is mapped once.
+        Files, and folders for all slides in them; one that is named twice is mapped once. See
+        :func:`gastropath.slides.entries.find_slides`.
     out
         The folder, made if it is not there.
     classifier
@@ -97,44 +122,85 @@ def map_slides(
     Raises
     ------
     GastroPathError
-        If no slide could be mapped: the error of the slide, or one that names all.
+        If no slide could be mapped for a reason that lies in none of them, such as a result of other settings.
     CannotReadTable
-        If ``slides.csv`` is there and is not such a table.
+        If ``slides.csv`` is there and is not such a table, or the file of regions is none.
     CannotUseCluster
         If the workers cannot do the work.
     UnknownSetting
         If no slide is named.
     """
-    paths = list({path.resolve(): path for path in slides}.values())
-    if not paths:
+    entries = find_slides(slides)
+    if not entries:
         raise UnknownSetting("names no slide; expected at least one", parameter="slides")
     table = out / SLIDES_CSV
     earlier_rows(table)  # better refused now than after the work
+    if settings.roi:
+        read_regions(settings.roi)
     mapped: list[MappedSlide] = []
     failed: list[FailedSlide] = []
+    same: list[tuple[Path, str]] = []
     rows: list[dict[str, object]] = []
-    stages = Stages([path.name for path in paths], progress)
-    for number, path in enumerate(paths):
-        name = ""
+    known: dict[Path, MappedSlide] = {}
+    stages = Stages([entry.path.name for entry in entries], progress)
+    for number, entry in enumerate(entries):
+        path, folder = entry.path, None
         try:
-            name = result_name(path, out, [slide.folder.name for slide in mapped])
-            done = map_slide(
-                path, out / name, classifier, settings, pool, overwrite=overwrite, progress=stages.at(number)
-            )
+            if entry.error is not None:
+                raise entry.error
+            if first := known.get(path.resolve()):
+                same.append((path, str(first.path)))
+                rows.append(same_row(path, first.folder.name, str(first.path)))
+                continue
+            folder = _reserved(path, out, settings, classifier.card)
+            first = next((slide for slide in mapped if slide.folder == folder), None)
+            other = str(first.path) if first else earlier_path(out, folder.name, path)
+            if other is not None:
+                same.append((path, other))
+                rows.append(same_row(path, folder.name, other))
+                continue
+            done = map_slide(path, folder, classifier, settings, pool, overwrite=overwrite, progress=stages.at(number))
             mapped.append(done)
-            rows.append(mapped_row(path, name, done.summary))
+            known[path.resolve()] = done
+            rows.append(mapped_row(path, folder.name, done.summary))
         except CannotUseCluster:
             raise
         except GastroPathError as error:
-            failed.append(FailedSlide(path, out / name if name else None, error.at(path)))
-            rows.append(failed_row(path, name, error))
-    if not mapped:
+            failed.append(FailedSlide(path, folder, error.at(path)))
+            rows.append(failed_row(path, error))
+        finally:
+            if folder:
+                _give_back(folder)
+    if not mapped and not same and not any(isinstance(slide.error, CannotReadSlide) for slide in failed):
         raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
     write_slides(table, classifier.classes, rows)
-    return MappedSlides(out, tuple(mapped), tuple(failed), table, tuple(rows))
+    return MappedSlides(out, tuple(mapped), tuple(failed), tuple(same), table, tuple(rows))
 
 
-def result_name(path: Path, out: Path, taken: Collection[str] = ()) -> str:
+def _reserved(path: Path, out: Path, settings: SlideSettings, card: Card) -> Path:
+    """Choose the folder of a slide, and leave word in its working folder, so that no call beside this one takes it."""
+    task = SlideTask(path, settings, card)
+    record = {**task.fingerprint, "found_in": task.found_in}  # takes a while, so before others wait
+    with locked(out):
+        folder = out / result_name(path, out)
+        job = job_of(task, folder)
+        if not folder.exists() and not job.has_begun:
+            with writing(out):
+                job.path.mkdir(exist_ok=True)
+            write_json(job.path / RECORD, record)
+    return folder
+
+
+def _give_back(folder: Path) -> None:
+    """Remove the word that a slide left which was not begun."""
+    work = folder.with_name(f"{WORK}{folder.name}")
+    with suppress(OSError, CannotWrite), locked(folder.parent), alone(work, "call"):
+        if {entry.name for entry in work.iterdir()} == {RECORD}:
+            (work / RECORD).unlink()
+            work.rmdir()
+
+
+def result_name(path: Path, out: Path) -> str:
     """Return the folder in ``out`` for a slide: its stem, with a number where another slide has that folder.
 
     Another slide is one of another name, or of that name in another folder and with other content. So every call
@@ -147,18 +213,16 @@ def result_name(path: Path, out: Path, taken: Collection[str] = ()) -> str:
         The slide.
     out
         Where results are.
-    taken
-        Names of results that this call has for other slides.
 
     Raises
     ------
     CannotReadSlide
         If there is no such slide.
     """
-    asked, found_in = record_of(path), path.resolve().parent.name
+    asked, found_in = record_of(path), found_in_of(path)
     stem = path.stem or path.name
     names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(name for name in names if name not in taken and _may_be_of(_owner(out, name), asked, found_in))
+    return next(name for name in names if _may_be_of(_owner(out, name), asked, found_in))
 
 
 def _owner(out: Path, name: str) -> tuple[SlideRecord, str] | None:

@@ -118,7 +118,7 @@ def map_slide(
         If a package is not installed.
     """
     task = SlideTask(slide, settings, classifier.card)
-    job = _job_of(task, out)
+    job = job_of(task, out)
     if not overwrite and (summary := _finished(job)):
         if job.has_begun:  # killed after the result was complete; or another process replaces it
             with suppress(CannotWrite), job.alone():
@@ -177,7 +177,8 @@ def map_picture(
     return PictureMap(shown.map(), summary, outputs.contents)
 
 
-def _job_of(task: SlideTask, out: Path) -> JobFolder:
+def job_of(task: SlideTask, out: Path) -> JobFolder:
+    """Return the folder of the work on a slide whose result is to lie in ``out``."""
     return JobFolder(
         result=out,
         path=out.with_name(f"{WORK}{out.name}"),

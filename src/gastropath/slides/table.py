@@ -1,16 +1,28 @@
-"""``slides.csv``: a row for each slide that was ever mapped into a folder."""
+"""``slides.csv``: a row for each slide that was ever mapped into a folder, whoever mapped it and when."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from gastropath.errors import GastroPathError
+from gastropath.errors import CannotWrite, GastroPathError, MissingExtra
+from gastropath.outputs import writing
 from gastropath.results.summary import SlideSummary
 from gastropath.tables import read_table, write_table
 
 SLIDES_CSV = "slides.csv"
+_LOCK = ".slides.csv.lock"
+
+DONE, FAILED, SAME = "done", "failed", "same"
+"""What a row says of its slide; ``same`` is a second name of a slide that has a row."""
+
+PATH = "path"
+"""Column with the whole path, by which a row is known again: a name may stand in several folders."""
+
+_LOCK_SECONDS = 120.0
 
 _FIRST = ("slide", "folder", "status", "reason", "mpp_x", "mpp_y", "tiles", "classified", "abstained", "refused")
 _AREA, _ABSTAINED, _ABSTAINED_1 = "area_mm2_", "abstained_mm2", "area_mm2_not sure"
@@ -19,7 +31,18 @@ _AREA, _ABSTAINED, _ABSTAINED_1 = "area_mm2_", "abstained_mm2", "area_mm2_not su
 
 def columns(classes: Sequence[str]) -> list[str]:
     """Return the columns for a model of these classes."""
-    return [*_FIRST, *(f"{_AREA}{code}" for code in classes), _ABSTAINED, "stroma_share", "detail"]
+    return [*_FIRST, *(area_column(code) for code in classes), _ABSTAINED, "stroma_share", "detail", PATH]
+
+
+def area_column(code: str) -> str:
+    """Return the name of the column with the area of a class: no spaces, which table software stumbles over.
+
+    Examples
+    --------
+    >>> area_column("TUM"), area_column("smooth muscle")
+    ('area_mm2_TUM', 'area_mm2_smooth_muscle')
+    """
+    return f"{_AREA}{'_'.join(code.split())}"
 
 
 def mapped_row(path: Path, folder: str, summary: SlideSummary) -> dict[str, object]:
@@ -28,28 +51,42 @@ def mapped_row(path: Path, folder: str, summary: SlideSummary) -> dict[str, obje
     return {
         "slide": str(path),
         "folder": folder,
-        "status": "done",
+        "status": DONE,
         "mpp_x": summary.mpp.x,
         "mpp_y": summary.mpp.y,
         "tiles": tiles.in_grid,
         "classified": tiles.classified,
         "abstained": tiles.abstained,
         "refused": tiles.n_refused,
-        **{f"{_AREA}{code}": area for code, area in summary.area_mm2.classes.items()},
+        **{area_column(code): area for code, area in summary.area_mm2.classes.items()},
         _ABSTAINED: summary.area_mm2.abstained,
         "stroma_share": summary.tumour_stroma.stroma_share,
+        PATH: os.path.abspath(path),
     }
 
 
-def failed_row(path: Path, folder: str, error: GastroPathError) -> dict[str, object]:
+def same_row(path: Path, folder: str, other: str) -> dict[str, object]:
+    """Return the row of a file that is a slide which has a row already, under the name ``other``."""
+    return {
+        "slide": str(path),
+        "folder": folder,
+        "status": SAME,
+        "reason": "same_slide",
+        "detail": f"is the same slide as {other}",
+        PATH: os.path.abspath(path),
+    }
+
+
+def failed_row(path: Path, error: GastroPathError) -> dict[str, object]:
     """Return the row of a slide that failed: the kind of error as its reason, the message as its detail."""
     place = "" if error.where in (None, str(path)) else f"{error.where}: "
     return {
         "slide": str(path),
-        "folder": folder,
-        "status": "failed",
+        "folder": "",
+        "status": FAILED,
         "reason": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
         "detail": f"{place}{error.reason}",
+        PATH: os.path.abspath(path),
     }
 
 
@@ -67,16 +104,79 @@ def earlier_rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
     return (known, rows) if "detail" in known else _brought_up(known, rows)
 
 
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep other calls from names and rows in a folder while the block lasts: many may share one ``out``.
+
+    Raises
+    ------
+    CannotWrite
+        If another call does not give it free.
+    MissingExtra
+        If filelock is not installed.
+    """
+    try:
+        from filelock import FileLock, SoftFileLock, Timeout
+    except ImportError:
+        raise MissingExtra("mapping slides", "slides", "filelock") from None
+    file = out / _LOCK
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(file, timeout=_LOCK_SECONDS)
+            lock.acquire()
+        except NotImplementedError:  # a network file system without locks
+            lock = SoftFileLock(file.with_suffix(".held"), timeout=_LOCK_SECONDS)
+            lock.acquire()
+        except Timeout:
+            what = f"another call has held {file.name} for {_LOCK_SECONDS:g} seconds"
+            raise CannotWrite(
+                what, where=out, remedy="wait until it ends; if none is running, remove that file"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_slides(table: Path, classes: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Write the rows of this call, and those of results that earlier calls left beside them."""
-    known, earlier = earlier_rows(table)
-    done = {row["folder"] for row in earlier if row["status"] == "done"}
-    # A result that is there stays in the table when another call on its slide is refused.
-    new = [row for row in rows if row["status"] == "done" or row["folder"] not in done]
-    replaced = {row[column] for row in new for column in ("folder", "slide")} - {""}
-    kept = [row for row in earlier if row["folder"] not in replaced and row["slide"] not in replaced]
-    first = columns(classes)
-    write_table(table, [*first, *(c for c in known if c not in first)], [*kept, *map(_in_digits, new)])
+    """Write the rows of this call, and those of results that earlier calls left beside them.
+
+    A slide has one row, known by its whole path. A result stays in the table when another call on its slide fails. A
+    result whose slide now lies elsewhere has only the new row.
+    """
+    with locked(table.parent):
+        known, earlier = earlier_rows(table)
+        done = {_key(row) for row in earlier if row["status"] == DONE}
+        new = [row for row in rows if row["status"] != FAILED or _key(row) not in done]
+        keys = {_key(row) for row in new}
+        folders = {row["folder"] for row in new if row["status"] == DONE}
+        kept = [row for row in earlier if _key(row) not in keys and not _moved(row, folders)]
+        first = columns(classes)
+        write_table(table, [*first, *(c for c in known if c not in first)], [*kept, *map(_in_digits, new)])
+
+
+def earlier_path(out: Path, folder: str, path: Path) -> str | None:
+    """Return another file that ``slides.csv`` names as the slide of a result, and that is still there."""
+    _, rows = earlier_rows(out / SLIDES_CSV)
+    for row in rows:
+        other = row.get(PATH, "")
+        if (
+            row["status"] == DONE
+            and row["folder"] == folder
+            and other != os.path.abspath(path)
+            and Path(other).is_file()
+        ):
+            return row["slide"] if other else None
+    return None
+
+
+def _key(row: Mapping[str, object]) -> str:
+    return str(row.get(PATH) or os.path.abspath(str(row["slide"])))
+
+
+def _moved(row: Mapping[str, str], folders: set[object]) -> bool:
+    return row["status"] == DONE and row["folder"] in folders and not Path(_key(row)).is_file()
 
 
 def _brought_up(known: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[list[str], list[dict[str, str]]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,12 +18,20 @@ from gastropath.results.card import Card
 from gastropath.results.summary import SettingsRecord, SlideRecord
 from gastropath.slides.blocks import Selection, grid_blocks
 from gastropath.slides.grid import TileGrid
-from gastropath.slides.roi import read_roi
+from gastropath.slides.roi import read_regions
 from gastropath.slides.source.slide import Slide, open_slide
 from gastropath.slides.tissue_mask import TissueMask, find_tissue
 
 _SAMPLES, _SAMPLE_BYTES = 64, 2**16
 """Pieces of a file, evenly spaced, that stand for all of it: a slide of gigabytes is not read an extra time."""
+
+BOUNDS: Literal["bounds"] = "bounds"
+LEVEL0: Literal["level0"] = "level0"
+"""Where QuPath's coordinates begin: at the bounds that a slide states, or at the corner of level 0.
+
+QuPath crops slides that it opens by OpenSlide to their bounds, unless it is told `--no-crop` (its
+`OpenslideImageServer.java`, read at commits 0e0ee19 and ddd87c1, after version 0.1.2).
+"""
 
 _MPP, _LEAST_STRIDE_UM = (0.01, 100.0), 1.0
 
@@ -43,6 +52,9 @@ class SlideSettings:
         GeoJSON with regions of interest; ``None`` for the whole slide.
     features
         Whether features are written.
+    qupath_origin
+        Where coordinates in QuPath begin: :data:`BOUNDS`, or :data:`LEVEL0`. Regions are read, and ``tiles.geojson`` is
+        written, in these.
 
     Raises
     ------
@@ -55,8 +67,12 @@ class SlideSettings:
     mask: bool = True
     roi: Path | None = None
     features: bool = False
+    qupath_origin: Literal["bounds", "level0"] = BOUNDS
 
     def __post_init__(self) -> None:
+        if self.qupath_origin not in (BOUNDS, LEVEL0):
+            what = f"is {self.qupath_origin!r}; expected {BOUNDS!r} or {LEVEL0!r}"
+            raise UnknownSetting(what, parameter="qupath_origin")
         low, high = _MPP
         if self.mpp is not None and not low <= self.mpp <= high:
             raise UnknownSetting(f"is {self.mpp:g}; expected {low:g} to {high:g} µm per pixel", parameter="mpp")
@@ -78,12 +94,18 @@ class TiledSlide:
         The slide, its tiles, and what covers it.
     use_mask
         Whether the mask leaves tiles out.
+    origin_px
+        Where QuPath's coordinates begin, in pixels of level 0.
+    warnings
+        What the user should know of the regions, in sentences.
     """
 
     slide: Slide
     grid: TileGrid
     mask: TissueMask
     use_mask: bool
+    origin_px: tuple[int, int] = (0, 0)
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, slide: Slide, card: Card, settings: SlideSettings = DEFAULTS) -> TiledSlide:
@@ -95,7 +117,13 @@ class TiledSlide:
             See :meth:`gastropath.slides.grid.TileGrid.over` and :func:`gastropath.slides.tissue_mask.find_tissue`.
         """
         grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp, settings.stride_um)
-        return cls(slide, grid, find_tissue(slide, settings.roi), settings.mask)
+        is_cropped = slide.bounds_px is not None and settings.qupath_origin == BOUNDS
+        origin = (slide.bounds_px[0], slide.bounds_px[1]) if is_cropped and slide.bounds_px else (0, 0)
+        regions = read_regions(settings.roi) if settings.roi else None
+        mask = find_tissue(slide, regions, origin)
+        return cls(
+            slide, grid, mask, settings.mask, origin, tuple(regions.warnings(slide.size_px, origin)) if regions else ()
+        )
 
     def blocks(self) -> Iterator[Selection]:
         """Yield the tiles block by block, in the order of the grid."""
@@ -165,8 +193,9 @@ class SlideTask:
             mpp=settings.mpp,
             stride_um=settings.stride_um,
             mask=settings.mask,
-            roi=read_roi(settings.roi) if settings.roi else None,
+            roi=read_regions(settings.roi).sha256 if settings.roi else None,
             features=settings.features,
+            qupath_origin=settings.qupath_origin,
         )
         return {
             "slide": self.record.model_dump(),
@@ -176,8 +205,14 @@ class SlideTask:
 
     @property
     def found_in(self) -> str:
-        """Name of the folder that the slide lies in."""
-        return self.path.resolve().parent.name
+        """See :func:`found_in_of`."""
+        return found_in_of(self.path)
+
+
+def found_in_of(path: Path) -> str:
+    """Return the name of the folder that a slide lies in, and a mark of its whole path, which is nobody's business."""
+    folder = path.resolve().parent
+    return f"{folder.name} {hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
 
 
 def record_of(path: Path) -> SlideRecord:

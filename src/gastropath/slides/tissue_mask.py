@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +11,7 @@ from PIL import Image
 from gastropath.errors import MissingExtra
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.roi import draw_roi
+from gastropath.slides.roi import Regions, draw, tiles_of_small_parts
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.slide import Slide
 
@@ -32,6 +32,7 @@ SENTENCES = {
 }
 """The same in words."""
 
+_HALF = 0.49  # of a tile in a region, less what the pixels at its edge lose
 _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
 _GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
@@ -56,6 +57,8 @@ class TissueMask:
         ``bool``, shape (h, w).
     roi
         Regions of interest; everywhere where none are given: ``bool``, shape (h, w).
+    area
+        The same as a geometry of Shapely, in pixels of level 0; ``None`` where none are given.
     """
 
     overview: Overview
@@ -64,9 +67,10 @@ class TissueMask:
     pen: np.ndarray
     dark: np.ndarray
     roi: np.ndarray
+    area: Any = None
 
     def select(self, grid: TileGrid, numbers: np.ndarray, *, mask: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        """Select the tiles to classify.
+        """Select the tiles to classify: those of which at least half lies in a region, and one for each smaller region.
 
         Where the overview could not be read there may be tissue: such tiles are tried, and refused then.
 
@@ -88,7 +92,10 @@ class TissueMask:
         tissue, pen, dark, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
         lacking = np.select([pen > 0.5, dark > 0.5], [PEN, DARK], GLASS)
         left_out = (tissue + lost < MIN_TISSUE) & mask
-        reasons = np.where(roi < 0.5, OUTSIDE, np.where(left_out, lacking, ""))
+        outside = roi < _HALF
+        if self.area is not None:
+            outside &= ~np.isin(numbers, tiles_of_small_parts(self.area, grid, numbers[~outside]))
+        reasons = np.where(outside, OUTSIDE, np.where(left_out, lacking, ""))
         return tissue, reasons
 
     def _shares(self, cover: np.ndarray, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
@@ -123,7 +130,7 @@ class TissueMask:
         return shown.astype(np.uint8)
 
 
-def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
+def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, int] = (0, 0)) -> TissueMask:
     """Find tissue on a slide.
 
     Both stains of H&E absorb green most, so tissue is where green is weaker than red and blue, compared with the
@@ -137,12 +144,14 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     slide
         Of any size.
     roi
-        GeoJSON with polygons in pixels of level 0, as QuPath writes it; outside, nothing is classified.
+        Regions of interest; outside, nothing is classified.
+    origin_px
+        Where in level 0 their coordinates begin.
 
     Raises
     ------
     CannotReadTable
-        If the GeoJSON holds no polygon.
+        If none of the regions lies on the slide.
     MissingExtra
         If SciPy is not installed.
     """
@@ -150,6 +159,7 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
         from scipy import ndimage
     except ImportError:
         raise MissingExtra("finding tissue", "slides", "scipy") from None
+    area = roi.on(slide.size_px, origin_px) if roi else None
     width, height = slide.size_px
     longer_px = max(width * slide.spacing.x, height * slide.spacing.y) / UM_PER_PIXEL
     overview = slide.overview(int(min(_MOST_PX, max(64, longer_px))))
@@ -170,8 +180,8 @@ def find_tissue(slide: Slide, roi: Path | None = None) -> TissueMask:
     faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > _DARKER)
     covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
     tissue = _joined(faint & ~covered, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
-    wanted = draw_roi(roi, scale, tissue.shape) if roi else np.ones(tissue.shape, bool)
-    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, wanted)
+    wanted = np.ones(tissue.shape, bool) if area is None else draw(area, scale, tissue.shape)
+    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, wanted, area)
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gastropath.progress import Progress
 from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
@@ -25,6 +25,7 @@ def map_slide(
     mask: bool = True,
     roi: StrPath | None = None,
     features: bool = False,
+    qupath_origin: Literal["bounds", "level0"] = "bounds",
     scheduler: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -49,6 +50,9 @@ def map_slide(
         GeoJSON file, as drawn in QuPath: only within these polygons.
     features
         Also write ``features.h5``.
+    qupath_origin
+        Where QuPath's coordinates begin, in which ``roi`` is read and ``tiles.geojson`` is written: ``"bounds"`` of the
+        slide, where it states them, or ``"level0"``.
     scheduler
         Address of a Dask scheduler, on whose cluster tiles are read and classified.
     overwrite
@@ -80,10 +84,13 @@ def map_slide(
     >>> found.summary.tumour_stroma.stroma_share            # doctest: +SKIP
     0.41
     """
-    return map_slides(
+    found = map_slides(
         slide, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
-        scheduler=scheduler, overwrite=overwrite, progress=progress,
-    ).mapped[0]  # fmt: skip
+        qupath_origin=qupath_origin, scheduler=scheduler, overwrite=overwrite, progress=progress,
+    )  # fmt: skip
+    if found.failed:
+        raise found.failed[0].error
+    return found.mapped[0]
 
 
 def map_slides(
@@ -96,13 +103,15 @@ def map_slides(
     mask: bool = True,
     roi: StrPath | None = None,
     features: bool = False,
+    qupath_origin: Literal["bounds", "level0"] = "bounds",
     scheduler: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> MappedSlides:
     """Map slides one after the other, each once; one that cannot be mapped is named, and the others go on.
 
-    Parameters, and what is raised where no slide could be mapped, are those of :func:`map_slide`.
+    Parameters are those of :func:`map_slide`. What is wrong with a slide is not raised but stands in ``failed``, and in
+    ``slides.csv``.
 
     Returns
     -------
@@ -116,6 +125,6 @@ def map_slides(
     from gastropath.slides.cohort import map_slides as mapped
     from gastropath.slides.task import SlideSettings
 
-    classifier, settings = opened(model), SlideSettings(mpp, stride_um, mask, optional(roi), features)
+    classifier, settings = opened(model), SlideSettings(mpp, stride_um, mask, optional(roi), features, qupath_origin)
     with pool(scheduler) as workers:
         return mapped(paths(slides), Path(out), classifier, settings, workers, overwrite=overwrite, progress=progress)

@@ -90,6 +90,8 @@ def check_picture(source: Path | bytes) -> None:
 
 
 def _bounded(function: Callable[[Source], Result], source: Source, word: str) -> Result:
+    if isinstance(source, Path):
+        source = source.absolute()  # the process may have been started in another folder
     try:
         return in_kept_process(function, source)
     except CannotParse as error:

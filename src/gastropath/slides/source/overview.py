@@ -16,7 +16,7 @@ _PART_CHUNKS, _PART_PX = 8, 2048
 """Side of the square that is read at a time: at most so many chunks, and so many pixels."""
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels."""
+"""Left, top, right and bottom in pixels; of bounds, left, top, width and height."""
 
 
 @dataclass(frozen=True)

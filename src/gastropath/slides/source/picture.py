@@ -11,7 +11,7 @@ from PIL import Image
 from gastropath.decoding import decode_picture, header
 from gastropath.errors import CannotReadImage, CannotReadSlide, in_words
 from gastropath.slides.source.header import check_picture
-from gastropath.slides.source.overview import Overview
+from gastropath.slides.source.overview import Box, Overview
 from gastropath.slides.source.spacing import Spacing, find_spacing
 
 MAX_PICTURE_PIXELS = 200_000_000
@@ -24,6 +24,7 @@ class Picture:
     def __init__(self, path: Path, image: Image.Image, spacing: Spacing) -> None:
         self.path, self.spacing, self.kind = path, spacing, "plain image"
         self.size_px = image.size
+        self.bounds_px: Box | None = None
         self.downsamples = ((1.0, 1.0),)
         self.smaller = ((1,),)
         self._image = image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from gastropath.slides.source.chunked_level import open_levels
 from gastropath.slides.source.header import Header
 from gastropath.slides.source.openslide_levels import OpenSlideLevels
-from gastropath.slides.source.overview import Overview, read_overview
+from gastropath.slides.source.overview import Box, Overview, read_overview
 from gastropath.slides.source.spacing import find_spacing
 
 DRAWN, _DRAWN_MARK = "synthetic", "GastroPath synthetic slide"
@@ -25,6 +26,7 @@ class Pyramid:
         self._stored = OpenSlideLevels(path, handle, header.levels)
         properties, sizes = self._stored.properties, self._stored.sizes
         self.size_px = sizes[0]
+        self.bounds_px = _bounds(properties)
         drawn = _DRAWN_MARK in properties.get("tiff.ImageDescription", "")
         self.kind = DRAWN if drawn else properties.get("openslide.vendor", "OpenSlide")
         self.spacing = find_spacing({**properties, **header.properties}, mpp)
@@ -82,6 +84,15 @@ _OVERVIEW_PX = 2048
 
 _IN_CHUNKS = ("generic-tiff", "aperio", "philips")
 """Formats in which each level is a picture of a TIFF, its chunks side by side."""
+
+
+def _bounds(properties: Mapping[str, str]) -> Box | None:
+    """Return the bounds that a slide states: all four of them, as QuPath takes them."""
+    try:
+        x, y, width, height = (int(properties[f"openslide.bounds-{side}"]) for side in ("x", "y", "width", "height"))
+    except (KeyError, ValueError):
+        return None
+    return x, y, width, height
 
 
 def _downsample(full: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:

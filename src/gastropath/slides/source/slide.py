@@ -9,7 +9,7 @@ import numpy as np
 
 from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, in_words
 from gastropath.slides.source.header import PICTURE, TIFF, read_header
-from gastropath.slides.source.overview import Overview
+from gastropath.slides.source.overview import Box, Overview
 from gastropath.slides.source.picture import open_picture, require_brightfield
 from gastropath.slides.source.pyramid import Pyramid
 from gastropath.slides.source.spacing import Spacing
@@ -37,6 +37,9 @@ class Slide(Protocol):
         resolution in less time.
     kind
         Who wrote it, for the record.
+    bounds_px
+        Left, top, width and height of the scanned part in pixels of level 0, where the file states them: QuPath shows
+        nothing else of the slide.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Slide(Protocol):
     downsamples: tuple[tuple[float, float], ...]
     smaller: tuple[tuple[int, ...], ...]
     kind: str
+    bounds_px: Box | None
 
     def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
         """Read pixels of a level.

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gastropath.errors import CannotReadRegion, CannotReadSlide
 from gastropath.slides.source.header import Header
-from gastropath.slides.source.overview import Overview, read_overview
+from gastropath.slides.source.overview import Box, Overview, read_overview
 from gastropath.slides.source.spacing import find_spacing
 from gastropath.slides.source.tiff_pages import TiffPage
 
@@ -46,6 +46,7 @@ class TiffSlide:
             what = f"is one piece of {width:,} x {height:,} pixels, more than the {MOST_CHUNK_PIXELS:,} allowed"
             raise CannotReadSlide(what, remedy="save it as a tiled TIFF")
         self.path, self.kind = path, "TIFF"
+        self.bounds_px: Box | None = None
         self.spacing = find_spacing(header.properties, mpp)
         self.size_px = levels[0].size
         self._levels = [_Level(path, page) for page in levels if page.chunk[0] * page.chunk[1] <= MOST_CHUNK_PIXELS]

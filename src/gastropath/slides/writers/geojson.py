@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TextIO
 
+import numpy as np
+
 from gastropath.results.card import Card
 from gastropath.slides.block_store import Block
 from gastropath.slides.task import TiledSlide
@@ -13,10 +15,11 @@ from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name, r
 
 
 class TilesGeojson:
-    """Writes a polygon for each classified tile, in pixels of level 0, while the blocks go by."""
+    """Writes a polygon for each classified tile, in the coordinates that QuPath has, while the blocks go by."""
 
     def __init__(self, file: TextIO, tiled: TiledSlide, card: Card) -> None:
         self._file, self._grid = file, tiled.grid
+        self._origin = np.array([*tiled.origin_px, 0, 0])
         classes = {entry.code: _classification(entry.code, entry.color) for entry in card.classes}
         abstained = _classification(abstained_name(card.codes), ABSTAINED_COLOUR)
         self._classification = {"accepted": classes, "abstained": dict.fromkeys(card.codes, abstained)}
@@ -37,7 +40,7 @@ class TilesGeojson:
     def _features(self, block: Block) -> Iterator[dict[str, object]]:
         answers = block.predictions
         columns = (
-            self._grid.rectangles(block.numbers).tolist(),
+            (self._grid.rectangles(block.numbers) - self._origin).tolist(),
             answers.labels.tolist(),
             answers.decisions.tolist(),
             answers.confidence.tolist(),

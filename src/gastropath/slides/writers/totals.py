@@ -88,6 +88,7 @@ class Totals:
             slide=slide.path.name,
             kind=slide.kind,
             size_px=slide.size_px,
+            bounds_px=slide.bounds_px,
             mpp=SpacingRecord(x=slide.spacing.x, y=slide.spacing.y, source=slide.spacing.source),
             model=ModelRecord(
                 name=card.name, sha256=card.files.get("model.tflite", ""), synthetic=card.training_data.synthetic
@@ -118,6 +119,7 @@ class Totals:
                 definition="area of accepted STR tiles / area of accepted STR and TUM tiles",
             ),
             note="Areas are those of tiles, not of cells. For research and education only.",
+            warnings=list(self._tiled.warnings),
             job=job,
         )
 
