@@ -99,6 +99,12 @@ def test_parts_that_are_named_one_by_one_are_still_a_division(tmp_path: Path):
 
 
 REFUSED = {
+    "sizes of tiles, as in GasHisSDB": (
+        ["80/Normal/1.png", "120/Normal/1.png", "160/Abnormal/1.png"],
+        {"Normal": {""}, "Abnormal": {""}},
+    ),
+    "magnifications around classes": (["40X/TUM/1.png", "100X/STR/1.png"], {"STR": {""}, "TUM": {""}}),
+    "folds around classes": (["fold1/TUM/1.png", "fold2/STR/1.png"], {"STR": {""}, "TUM": {""}}),
     "sets of classes side by side": (
         ["kaggle/TUM/1.png", "my own/TUM/2.png", "my own/STR/2.png"],
         {"STR": {""}, "TUM": {""}},

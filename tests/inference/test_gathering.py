@@ -36,6 +36,15 @@ def test_debris_of_systems_and_our_own_marker_are_left_out(tmp_path: Path):
     assert gather([tmp_path]) == [tile]
 
 
+def test_linked_folders_are_followed_each_once_and_circles_end(tmp_path: Path):
+    (tile,) = touched(tmp_path / "images", "b/tile.png")
+    touched(tmp_path / "elsewhere", "far.png")
+    for name, target in {"a": "b", "far": "../elsewhere", "up": "..", "lost": "nowhere"}.items():
+        (tmp_path / "images" / name).symlink_to(target, target_is_directory=True)
+    lost = tmp_path / "images" / "lost"
+    assert gather([tmp_path / "images"]) == [lost, tile, tmp_path / "images" / "far" / "far.png"]
+
+
 def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path):
     (tile,) = touched(tmp_path, ".hidden.png")
     assert gather([tile]) == [tile]

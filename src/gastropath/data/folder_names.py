@@ -26,7 +26,11 @@ _TISSUES = frozenset(
 )
 
 _WORD = re.compile(r"[^\W\d_]+")
-_MAGNIFICATION = re.compile(r"\d+(\.\d+)?x\Z", re.IGNORECASE)
+_MAGNIFICATION = re.compile(r"(\d+|\d+([.,]\d+)?x|\d+ ?px)\Z", re.IGNORECASE)
+_MAGNIFIED = frozenset({40, 100, 200, 400})
+_SETS = frozenset(
+    {"fold", "part", "split", "set", "dataset", "site", "center", "centre", "hospital", "cohort", "batch", "scanner"}
+)
 
 
 def part_named(name: str) -> str:
@@ -59,6 +63,26 @@ def have_numbers(names: Collection[str]) -> bool:
     return bool(names) and all(any(char.isdigit() for char in name) for name in names)
 
 
-def are_magnifications(names: Iterable[str]) -> bool:
-    """Tell whether folders are named after magnifications, e.g. ``40X``: these keep no patient together."""
-    return all(_MAGNIFICATION.match(name) for name in names)
+def are_scales(names: Iterable[str]) -> bool:
+    """Tell whether folders are named after magnifications or sizes of tiles: these keep no patient together.
+
+    Examples
+    --------
+    >>> are_scales(["40X", "100X"]), are_scales(["80", "120", "160"]), are_scales(["1", "2", "3"])
+    (True, True, False)
+    """
+    return all(map(_is_scale, names))
+
+
+def are_sets(names: Collection[str]) -> bool:
+    """Tell whether folders are named after scales, or as folds, sites or cohorts are: no patient is one of them."""
+    return are_scales(names) or all(_SETS & set(_WORD.findall(name.lower())) for name in names)
+
+
+def _is_scale(name: str) -> bool:
+    if not _MAGNIFICATION.match(name):
+        return False
+    if not name.isdecimal():
+        return True
+    number = int(name)
+    return number in _MAGNIFIED or (number >= 32 and number % 8 == 0)

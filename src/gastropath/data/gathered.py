@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gastropath.data.folder_names import are_magnifications, part_named
+from gastropath.data.folder_names import are_scales, part_named
 from gastropath.data.folders import Folder, Identity, common_folder, natural, walk
 from gastropath.data.layout import ClassFolder, Layout, layout_of
 from gastropath.data.left_out import counted
@@ -132,7 +132,7 @@ def _with_groups(tiles: Sequence[_Tile]) -> list[_Tile]:
         names = {tile.below[level] if len(tile.below) > level else "" for tile in tiles}
         if names <= {""}:
             return list(tiles)
-        if len(names) > 1 and not are_magnifications(names - {""}):
+        if len(names) > 1 and not are_scales(names - {""}):
             break
         level += 1
     return [

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gastropath.data.folder_names import have_numbers, is_tissue, names_tissue, part_named
+from gastropath.data.folder_names import are_sets, have_numbers, is_tissue, names_tissue, part_named
 from gastropath.data.folders import Folder, walk
 from gastropath.errors import NoTilesFound
 from gastropath.formats import FORMAT_NAMES
@@ -168,7 +168,7 @@ def _of_levels(folder: Folder, kids: list[Folder], classes: frozenset[str], dept
     if outside and (not within or extended or (any(map(is_tissue, outer)) and not any(map(is_tissue, inner)))):
         return _of_classes(folder, kids)
     if within and not outside:
-        if have_numbers(outer):
+        if have_numbers(outer) and not are_sets(outer):
             return _of_patients(folder, below)
         raise _several(folder, kids)
     if not outside and not within:

@@ -16,7 +16,8 @@ def gather(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """List files as named, and every file at or below a folder, sorted; each once.
 
     Files in a folder are taken whatever their name, so that a picture with a wrong suffix is answered and anything
-    else is refused by name instead of being passed over. Hidden files and GastroPath's own marker are left out.
+    else is refused by name instead of being passed over. Linked folders are followed, each folder once. Hidden files
+    and GastroPath's own marker are left out.
 
     Raises
     ------
@@ -35,8 +36,15 @@ def gather(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def _files(source: Path) -> Iterator[Path]:
     if source.is_dir():
-        for parent, folders, names in os.walk(source, onerror=_cannot_open):
-            folders[:] = sorted(name for name in folders if not _hidden(name))
+        seen: set[str] = set()
+        for parent, folders, names in os.walk(source, onerror=_cannot_open, followlinks=True):
+            real = os.path.realpath(parent)
+            if real in seen:  # a link that leads in a circle, or to a folder beside it
+                folders.clear()
+                continue
+            seen.add(real)
+            kept = [(os.path.islink(os.path.join(parent, name)), name) for name in folders if not _hidden(name)]
+            folders[:] = [name for _, name in sorted(kept)]  # links last: a folder is itself where it lies
             yield from (Path(parent) / name for name in sorted(names) if not _hidden(name))
     elif os.path.lexists(source):
         yield source
