@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
+from fnmatch import translate
 
 _LEFT = (
     # macOS
@@ -25,7 +26,7 @@ _LEFT = (
 """Names in small letters; ``*`` stands for anything."""
 
 _EXACT = frozenset(name for name in _LEFT if not set(name) & set("*?["))
-_PATTERNS = tuple(name for name in _LEFT if name not in _EXACT)
+_PATTERNS = re.compile("|".join(translate(name) for name in _LEFT if name not in _EXACT))
 
 
 def is_left_by_system(name: str) -> bool:
@@ -37,7 +38,7 @@ def is_left_by_system(name: str) -> bool:
     (True, True, False)
     """
     small = name.lower()
-    return small in _EXACT or any(fnmatchcase(small, pattern) for pattern in _PATTERNS)
+    return small in _EXACT or _PATTERNS.match(small) is not None
 
 
 def is_debris(name: str) -> bool:

@@ -56,7 +56,7 @@ class Folder:
             listed = []
         for name, is_link, is_folder in listed:
             if is_debris(name):
-                if not is_left_by_system(name) and Path(name).suffix.lower() in SUFFIXES:
+                if not is_left_by_system(name) and _suffix(name) in SUFFIXES:
                     left_out["hidden", ""] += 1
             elif is_folder:
                 folders.append(Folder(self.path / name, is_link=is_link))
@@ -82,7 +82,7 @@ class Folder:
         _, files, found = self._entries
         pictures, left_out = [], found.copy()
         for name in files:
-            if Path(name).suffix.lower() in SUFFIXES:
+            if _suffix(name) in SUFFIXES:
                 pictures.append(name)
             elif reason := _not_a_picture(self.path / name):
                 left_out[reason] += 1
@@ -105,7 +105,7 @@ class Folder:
         """Whether pictures lie in it; few files are opened to learn that."""
         files = self._entries[1]
         others = (name for name in files[:_LOOKED_INTO] if _not_a_picture(self.path / name) is None)
-        return any(Path(name).suffix.lower() in SUFFIXES for name in files) or any(others)
+        return any(_suffix(name) in SUFFIXES for name in files) or any(others)
 
     def holds_pictures(self, depth: int) -> bool:
         """Tell whether pictures lie in it or at most so many levels below it."""
@@ -166,6 +166,10 @@ def common_folder(folders: Sequence[Path]) -> Path:
         raise NoTilesFound("lie on different drives", where=where, remedy="move them to one drive") from None
 
 
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # many times faster than a path, for each of many files
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -184,4 +188,4 @@ def _not_a_picture(file: Path) -> tuple[str, str] | None:
     what = kind(start)
     if what.endswith("picture"):
         return "other_format", what
-    return "other_suffix", file.suffix or "no suffix"
+    return "other_suffix", os.path.splitext(file)[1] or "no suffix"
