@@ -1,10 +1,15 @@
 """What an audit of a large folder of tiles costs, how that grows, and what a well-known alternative costs and finds.
 
     python benchmarks/audit.py [--tiles FOLDER] [--sizes 1000,4000,16000,31096]
+    python benchmarks/audit.py --again [--tiles FOLDER] [--sizes 31096] [--before SRC] [--rounds N]
 
 Draws synthetic tiles where no folder is named (31,096 of them take about 20 minutes and 2 GB), plants copies among
 them, and audits parts of growing size, each in a process of its own. In the same run the ImageHash package hashes the
 same files (pHash, 64 bits) with as many threads and compares every hash with every other.
+
+``--again`` measures what a second command saves that reads the same tiles: core-seconds (of all processes, so that a
+busy machine changes little) of the first reading, with nothing kept, and of the second. ``--before`` names the folder
+``src`` of another version, whose reading alternates with the first one. Tiles are linked again where there are too few.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,6 +83,58 @@ def audit(listing: Path, near: bool) -> dict:
     return {"seconds": time.monotonic() - began, "reading": read, "groups": groups}
 
 
+def reading(listing: Path, cache: Path) -> dict:
+    """Read tiles, with their keypoints, in this process and its children: core-seconds and seconds."""
+    from inspect import signature
+
+    from gastropath.data.audit.audit import one_thread_each, read_tiles
+
+    keeping: dict[str, Any] = {"cache": cache} if "cache" in signature(read_tiles).parameters else {}
+    index = find_tiles([listing])
+    began, spent = time.monotonic(), core_seconds()
+    with one_thread_each():
+        found = read_tiles(index, with_points=True, **keeping)
+    return {
+        "core_seconds": core_seconds() - spent,
+        "seconds": time.monotonic() - began,
+        "n": len(found.readable()),
+    }
+
+
+def core_seconds() -> float:
+    """Return what this process and its finished children have used of all cores."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def read_again(index: TileIndex, sizes: list[int], before: Path | None, rounds: int, work: Path) -> None:
+    """Print what a first and a second reading cost, and the first one of another version."""
+    print("tiles    before, core-s   first   first / before   second   second / first   second, s")
+    for size in sizes:
+        folder = work / str(size)
+        for row in range(size):
+            tile = index.root / index.paths[row % len(index)]
+            place = folder / index.labels[row % len(index)] / f"{row}{tile.suffix}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(tile, place)
+        time.sleep(1)  # files changed a moment ago are not trusted
+        spent: dict[str, list[float]] = {"before": [], "first": [], "second": []}
+        elapsed = 0.0
+        for number in range(rounds):
+            if before:
+                spent["before"].append(child("read", folder, work / "none", source=before)["core_seconds"])
+            for which in ("first", "second"):
+                found = child("read", folder, work / f"cache-{size}-{number}")
+                spent[which].append(found["core_seconds"])
+                elapsed = found["seconds"]
+        earlier, first, second = (float(np.median(spent[name])) if spent[name] else float("nan") for name in spent)
+        print(
+            f"{size:6,}  {earlier:14.1f}  {first:6.1f}  {first / earlier:14.3f}  {second:7.2f}  "
+            f"{second / first:15.3f}  {elapsed:10.1f}",
+            flush=True,
+        )
+
+
 def alternative(listing: Path) -> dict:
     """Hash with ImageHash and compare by brute force in this process."""
     import imagehash
@@ -99,10 +157,12 @@ def alternative(listing: Path) -> dict:
     return {"seconds": seconds, "groups": [[index.paths[a], index.paths[b]] for a, b in found]}
 
 
-def child(what: str, listing: Path) -> dict:
-    """Run one measurement in a process of its own."""
-    command = [sys.executable, __file__, "--child", what, str(listing)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def child(what: str, listing: Path, cache: Path | None = None, *, source: Path | None = None) -> dict:
+    """Run one measurement in a process of its own, with the code below ``source`` where it is given."""
+    command = [sys.executable, __file__, "--child", what, str(listing), *([str(cache)] if cache else [])]
+    environment = os.environ | ({"PYTHONPATH": str(source)} if source else {})
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    return json.loads(done.stdout)
 
 
 def recall(pairs: dict[str, list[tuple[str, str]]], groups: list[list[str]]) -> str:
@@ -129,11 +189,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=Path)
     parser.add_argument("--sizes", default="1000,4000,16000,31096")
-    parser.add_argument("--child", nargs=2)
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--child", nargs="+")
     arguments = parser.parse_args()
     if arguments.child:
-        what, listing = arguments.child
-        result = alternative(Path(listing)) if what == "imagehash" else audit(Path(listing), what == "near")
+        what, listing, *more = arguments.child
+        if what == "read":
+            result = reading(Path(listing), Path(more[0]))
+        else:
+            result = alternative(Path(listing)) if what == "imagehash" else audit(Path(listing), what == "near")
         result["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(result))
         return
@@ -141,6 +207,10 @@ def main() -> None:
         work = Path(scratch)
         folder = arguments.tiles or write_tiles(work / "tiles", tiles_per_class=3887, seed=0)
         index = find_tiles([folder])
+        if arguments.again:
+            sizes = [int(size) for size in arguments.sizes.split(",")]
+            read_again(index, sizes, arguments.before, arguments.rounds, work / "again")
+            return
         rng = np.random.default_rng(0)
         sizes = [min(int(size), len(index)) for size in arguments.sizes.split(",")]
         order = rng.permutation(len(index))

@@ -82,7 +82,7 @@ class CannotReadImage(GastroPathError):
     ----------
     code
         The reason in a word, for tables: ``"unreadable"``, ``"empty"``, ``"too_large"``, ``"too_small"``,
-        ``"not_an_image"``, ``"several_pictures"``, ``"colour_mode"``, ``"truncated"`` or ``"damaged"``.
+        ``"not_an_image"``, ``"several_pictures"``, ``"colour_mode"``, ``"truncated"``, ``"damaged"`` or ``"replaced"``.
     """
 
     def __init__(

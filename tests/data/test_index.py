@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -259,17 +260,20 @@ def test_a_file_name_that_is_not_utf8_is_found(tmp_path: Path):
     assert len(index.sha256()) == 64
 
 
-def test_the_fingerprint_changes_with_any_path_label_or_group():
-    base = TileIndex(Path("/x"), ("a", "b"), ("T", "S"), ("1", ""))
+def test_the_fingerprint_changes_with_any_picture_label_or_group_and_with_nothing_else():
+    base = TileIndex(Path("/x"), ("a", "b"), ("T", "S"), ("1", ""), pixels=("0", "1"))
     others = [
-        TileIndex(Path("/x"), ("a", "c"), ("T", "S"), ("1", "")),
-        TileIndex(Path("/x"), ("a", "b"), ("T", "T"), ("1", "")),
-        TileIndex(Path("/x"), ("a", "b"), ("T", "S"), ("", "1")),
-        base.take([1, 0]),
+        replace(base, pixels=("0", "2")),
+        replace(base, pixels=("1", "0")),
+        replace(base, groups=("", "1")),
+        replace(base, labels=("T", "T")),
+        replace(base, pixels=()),
+        replace(base, pixels=(), paths=("a", "c")),
         base.take([0]),
     ]
-    assert len({index.sha256() for index in [base, *others]}) == 6
-    assert TileIndex(Path("/elsewhere"), ("a", "b"), ("T", "S"), ("1", "")).sha256() == base.sha256()
+    assert len({index.sha256() for index in [base, *others]}) == 8
+    same = [base.take([1, 0]), replace(base, paths=("c", "d")), replace(base, root=Path("/elsewhere"))]
+    assert {index.sha256() for index in same} == {base.sha256()}
 
 
 def test_an_index_whose_columns_differ_in_length_cannot_be_made():
@@ -301,13 +305,6 @@ def test_a_table_tells_the_resolution_of_its_tiles_and_a_general_one_fills_the_g
 def test_a_given_resolution_keeps_all_its_digits(mpp: float):
     index = TileIndex(Path("/x"), ("a",), ("T",), ("",))
     assert index.with_mpp(mpp).mpp() == (mpp,)
-
-
-def test_sizes_of_files_are_looked_up_once(tmp_path: Path, monkeypatch):
-    index = find_tiles([touched(tmp_path, "TUM/a.png", "STR/b.png")])
-    before = index.sha256()
-    monkeypatch.setattr(os, "stat", None)
-    assert index.sha256() == before
 
 
 @pytest.mark.parametrize("cell", ["half", "0", "-1", "1000", "nan"])

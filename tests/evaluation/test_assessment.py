@@ -1,4 +1,6 @@
 import csv
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -6,12 +8,13 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from gastropath.data.audit.audit import audit_tiles
+import gastropath
+from gastropath.data.audit.audit import audit_tiles, with_pixels
 from gastropath.data.index import find_tiles
-from gastropath.data.learned import learned_tiles, tile_keys
+from gastropath.data.learned import OLDER_RUN, Learned, learned_tiles
 from gastropath.data.split.division import make_split
-from gastropath.data.split.split import Split, split_of_run
-from gastropath.errors import NoTilesFound
+from gastropath.data.split.split import Split, read_split, split_of_run
+from gastropath.errors import CannotReadTable, NoTilesFound
 from gastropath.evaluation.assessment import Assessment, assess
 from gastropath.evaluation.caveats import LEARNED_FROM, caveats
 from gastropath.evaluation.confusions import ConfusedPair, confused_pairs, misclassified
@@ -93,7 +96,7 @@ def test_a_run_is_judged_on_tiles_it_did_not_learn_from_and_that_is_known(finish
 def test_tiles_the_model_learned_from_are_told_on_top(elsewhere, finished_run):
     learned = learned_tiles(finished_run / "model")
     assert learned == learned_tiles(finished_run)
-    assert learned
+    assert learned.pixels
     metrics = elsewhere.metrics
     found = list(caveats(elsewhere.tiles, metrics.accuracy, metrics.leakage, remembered=7, other_classes={}))
     (warning,) = (line for line in found if line.startswith(LEARNED_FROM))
@@ -101,13 +104,52 @@ def test_tiles_the_model_learned_from_are_told_on_top(elsewhere, finished_run):
 
 
 def test_other_tiles_of_the_same_names_are_not_taken_for_those_learned_from(finished_run, synthetic_tiles, noise_tiles):
-    learned = learned_tiles(finished_run)
+    learned = learned_tiles(finished_run).pixels
     assert learned is not None
-    own = find_tiles([synthetic_tiles])
-    assert sum(key in learned for key in tile_keys(own, range(len(own)))) == len(learned)
-    others = find_tiles([noise_tiles(dict.fromkeys(own.classes, 24))])
-    assert {path for path, _, _ in learned} <= set(others.paths)
-    assert not learned & set(tile_keys(others, range(len(others))))
+    own = with_pixels(find_tiles([synthetic_tiles]))
+    assert len(learned & set(own.pixels)) == len(learned)
+    others = with_pixels(find_tiles([noise_tiles(dict.fromkeys(own.classes, 24))]))
+    assert set(own.paths) == set(others.paths)
+    assert not learned & set(others.pixels)
+
+
+def test_a_run_s_own_tiles_are_known_under_other_names(finished_run, synthetic_tiles, tmp_path):
+    for number, file in enumerate(sorted(synthetic_tiles.rglob("*.png"))):
+        copy = tmp_path / "renamed" / file.parent.name / f"{number * 7919 % 997:03d}.tif"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(file).save(copy)
+    own = with_pixels(find_tiles([synthetic_tiles]))
+    renamed = with_pixels(find_tiles([tmp_path / "renamed"]))
+    found, as_before = split_of_run(finished_run, renamed), split_of_run(finished_run, own)
+    assert found is not None
+    assert as_before is not None
+    assert (found.method, found.seed, found.sha256()) == (as_before.method, as_before.seed, as_before.sha256())
+    assert dict(zip(found.index.pixels, found.parts, strict=True)) == dict(
+        zip(as_before.index.pixels, as_before.parts, strict=True)
+    )
+
+
+def test_tiles_replaced_in_place_are_no_longer_the_run_s(finished_run, synthetic_tiles):
+    own = with_pixels(find_tiles([synthetic_tiles]))
+    turned = replace(own, pixels=own.pixels[::-1])
+    assert split_of_run(finished_run, own) is not None
+    assert split_of_run(finished_run, turned) is None
+    with pytest.raises(CannotReadTable, match=r"is another picture"):
+        read_split(finished_run / "split.csv", replace(own, pixels=("0" * 64, *own.pixels[1:])))
+
+
+def test_a_run_of_an_earlier_version_says_that_it_cannot_tell(finished_run, synthetic_tiles, tmp_path):
+    old = tmp_path / "run"
+    shutil.copytree(finished_run, old)
+    (old / "learned.csv").write_text("path,label,bytes\nTUM/TUM_1.png,TUM,1000\n")
+    known = json.loads((old / "split.json").read_text())
+    (old / "split.json").write_text(json.dumps({**known, "format_version": 2}))
+    assert learned_tiles(old) == Learned(run_is_older=True)
+    index = with_pixels(find_tiles([synthetic_tiles]))
+    assert split_of_run(old, index) is None
+    found = gastropath.evaluate(synthetic_tiles, old).metrics
+    assert (found.part, found.remembered) == ("all", None)
+    assert OLDER_RUN in found.warnings
 
 
 def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, finished_run, synthetic_tiles):
@@ -116,7 +158,7 @@ def test_a_split_of_one_s_own_finds_training_tiles_in_its_test_part(classifier, 
     assert run is not None
     rows = [*run.rows("train")[::12], *run.rows("test")[::3]]
     other = Split(index.take(rows), ("test",) * len(rows), "random", 1)
-    assessment = assess(classifier, index, other, learned=learned_tiles(finished_run))
+    assessment = assess(classifier, index, other, learned=learned_tiles(finished_run).pixels)
     metrics = assessment.metrics
     assert metrics.remembered == len(run.rows("train")[::12])
     assert any(warning.startswith(LEARNED_FROM) for warning in metrics.warnings)

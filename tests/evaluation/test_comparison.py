@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_other_labels_are_refused():
 
 def test_the_order_of_a_table_changes_nothing():
     first, other = judged("first", 0.6), judged("other", 0.9, seed=1)
-    turned = other.ordered_as(other.paths[::-1])
+    turned = other.take(range(len(other.paths))[::-1])
     assert turned.paths == other.paths[::-1]
     assert compare([first, turned]) == compare([first, other])
 
@@ -110,6 +111,36 @@ def test_the_order_of_a_table_changes_nothing():
 def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
     write_comparison(compare([judged("first", 0.6), judged("x$_$", 0.9, seed=1)]), tmp_path)
     assert (tmp_path / "figures" / "differences.png").is_file()
+
+
+def test_tiles_are_paired_by_their_pixels_whatever_they_are_called():
+    first, other = judged("first", 0.6), judged("other", 0.9, seed=1)
+    pixels = tuple(f"{i:064x}" for i in range(len(first.paths)))
+    first, other = replace(first, pixels=pixels), replace(other, pixels=pixels)
+    renamed = replace(other, paths=other.paths[::-1])
+    assert compare([first, renamed]) == compare([first, other])
+    assert not any("cannot be told" in warning for warning in compare([first, other]).warnings)
+
+
+def test_other_tiles_of_the_same_names_are_not_paired():
+    first, other = judged("first", 0.6), judged("other", 0.9, seed=1)
+    first = replace(first, pixels=tuple(f"{i:064x}" for i in range(len(first.paths))))
+    other = replace(other, pixels=tuple(f"{i + 10**6:064x}" for i in range(len(first.paths))))
+    with pytest.raises(CannotCompare, match=r"different tiles, 0 in common.*same path and other pixels"):
+        compare([first, other])
+
+
+def test_a_picture_with_two_labels_is_paired_with_itself():
+    first, other = judged("first", 0.6), judged("other", 0.9, seed=1)
+    pixels = tuple(f"{i // 2:064x}" for i in range(len(first.paths)))
+    first, other = replace(first, pixels=pixels), replace(other, pixels=pixels)
+    turned = other.take(range(len(other.paths))[::-1])
+    assert compare([first, turned]).differences == compare([first, other]).differences
+
+
+def test_what_earlier_versions_evaluated_is_paired_by_path_and_that_is_said():
+    found = compare([judged("first", 0.6), judged("other", 0.9, seed=1)])
+    assert any("cannot be told" in warning for warning in found.warnings)
 
 
 def test_one_model_alone_cannot_be_compared():

@@ -16,6 +16,7 @@ from gastropath.report.sections import accuracy, confidence, faithfulness, judge
 from gastropath.report.sections.order import accuracy_sections, card_sections, summary, trust_sections
 from gastropath.results.card import UNLIKE_IS_MEASURED, LabelReview, TrainingData
 from gastropath.results.interval import Interval
+from gastropath.results.metrics import SplitInfo
 from gastropath.results.split import FoldCounts, SplitDocument
 
 PACKAGE = Path(gastropath.__file__).parent
@@ -220,6 +221,7 @@ def split_document(**changes: object) -> SplitDocument:
         "method": "block", "seed": 0, "fractions": {"train": 0.7}, "tiles": {"train": 70, "val": 15, "test": 15},
         "groups": {"train": 20, "val": 3, "test": 9}, "block": {"TUM": 4, "STR": 6}, "gap": {"TUM": 1, "STR": 1},
         "purged": {"gap": 1, "copies": 0}, "folds": FoldCounts(k=5, left_out=2),
+        "kept_together": None, "grouped_by": "",
         "duplicate_pairs_across_parts": 3, "identical_pairs_across_parts": 1, "near_pairs_across_parts": 2,
         "index_sha256": "0" * 64, "split_sha256": "0" * 64, "synthetic": False,
     }  # fmt: skip
@@ -237,6 +239,27 @@ def test_a_split_is_told_line_by_line():
         "5 folds; 2 tiles in none of them: too close to another fold, or a copy",
         "warning: the val part holds 15 tiles of only 3 groups",
     ]
+
+
+def test_what_keeps_slides_together_is_said_and_nothing_else_is_claimed():
+    kept = {"groups": 40, "neighbours": 0, "nothing": 60}
+    lines = list(split.split_in_words(split_document(kept_together=kept, grouped_by="file names (TCGA barcodes)")))
+    assert lines[0] == "40 tiles stay together by group, from file names (TCGA barcodes)"
+    assert not any(line.startswith("blocks of") for line in lines)
+    assert lines[-1].startswith("warning: Nothing keeps the tiles of a slide together for 60 of 100 tiles: no group is")
+    info = SplitInfo(method="block", seed=1, tiles={}, purged={}, kept_together=kept, grouped_by="file names (x)")
+    assert split.method_in_words(info) == (
+        "block, seed 1, groups stay together (from file names (x)): 40 tiles; nothing keeps slides together: 60 tiles"
+    )
+
+
+def test_the_terminal_and_the_report_warn_in_the_same_words():
+    kept = {"groups": 0, "neighbours": 0, "nothing": 100}
+    warning = split.method_warning("block", kept, counted=True)
+    assert f"warning: {warning}" in list(split.split_in_words(split_document(kept_together=kept)))
+    assert "for all tiles" in (warning or "")
+    assert split.method_warning("block", {"groups": 9, "neighbours": 1, "nothing": 0}, counted=True) is None
+    assert "numbered neighbours" not in (split.method_warning("group", kept, counted=True) or "")
 
 
 @pytest.mark.parametrize(("method", "said"), [("random", "optimistic"), ("file", "nothing else is known")])

@@ -13,6 +13,7 @@ from gastropath.results.metrics import Metrics
 from gastropath.results.split import SplitDocument
 
 OLD = Path(__file__).parent / "written_by_0_1_0"
+OLD_2 = Path(__file__).parent / "written_in_version_2"
 KINDS: list[tuple[str, type[Document]]] = [
     ("card.json", Card),
     ("metrics.json", Metrics),
@@ -32,11 +33,34 @@ def test_what_0_1_0_wrote_is_read_and_written_in_todays_version(name: str, kind:
     assert kind.parse(again, name) == found
 
 
+def test_a_split_of_version_2_is_read_and_its_fingerprints_say_nothing_of_pixels():
+    content = (OLD_2 / "split.json").read_bytes()
+    found = SplitDocument.parse(content, "split.json")
+    assert (found.format_version, found.index_sha256, found.split_sha256) == (3, None, None)
+    assert (found.kept_together, found.grouped_by) == (None, "")
+    assert found.tiles == json.loads(content)["tiles"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("metrics.json", Metrics), ("card.json", Card)])
+def test_figures_of_version_2_are_read_and_what_kept_slides_together_is_not_known(name: str, kind: type[Document]):
+    old = json.loads((OLD_2 / name).read_text())
+    assert old["format_version"] == 2
+    new = json.loads(kind.parse(json.dumps(old), name).to_json())
+    metrics, before = (new, old) if kind is Metrics else (new["metrics"], old["metrics"])
+    assert (new["format_version"], metrics["format_version"]) == (3, 3)
+    assert metrics["split"] == {**before["split"], "kept_together": None, "grouped_by": ""}
+    assert {key: metrics[key] for key in before if key not in ("split", "format_version")} == {
+        key: before[key] for key in before if key not in ("split", "format_version")
+    }
+
+
 def test_no_figure_is_lost_when_metrics_are_brought_up():
     old = json.loads((OLD / "metrics.json").read_text())
     new = json.loads(Metrics.parse(json.dumps(old), "metrics.json").to_json())
     outsiders = old["domain"].pop("outsiders")
     assert new["domain"].pop("other_classes") | new["domain"].pop("pictures") == outsiders
+    split = old.pop("split") | {"kept_together": None, "grouped_by": ""}
+    assert new.pop("split") == split
     assert {key: new[key] for key in old} == old
     assert set(new) - set(old) == {"format_version", "by_source"}
 
@@ -56,10 +80,12 @@ def test_the_card_of_the_starter_model_is_valid_with_its_figures_by_source():
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
-@pytest.mark.parametrize("version", [0, 3, 99, "1", 1.5, None, True, [1]])
+@pytest.mark.parametrize("version", [0, 9, 99, "1", 1.5, None, True, [1]])
 def test_a_version_that_nobody_wrote_is_refused_with_what_to_do(name: str, kind: type[Document], version: object):
     document = json.loads((OLD / name).read_text()) | {"format_version": version}
-    with pytest.raises(CannotReadTable, match=r"format_version .* reads up to 2; install the GastroPath that wrote it"):
+    newest = len(kind.upgrades) + 1
+    told = rf"format_version .* reads up to {newest}; install the GastroPath that wrote it"
+    with pytest.raises(CannotReadTable, match=told):
         kind.parse(json.dumps(document), "file.json")
 
 

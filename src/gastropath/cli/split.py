@@ -73,6 +73,5 @@ def told(split: Split) -> Iterator[str]:
     from gastropath.report.sections.split import split_in_words
 
     parts = frozenset(part for part in ("train", "val", "test") if "" in split.part(part).groups)
-    alone, numberless = split.index.groups.count(""), unnumbered(split.index)
     yield from published_in_words(split)
-    yield from split_in_words(split.describe(), ungrouped=alone, unnumbered=numberless, ungrouped_parts=parts)
+    yield from split_in_words(split.describe(), unnumbered=unnumbered(split.index), ungrouped_parts=parts)

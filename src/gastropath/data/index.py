@@ -15,6 +15,7 @@ import numpy as np
 from gastropath.data.gathered import gathered_tiles
 from gastropath.data.left_out import LeftOut, counted
 from gastropath.data.listing import listed_tiles
+from gastropath.data.spelling import spelled
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
 from gastropath.tables import fingerprint
 
@@ -33,6 +34,8 @@ class TileIndex:
         Class code of each tile.
     groups
         Patient, slide or other unit that must stay on one side of a split; empty where unknown.
+    grouped_by
+        Where the groups come from, in words; empty where there are none, or nobody knows.
     left_out
         What was found and not taken.
     notes
@@ -41,6 +44,9 @@ class TileIndex:
         Whether any folder is marked as computer-drawn, see :mod:`gastropath.data.marker`.
     extra
         Further columns of the table, in its order: by name a cell for each tile.
+    pixels
+        What each tile is, whatever its name: :func:`gastropath.images.pixel_sha256`, empty for a file that cannot be
+        read. No tuple at all where nobody has read them yet, see :func:`gastropath.data.audit.audit.read_tiles`.
     """
 
     root: Path
@@ -49,12 +55,16 @@ class TileIndex:
     groups: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     synthetic: bool = False
-    notes: tuple[str, ...] = ()
+    grouped_by: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pixels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.paths) == len(self.labels) == len(self.groups):
             raise ValueError("paths, labels and groups differ in length")
+        if len(self.pixels) not in (0, len(self)):
+            raise ValueError("pixels differ in length from the paths")
         if wrong := [name for name, cells in self.extra.items() if len(cells) != len(self)]:
             raise ValueError(f"extra column {wrong[0]!r} differs in length from the paths")
 
@@ -84,6 +94,7 @@ class TileIndex:
             labels=tuple(self.labels[i] for i in rows),
             groups=tuple(self.groups[i] for i in rows),
             extra={name: tuple(cells[i] for i in rows) for name, cells in self.extra.items()},
+            pixels=tuple(self.pixels[i] for i in rows) if self.pixels else (),
         )
 
     def of_classes(self, classes: Sequence[str]) -> TileIndex:
@@ -125,18 +136,29 @@ class TileIndex:
         return replace(self, extra={**self.extra, "mpp": tuple(cell or repr(float(mpp)) for cell in known)})
 
     def sha256(self) -> str:
-        """Return a fingerprint of paths, labels, groups and file sizes, in hexadecimal.
+        """Return a fingerprint of pixels, labels and groups, in hexadecimal.
 
-        It distinguishes other tiles of the same names without decoding any, and stays the same when the folder moves,
-        or when a table gets further columns. The sizes are looked up once.
+        It is the same under other names, in other folders and another order, and in a table with further columns. While
+        nobody has read the tiles, their paths stand for their pixels.
         """
         return self._sha256
 
     @cached_property
     def _sha256(self) -> str:
-        sizes = (file_bytes(file) for file in self.files())
-        rows = zip(self.paths, self.labels, self.groups, sizes, strict=True)
-        return fingerprint((*row, "-1" if size is None else str(size)) for *row, size in rows)
+        return fingerprint(sorted(zip(self.identities, self.labels, self.groups, strict=True)))
+
+    @cached_property
+    def identities(self) -> tuple[str, ...]:
+        """What tells each tile from the others: its pixels, or its path while nobody has read it."""
+        return self.pixels or tuple(f"path {path}" for path in self.paths)
+
+    def in_fixed_order(self) -> np.ndarray:
+        """Return all rows in an order that depends on pixels, labels and groups alone: ``int64``, shape (n,).
+
+        Whatever chance or rounding decides in this order does not change when files are renamed or moved.
+        """
+        keys = list(zip(self.identities, self.labels, self.groups, self.paths, strict=True))
+        return np.array(sorted(range(len(self)), key=keys.__getitem__), np.int64)
 
 
 def file_bytes(file: Path) -> int | None:
@@ -178,7 +200,7 @@ def find_tiles(
             raise NoTilesFound("there is no such file or folder", where=source)
     is_table = len(sources) == 1 and sources[0].is_file()
     found = listed_tiles(sources[0]) if is_table else gathered_tiles(sources, expected or classes or ())
-    index = TileIndex(**vars(found))
+    index = TileIndex(**vars(spelled(found)))
     return index.of_classes(classes) if classes else index
 
 

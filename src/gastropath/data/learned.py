@@ -1,43 +1,65 @@
-"""Which tiles a model learned from, so that they are recognised when it is evaluated."""
+"""Which tiles a model learned from, so that they are recognised when it is evaluated, whatever they are called then."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from gastropath.data.index import TileIndex, file_bytes
-from gastropath.data.split.split import Split
+from gastropath.data.split.split import PIXELS, Split
 from gastropath.tables import read_table, write_table
 
 LEARNED = "learned.csv"
-"""The table's name in a run folder: ``path,label,bytes`` of training and validation tiles."""
+"""The table's name in a run folder: ``pixel_sha256,label,path`` of training and validation tiles."""
 
-_COLUMNS = ("path", "label", "bytes")
+_COLUMNS = (PIXELS, "label", "path")
 
-TileKey = tuple[str, str, str]
-"""Path, label and size of the file: enough to recognise a tile, and cheap to look up for all."""
+OLDER_RUN = (
+    "This run was made by an earlier GastroPath, which did not note what its tiles look like: whether the tiles judged "
+    "here are those it learned from cannot be told, and all of them are judged. Train again, or judge the test part of "
+    "its split.csv by `split`."
+)
+"""What is said of a model whose run knows no pixels."""
 
 
-def tile_keys(index: TileIndex, rows: Iterable[int]) -> list[TileKey]:
-    """Return the keys of some tiles; the size is empty where the file no longer exists."""
-    sizes = ((i, file_bytes(index.root / index.paths[i])) for i in rows)
-    return [(index.paths[i], index.labels[i], "" if size is None else str(size)) for i, size in sizes]
+@dataclass(frozen=True)
+class Learned:
+    """The tiles a model learned from.
+
+    Attributes
+    ----------
+    pixels
+        :func:`gastropath.images.pixel_sha256` of each; ``None`` where nobody knows them.
+    run_is_older
+        Whether that is because the run was made before pixels were noted.
+    """
+
+    pixels: frozenset[str] | None = None
+    run_is_older: bool = False
 
 
 def write_learned(split: Split, run: Path) -> None:
-    """Write the keys of the training and validation tiles of a run."""
-    rows = [i for i, part in enumerate(split.parts) if part != "test"]
-    keys = tile_keys(split.index, rows)
-    write_table(run / LEARNED, _COLUMNS, [dict(zip(_COLUMNS, key, strict=True)) for key in keys])
+    """Write the training and validation tiles of a run, whose pixels are known."""
+    index = split.index
+    rows = (
+        {PIXELS: index.pixels[i], "label": index.labels[i], "path": index.paths[i]}
+        for i, part in enumerate(split.parts)
+        if part != "test"
+    )
+    write_table(run / LEARNED, _COLUMNS, rows)
 
 
-def learned_tiles(model: Path) -> frozenset[TileKey] | None:
-    """Return the keys of the tiles that a model learned from, given the folder of its run or of the bundle in it.
+def learned_tiles(model: Path) -> Learned:
+    """Return the tiles that a model learned from, given the folder of its run or of the bundle in it.
 
-    ``None`` where no run belongs to the bundle: nobody knows then what it learned from.
+    Raises
+    ------
+    CannotReadTable
+        If the table is damaged.
     """
     for run in (model, model.parent):
         if (run / LEARNED).is_file():
-            _, rows = read_table(run / LEARNED, required=_COLUMNS)
-            return frozenset((row["path"], row["label"], row["bytes"]) for row in rows)
-    return None
+            columns, rows = read_table(run / LEARNED, required=())
+            if PIXELS not in columns:
+                return Learned(run_is_older=True)
+            return Learned(frozenset(row[PIXELS] for row in rows))
+    return Learned()

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gastropath.data.alike import cleaned
+from gastropath.data.columns import counted_groups, group_column, look_alikes
 from gastropath.data.left_out import LeftOut
 from gastropath.data.marker import synthetic_marker
 from gastropath.errors import CannotReadTable, NoTilesFound
@@ -30,6 +32,7 @@ class Listing:
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     groups: tuple[str, ...]
+    grouped_by: str = ""
     left_out: tuple[LeftOut, ...] = ()
     synthetic: bool = False
     notes: tuple[str, ...] = ()
@@ -51,16 +54,19 @@ def listed_tiles(table: Path) -> Listing:
         remedy = "save it as CSV UTF-8 in the spreadsheet, and give that" if suffix in _SPREADSHEETS else ""
         raise NoTilesFound("expected a folder, or a CSV file with the columns path,label", where=table, remedy=remedy)
     columns, rows = read_table(table, required=("path", "label"))
-    extra = extra_columns(table, columns, TABLE_COLUMNS)
+    chosen = group_column(table, columns, rows)
+    known = TABLE_COLUMNS if chosen is None or chosen.name == "group" else ("path", "label")
+    extra = [name for name in extra_columns(table, columns, known) if name != "group"]
     if not rows:
         raise NoTilesFound("the table has no rows", where=table)
     first: dict[str, dict[str, str]] = {}
     blank, root = 0, table.parent
+    group_in = chosen.name if chosen else "group"
     for number, row in enumerate(rows, start=1):
         if not any(row.values()):  # as spreadsheets leave below a table
             blank += 1
             continue
-        path, label, group = row["path"], row["label"], row.get("group", "")
+        path, label, group = row["path"], cleaned(row["label"]), cleaned(row.get(group_in, ""))
         if not path or not label:
             raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
         if problem := code_problem(label):
@@ -69,18 +75,25 @@ def listed_tiles(table: Path) -> Listing:
             raise CannotReadTable(what, where=f"{table}, row {number}", remedy=remedy)
         path = _as_on_disk(root, path)
         before = first.setdefault(path, row)
-        if (before["label"], before.get("group", "")) != (label, group):
+        if (cleaned(before["label"]), cleaned(before.get(group_in, ""))) != (label, group):
             what = f"{path} is listed twice with different labels or groups"
             raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
     repeated = len(rows) - blank - len(first)
+    groups = tuple(cleaned(row.get(group_in, "")) for row in first.values())
+    notes = [*chosen.notes] if chosen else [*look_alikes(table, extra)]
+    source = f"column {group_in!r} of {table.name}" if any(groups) else ""
+    if source:
+        notes.insert(0, f"groups (patients or slides) are taken from {source}: {counted_groups(groups)}")
     folders = {(root / path).parent for path in first}
     return Listing(
         root=root,
         paths=tuple(first),
         labels=tuple(row["label"] for row in first.values()),
-        groups=tuple(row.get("group", "") for row in first.values()),
+        groups=groups,
+        grouped_by=source,
         left_out=(LeftOut("repeated_row", "", repeated),) if repeated else (),
         synthetic=any(synthetic_marker(folder) is not None for folder in folders),
+        notes=tuple(notes),
         extra={name: tuple(row[name] for row in first.values()) for name in extra},
     )
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gastropath.data.alike import cleaned, skeleton
+from gastropath.data.audit.audit import with_pixels
 from gastropath.data.index import TileIndex
-from gastropath.data.split.split import Split
+from gastropath.data.split.split import PIXELS, Split
 from gastropath.errors import CannotReadTable, did_you_mean
 from gastropath.tables import fingerprint, read_table, write_table
 
-REVIEW_COLUMNS = ("path", "label", "part", "suggested_label", "quality", "confidence", "decision")
-"""Columns of the table that a person fills in; only ``path``, ``label`` and ``decision`` are read back."""
+REVIEW_COLUMNS = ("path", "label", "part", "suggested_label", "quality", "confidence", PIXELS, "decision")
+"""Columns of the table that a person fills in; only ``path``, ``label``, the pixels and ``decision`` are read back."""
 
 DROP, KEEP = "drop", "keep"
 
@@ -79,28 +81,43 @@ def read_review(table: Path, index: TileIndex) -> Review:
     Parameters
     ----------
     table
-        E.g. ``label_issues.csv`` of a cross-validated run, filled in.
+        E.g. ``label_issues.csv`` of a cross-validated run, filled in. Where it holds hashes of pixels, it is about
+        these: a tile that was renamed is found, and one that was replaced is refused.
     index
         The tiles it is about.
 
     Raises
     ------
     CannotReadTable
-        If a column is missing, a tile is not in the index, is listed twice or has another label in the index, or a
-        decision is neither ``keep`` nor ``drop`` nor a class of the data.
+        If a column is missing, a tile is not in the index, is listed twice, has another label in the index or is
+        another picture than the one that was reviewed, or a decision is neither ``keep`` nor ``drop`` nor a class of
+        the data.
     """
-    _, rows = read_table(table, required=("path", "label", "decision"))
+    columns, rows = read_table(table, required=("path", "label", "decision"))
     if taken := {DROP, KEEP} & set(index.classes):
         what = f"a class of the data is called {min(taken)!r}, which is a decision"
         raise CannotReadTable(what, where=table, remedy="rename the class")
+    index = with_pixels(index) if PIXELS in columns else index
     known = dict(zip(index.paths, index.labels, strict=True))
+    shows = dict(zip(index.paths, index.pixels, strict=False))
+    renamed = dict(zip(index.pixels, index.paths, strict=False))
+    spellings = {skeleton(name): name for name in index.classes}
+
+    def spelled(name: str) -> str:
+        return spellings.get(skeleton(name), name)
+
     labels: dict[str, str] = {}
     decisions: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
-        path, label, decided = row["path"], row["label"], row["decision"].strip()
+        path, label, decided = row["path"], cleaned(row["label"]), spelled(cleaned(row["decision"]))
         where = f"{table}, row {number}"
+        if (picture := row.get(PIXELS, "")) and shows.get(path) != picture:
+            if picture not in renamed and path in known:
+                raise CannotReadTable(f"{path} is another picture than when it was reviewed", where=where)
+            path = renamed.get(picture, path)
         if path not in known:
             raise CannotReadTable(f"{path} is not among the tiles of {index.root}", where=where)
+        label = spelled(label)
         if known[path] != label:
             raise CannotReadTable(f"{path} is {label!r} here but {known[path]!r} in the data", where=where)
         if path in labels:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gastropath import formulas
+from gastropath.data.alike import joined
+from gastropath.data.audit.audit import with_pixels
 from gastropath.data.index import TileIndex
-from gastropath.data.learned import TileKey, tile_keys
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import NoTilesFound
 from gastropath.evaluation.caveats import caveats
@@ -110,9 +111,10 @@ def assess(
     index: TileIndex,
     split: Split | None,
     *,
-    learned: Collection[TileKey] | None = None,
+    learned: Collection[str] | None = None,
     views: int = 1,
     seed: int = 0,
+    notes: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Assessment:
     """Judge a classifier on the test part of a split, or on all tiles where there is none.
@@ -122,10 +124,15 @@ def assess(
 
     Parameters
     ----------
+    index, split
+        The tiles, which are read here if nobody has, and how they are divided.
     learned
-        Tiles the model learned from, to find them among the judged ones; ``None`` if not known.
+        Pixels (:func:`gastropath.images.pixel_sha256`) of the tiles the model learned from, to find them among the
+        judged ones; ``None`` if not known.
     views
         Flips and quarter turns over which each answer is averaged; changed tiles and maps are checked with one.
+    notes
+        What else is to be said of the figures, a sentence each.
 
     Raises
     ------
@@ -133,9 +140,17 @@ def assess(
         If no tile has a class the model knows, or none of the judged part could be read.
     """
     card = classifier.card
+    if split and not split.index.pixels:
+        split = replace(split, index=with_pixels(split.index))
+    index, of_index = _as_the_model_spells(index if split else with_pixels(index), classifier.classes)
+    if split:
+        judged, found = _as_the_model_spells(split.index, classifier.classes)
+        split, of_index = replace(split, index=judged), found or of_index
     strange = index.take(i for i, label in enumerate(index.labels) if label not in classifier.classes)
     index, parts = _judgeable(classifier, index, split)
-    predictions = classifier.predict(list(index.files()), mpp=index.mpp(), views=views, progress=progress)
+    predictions = classifier.predict(
+        list(index.files()), mpp=index.mpp(), shown=index.pixels, views=views, progress=progress
+    )
     tiles = JudgedTiles(card, index, predictions, parts, "test" if split else "all", split, seed)
     shortcut = np.full(len(index), -1)
     if split:
@@ -157,7 +172,7 @@ def assess(
         if (by_colour < 0).any()
         else against_colour(tiles.labels, answers.numbers, by_colour, tiles.resampling),
     )
-    return Assessment(tiles, shortcut, unknown, _metrics(tiles, checks))
+    return Assessment(tiles, shortcut, unknown, _metrics(tiles, checks, (*of_index, *notes)))
 
 
 def assess_out_of_fold(card: Card, index: TileIndex, predictions: Predictions, *, seed: int = 0) -> Assessment:
@@ -187,6 +202,12 @@ def assess_answers(
     return Assessment(tiles, np.full(len(index), -1), None, _metrics(tiles, _Checks()))
 
 
+def _as_the_model_spells(index: TileIndex, classes: Sequence[str]) -> tuple[TileIndex, tuple[str, ...]]:
+    """Give labels that print like classes of the model, or differ in case only, their spelling; and say so."""
+    labels, found = joined(index.labels, classes)
+    return replace(index, labels=labels), tuple(f"{entry.sentence('label')}." for entry in found)
+
+
 def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) -> tuple[TileIndex, tuple[str, ...]]:
     """Return the tiles whose class the model has, and the part of each."""
     index = split.index if split else index
@@ -199,16 +220,16 @@ def _judgeable(classifier: Classifier, index: TileIndex, split: Split | None) ->
     return index.take(known), tuple(split.parts[i] for i in known) if split else ("all",) * len(known)
 
 
-def _remembered(tiles: JudgedTiles, learned: Collection[TileKey] | None) -> int | None:
+def _remembered(tiles: JudgedTiles, learned: Collection[str] | None) -> int | None:
     """Count the judged tiles that the model learned from; ``None`` where nothing is known of these."""
     if tiles.split is None and tiles.card.training_data.sha256 == tiles.index.sha256():
         return len(tiles.judged)
     if learned is None:
         return None
-    return sum(key in learned for key in tile_keys(tiles.index, tiles.judged))
+    return sum(tiles.index.pixels[i] in learned for i in tiles.judged)
 
 
-def _metrics(tiles: JudgedTiles, checks: _Checks) -> Metrics:
+def _metrics(tiles: JudgedTiles, checks: _Checks, notes: Sequence[str] = ()) -> Metrics:
     """Compute what follows from answers alone, and put it together with the checks."""
     card, index, split, resampling = tiles.card, tiles.index, tiles.split, tiles.resampling
     answers, labels = tiles.answers, tiles.labels
@@ -231,6 +252,8 @@ def _metrics(tiles: JudgedTiles, checks: _Checks) -> Metrics:
             seed=split.seed,
             tiles={part: len(split.rows(part)) for part in PARTS},
             purged=dict(split.purged),
+            kept_together=dict(split.kept_together) if split.kept_together is not None else None,
+            grouped_by=split.grouped_by,
         )
         if split
         else None,
@@ -261,7 +284,7 @@ def _metrics(tiles: JudgedTiles, checks: _Checks) -> Metrics:
         explanations=checks.explanations,
         shortcut_baseline=checks.colour,
         leakage=leakage,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *notes),
     )
 
 

@@ -40,7 +40,7 @@ def caveats(
     if leakage.warning:
         yield leakage.warning
     if remembered:
-        yield f"{LEARNED_FROM} ({remembered:,} of them, by path, label and size.)"
+        yield f"{LEARNED_FROM} ({remembered:,} of them, by their pixels.)"
     split, data = tiles.split, tiles.card.training_data
     if split and data.review:
         yield (
@@ -48,7 +48,7 @@ def caveats(
             "tiles that the review dropped are judged too."
         )
     counted = split is not None and split.duplicate_pairs_across_parts is not None
-    if split and (warning := method_warning(split.method, counted=counted)):
+    if split and (warning := method_warning(split.method, split.kept_together, counted=counted)):
         yield warning
     ours = {tissue.code for tissue in TISSUE_CLASSES}
     high = accuracy.value is not None and accuracy.value > _CREDIBLE_ACCURACY

@@ -33,7 +33,7 @@ def answers_by_colour(
         training tiles.
     """
     if len(train) > _BASELINE_TILES:
-        train = np.sort(np.random.default_rng(0).choice(train, _BASELINE_TILES, replace=False))
+        train = train[np.sort(np.random.default_rng(0).choice(len(train), _BASELINE_TILES, replace=False))]
     answers = np.full(len(index), -1)
     if len(np.unique(true[train])) < 2:
         return answers

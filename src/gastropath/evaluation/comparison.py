@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from gastropath import formulas
+from gastropath.data.alike import joined
+from gastropath.data.split.split import PIXELS
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.ranks import mcnemar
@@ -17,6 +20,11 @@ from gastropath.results.metrics import Metrics
 from gastropath.tables import read_table
 
 _NAMED = 3
+
+_BY_PATH = (
+    "One of these was evaluated by an earlier GastroPath, which did not note what the tiles look like: they were "
+    "paired by path and label, and whether they are the same tiles cannot be told. Evaluate the model again."
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Judged:
         Whether the tiles were drawn.
     paths, labels, groups
         Of each tile.
+    pixels
+        :func:`gastropath.images.pixel_sha256` of each tile; none in what an earlier version wrote.
     predicted
         Class code given to each tile.
     accepted
@@ -50,15 +60,26 @@ class Judged:
     groups: tuple[str, ...]
     predicted: tuple[str, ...]
     accepted: np.ndarray
+    pixels: tuple[str, ...] = ()
 
-    def ordered_as(self, paths: Sequence[str]) -> Judged:
-        """Return the answers to the same tiles in another order."""
-        place = {path: i for i, path in enumerate(self.paths)}
-        rows = [place[path] for path in paths]
-        cells = {
-            name: tuple(getattr(self, name)[i] for i in rows) for name in ("paths", "labels", "groups", "predicted")
-        }
-        return replace(self, accepted=self.accepted[rows], **cells)
+    def take(self, rows: Sequence[int]) -> Judged:
+        """Return the answers to some of the tiles, in the order given."""
+        names = ("paths", "labels", "groups", "predicted", *(["pixels"] if self.pixels else []))
+        cells = {name: tuple(getattr(self, name)[i] for i in rows) for name in names}
+        return replace(self, accepted=self.accepted[list(rows)], **cells)
+
+    def keys(self, *, by_pixels: bool) -> list[tuple[str, int]]:
+        """Return what tells each tile from the others: pixels or path, and which of its copies it is.
+
+        Copies are numbered in the order of their labels, so that a picture with two labels meets itself.
+        """
+        names = self.pixels if by_pixels else self.paths
+        copies: Counter[str] = Counter()
+        keys: list[tuple[str, int]] = [("", 0)] * len(names)
+        for i in sorted(range(len(names)), key=lambda i: (self.labels[i], self.paths[i])):
+            keys[i] = names[i], copies[names[i]]
+            copies[names[i]] += 1
+        return keys
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,8 @@ def read_judged(folder: Path, name: str) -> Judged:
     except (OSError, CannotReadTable) as error:
         what = f"is not a metrics.json that this GastroPath reads ({getattr(error, 'reason', error)})"
         raise CannotCompare(what, where=document, remedy="evaluate the model again") from None
-    _, rows = read_table(table, required=("path", "true_label", "predicted_label", "decision", "group", "part"))
+    needed = ("path", "true_label", "predicted_label", "decision", "group", "part")
+    columns, rows = read_table(table, required=needed)
     rows = [row for row in rows if row["part"] == metrics.part and row["decision"] != "refused"]
     if len(rows) != metrics.n:
         what = f"has {len(rows):,} rows of the judged part, but metrics.json beside it was computed from {metrics.n:,}"
@@ -149,6 +171,7 @@ def read_judged(folder: Path, name: str) -> Judged:
         labels=tuple(row["true_label"] for row in rows),
         groups=tuple(row["group"] for row in rows),
         predicted=tuple(row["predicted_label"] for row in rows),
+        pixels=tuple(row[PIXELS] for row in rows) if PIXELS in columns else (),
         accepted=np.array([row["decision"] == "accepted" for row in rows], bool),
     )
 
@@ -170,10 +193,10 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
     """
     if len(runs) < 2:
         raise CannotCompare(f"expected at least two runs or evaluations, found {len(runs)}", parameter="runs")
-    first = runs[0]
-    for other in runs[1:]:
-        _check_same_tiles(first, other)
-    runs = [first, *(other.ordered_as(first.paths) for other in runs[1:])]
+    runs, joined_labels = _in_one_spelling(runs)
+    by_pixels = all(run.pixels for run in runs)
+    first = runs[0].take(sorted(range(len(runs[0].paths)), key=runs[0].keys(by_pixels=by_pixels).__getitem__))
+    runs = [first, *(_paired(first, other, by_pixels) for other in runs[1:])]
     classes = tuple(sorted(set().union(*(run.classes for run in runs))))
     number = {code: i for i, code in enumerate(classes)}
     true = np.array([number[label] for label in first.labels])
@@ -189,7 +212,11 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
         part=first.part,
         classes=classes,
         synthetic=any(run.synthetic for run in runs),
-        warnings=(resampling.warning,) if resampling.warning else (),
+        warnings=(
+            *([resampling.warning] if resampling.warning else []),
+            *([] if by_pixels else [_BY_PATH]),
+            *joined_labels,
+        ),
         contenders=tuple(
             _contender(run, true, own, len(classes), resampling) for run, own in zip(runs, answers, strict=True)
         ),
@@ -197,24 +224,45 @@ def compare(runs: Sequence[Judged], *, seed: int = 0) -> Comparison:
     )
 
 
-def _check_same_tiles(first: Judged, other: Judged) -> None:
-    ours, theirs = dict(zip(first.paths, first.labels, strict=True)), dict(zip(other.paths, other.labels, strict=True))
-    if ours == theirs:
-        return
+def _in_one_spelling(runs: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
+    """Give classes that print alike, or differ in case only, the spelling of the first model; and say which did."""
+    first, *others = runs
+    same, told = [first], []
+    for other in others:
+        n, c = len(other.labels), len(other.classes)
+        spelled, found = joined([*other.labels, *other.predicted, *other.classes], first.classes)
+        labels, predicted, classes = spelled[:n], spelled[n : 2 * n], tuple(dict.fromkeys(spelled[2 * n : 2 * n + c]))
+        same.append(replace(other, labels=labels, predicted=predicted, classes=classes))
+        told += [f"{other.name}: class {entry.other!a} counts as {entry.value!a}" for entry in found]
+    return same, told
+
+
+def _paired(first: Judged, other: Judged, by_pixels: bool) -> Judged:
+    """Return the answers of the other in the order of the first, whose tiles must be the same with the same labels."""
+    ours = {key: i for i, key in enumerate(first.keys(by_pixels=by_pixels))}
+    theirs = {key: i for i, key in enumerate(other.keys(by_pixels=by_pixels))}
     common = ours.keys() & theirs.keys()
-    relabelled = [path for path in sorted(common) if ours[path] != theirs[path]]
-    if relabelled:
+    relabelled = [key for key in ours if key in common and first.labels[ours[key]] != other.labels[theirs[key]]]
+    if len(common) < max(len(ours), len(theirs)):
+        here, there = (
+            {of.paths[rows[key]] for key in rows.keys() - common} for of, rows in ((first, ours), (other, theirs))
+        )
+        same_names = len(here & there)
+        renamed = f"; {same_names:,} have the same path and other pixels" if by_pixels and same_names else ""
         raise CannotCompare(
-            f"{first.name} and {other.name} were judged by different labels: {relabelled[0]} is {ours[relabelled[0]]} "
-            f"and {theirs[relabelled[0]]} ({len(relabelled):,} such tiles)",
+            f"{first.name} ({len(ours):,} tiles) and {other.name} ({len(theirs):,}) were judged on different tiles, "
+            f"{len(common):,} in common; only in {first.name}: {_some(here)}; only in {other.name}: {_some(there)}"
+            f"{renamed}",
+            remedy="evaluate both models with the same data and the same split",
+        )
+    if relabelled:
+        i, j = ours[relabelled[0]], theirs[relabelled[0]]
+        raise CannotCompare(
+            f"{first.name} and {other.name} were judged by different labels: {first.paths[i]} is {first.labels[i]} "
+            f"and {other.labels[j]} ({len(relabelled):,} such tiles)",
             remedy="evaluate both on the same data",
         )
-    raise CannotCompare(
-        f"{first.name} ({len(ours):,} tiles) and {other.name} ({len(theirs):,}) were judged on different tiles, "
-        f"{len(common):,} in common; only in {first.name}: {_some(ours.keys() - common)}; only in {other.name}: "
-        f"{_some(theirs.keys() - common)}",
-        remedy="evaluate both models with the same data and the same split",
-    )
+    return other.take([theirs[key] for key in ours])
 
 
 def _some(paths: set[str]) -> str:

@@ -60,9 +60,11 @@ class JudgedTiles:
 
     @cached_property
     def rows(self) -> dict[str, np.ndarray]:
-        """Rows of each part that have an answer, ``int64``."""
+        """Rows of each part that have an answer, ``int64``: by pixels, so that no figure depends on names."""
         part_of, classified = np.array(self.parts), self.predictions.is_classified
-        return {part: np.flatnonzero(classified & (part_of == part)) for part in (*PARTS, self.judged_part)}
+        order = self.index.in_fixed_order() if self.index.pixels else np.arange(len(self.index))
+        wanted = {part: classified & (part_of == part) for part in (*PARTS, self.judged_part)}
+        return {part: order[chosen[order]] for part, chosen in wanted.items()}
 
     @property
     def judged(self) -> np.ndarray:

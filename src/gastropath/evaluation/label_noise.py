@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gastropath.data.review import REVIEW_COLUMNS
-from gastropath.data.split.split import Split
+from gastropath.data.split.split import PIXELS, Split
 from gastropath.evaluation.assessment import Assessment
 from gastropath.tables import write_table
 
@@ -30,6 +30,8 @@ class Suspect:
         Probability of its label, 0 to 1: the lower, the more suspicious.
     confidence
         Probability of the suggested class.
+    pixels
+        By which the tile is known, whatever it is called then; empty where nobody has read it.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Suspect:
     part: str
     quality: float
     confidence: float
+    pixels: str = ""
 
 
 def suspected_errors(assessment: Assessment, split: Split) -> list[Suspect]:
@@ -79,6 +82,7 @@ def suspected_errors(assessment: Assessment, split: Split) -> list[Suspect]:
                 part=part.get(index.paths[row], ""),
                 quality=float(probabilities[place, labels[place]]),
                 confidence=float(probabilities[place, best]),
+                pixels=index.pixels[row] if index.pixels else "",
             )
         )
     return found
@@ -94,6 +98,7 @@ def write_suspects(suspects: Sequence[Suspect], path: Path) -> None:
             "suggested_label": suspect.suggested,
             "quality": f"{suspect.quality:.6f}",
             "confidence": f"{suspect.confidence:.6f}",
+            PIXELS: suspect.pixels,
             "decision": "",
         }
         for suspect in suspects

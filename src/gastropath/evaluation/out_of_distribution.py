@@ -45,7 +45,8 @@ class OutOfDistribution:
     def other_classes(self) -> dict[str, Predictions]:
         """The answers to tiles of each class that the model does not have, those that could be read."""
         labels, good = np.array(self.index.labels), self.predictions.is_classified
-        return {code: self.predictions[(labels == code) & good] for code in self.index.classes}
+        order = self.index.in_fixed_order()
+        return {code: self.predictions[order[((labels == code) & good)[order]]] for code in self.index.classes}
 
     def metrics(
         self, kinds: Mapping[str, Predictions], judged: Predictions, seed: int
@@ -66,7 +67,9 @@ def judge_out_of_distribution(
     seed
         Of the drawn pictures.
     """
-    answers = classifier.predict(list(others.files()), mpp=others.mpp(), views=views, progress=progress)
+    answers = classifier.predict(
+        list(others.files()), mpp=others.mpp(), shown=others.pixels, views=views, progress=progress
+    )
     pictures = {
         f"drawn {name}": np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
         for number, (name, draw) in enumerate(NO_TISSUE.items())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gastropath import __version__
+from gastropath.data.alike import cleaned, joined, skeleton
 from gastropath.data.index import TileIndex
 from gastropath.errors import CannotReadTable, UnknownSetting, did_you_mean
 from gastropath.evaluation.assessment import Assessment, assess_answers
@@ -47,6 +48,8 @@ class Answers:
         Whether the table has probabilities.
     other_classes
         Rows whose true label is none of the model's classes, by label; they are left out.
+    notes
+        What is to be said of labels and groups that were spelled in several ways.
     """
 
     index: TileIndex
@@ -54,6 +57,7 @@ class Answers:
     part: JudgedPart
     has_probabilities: bool
     other_classes: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def read_answers(table: Path, part: str | None = None) -> Answers:
@@ -79,10 +83,11 @@ def read_answers(table: Path, part: str | None = None) -> Answers:
     if not probabilities and "predicted_label" not in columns:
         raise CannotReadTable("has neither a column 'predicted_label' nor columns 'prob_CODE'", where=table)
     rows = _of_part(list(enumerate(rows, start=1)), columns, part, table)
+    rows, notes = _in_one_spelling(rows, [column.removeprefix(_PROBABILITY) for column in probabilities])
     classes = [column.removeprefix(_PROBABILITY) for column in probabilities] or sorted(
         {row[name] for _, row in rows for name in ("true_label", "predicted_label")} - {""}
     )
-    if len(set(classes)) != len(classes) or len(classes) < 2:
+    if len({skeleton(code) for code in classes}) != len(classes) or len(classes) < 2:
         raise CannotReadTable(f"expected two or more classes, found {', '.join(classes) or 'none'}", where=table)
     others = Counter(row["true_label"] for _, row in rows if row["true_label"] not in classes)
     rows = [(number, row) for number, row in rows if row["true_label"] in classes]
@@ -95,7 +100,24 @@ def read_answers(table: Path, part: str | None = None) -> Answers:
         tuple(row.get("group", "") for _, row in rows),
     )
     predictions = _predictions(rows, classes, bool(probabilities), table)
-    return Answers(index, predictions, "test" if part == "test" else "all", bool(probabilities), others)
+    return Answers(index, predictions, "test" if part == "test" else "all", bool(probabilities), others, notes)
+
+
+def _in_one_spelling(
+    rows: Sequence[tuple[int, dict[str, str]]], codes: Sequence[str]
+) -> tuple[list[tuple[int, dict[str, str]]], tuple[str, ...]]:
+    """Clean labels and groups, and join those that print alike or differ in case only; and say which."""
+    n, named = len(rows), ("true_label", "predicted_label", "group")
+    cells = {name: [cleaned(row.get(name, "")) for _, row in rows] for name in named}
+    labels, of_labels = joined([*cells["true_label"], *cells["predicted_label"]], codes)
+    groups, of_groups = joined(cells["group"])
+    spelled = {"true_label": labels[:n], "predicted_label": labels[n:], "group": groups}
+    changed = [
+        (number, row | {name: spelled[name][i] for name in named if name in row})
+        for i, (number, row) in enumerate(rows)
+    ]
+    notes = [entry.sentence("label") for entry in of_labels] + [entry.sentence("group") for entry in of_groups]
+    return changed, tuple(f"{note}." for note in notes)
 
 
 def _of_part(
@@ -179,6 +201,7 @@ def assess(answers: Answers, *, seed: int = 0) -> Assessment:
     metrics = judged.metrics
     if not answers.has_probabilities:
         metrics = _without_probabilities(metrics)
+    metrics = metrics.model_copy(update={"warnings": (*metrics.warnings, *answers.notes)})
     if others := answers.other_classes:
         told = (
             f"{sum(others.values()):,} rows have a true label that is none of the model's classes "

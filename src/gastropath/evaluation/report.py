@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gastropath import __version__
+from gastropath.data.index import TileIndex
+from gastropath.data.split.split import PIXELS
 from gastropath.evaluation.assessment import Assessment
 from gastropath.evaluation.caveats import LEARNED_FROM
 from gastropath.evaluation.confusions import confused_pairs, copy_misclassified, misclassified
@@ -135,7 +137,8 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
 def write_predictions(assessment: Assessment, path: Path, folds: Sequence[str] = ()) -> None:
     """Write an answer a tile, with its true label and group, and its part or (where they are given) its fold.
 
-    Tiles of classes that the model does not have come last, as part ``other``.
+    Tiles of classes that the model does not have come last, as part ``other``. Where the tiles have been read, the last
+    column says what each is, whatever it is called.
     """
     index, predictions = assessment.index, assessment.predictions
     name, cells = ("fold", folds) if folds else ("part", assessment.parts)
@@ -143,8 +146,15 @@ def write_predictions(assessment: Assessment, path: Path, folds: Sequence[str] =
     if others := assessment.out_of_distribution:
         sets.append((others.index, others.predictions, ("other",) * len(others.index)))
     rows = (
-        {**row, "true_label": label, "group": group, name: cell}
+        {**row, "true_label": label, "group": group, name: cell, PIXELS: pixels}
         for tiles, answers, column in sets
-        for row, label, group, cell in zip(answers.rows(tiles.paths), tiles.labels, tiles.groups, column, strict=True)
+        for row, label, group, cell, pixels in zip(
+            answers.rows(tiles.paths), tiles.labels, tiles.groups, column, _pixels(tiles), strict=True
+        )
     )
-    write_table(path, [*Predictions.columns(predictions.classes, "true_label"), "group", name], rows)
+    columns = [*Predictions.columns(predictions.classes, "true_label"), "group", name]
+    write_table(path, [*columns, PIXELS] if index.pixels else columns, rows)
+
+
+def _pixels(tiles: TileIndex) -> Sequence[str]:
+    return tiles.pixels or ("",) * len(tiles)

@@ -60,7 +60,7 @@ def draw_sample(classifier: Classifier, tiles: JudgedTiles, most: int) -> Sample
     """
     drawn = np.random.default_rng(tiles.seed).permutation(len(tiles.judged))[:most]
     some = tiles.index.take(tiles.judged[drawn])
-    answers = classifier.predict(list(some.files()), mpp=some.mpp(), tiles=True)
+    answers = classifier.predict(list(some.files()), mpp=some.mpp(), shown=some.pixels, tiles=True)
     there = np.flatnonzero(answers.is_classified)
     if not len(there):
         what = "the tiles could be read before and cannot be read any more"

@@ -121,6 +121,7 @@ class Classifier:
         images: Images,
         *,
         mpp: float | Sequence[float | None] | None = None,
+        shown: Sequence[str] = (),
         views: int = 1,
         features: bool = False,
         maps: bool = False,
@@ -142,6 +143,9 @@ class Classifier:
         mpp
             Micrometres per pixel of all images, or of each. Where they are not known, an image is taken for one field
             of view of the model, whatever its size.
+        shown
+            What each image must be, as :func:`gastropath.images.pixel_sha256` of it when it was first read; another one
+            under its name is refused. An empty text is not compared.
         views
             Flips and quarter turns of each image over which the answer is averaged, 1 to 8; takes as many times as
             long.
@@ -168,7 +172,7 @@ class Classifier:
         keep = (features, maps, tiles)
         done: list[Predictions] = []
         total, answered = count(images), 0
-        for chunk in self._chunks(images, mpp, max_pixels, workers):
+        for chunk in self._chunks(images, mpp, shown, max_pixels, workers):
             done.append(self._answered(chunk, views, *keep))
             answered += len(chunk)
             progress("classifying", answered, max(total or 0, answered))
@@ -190,6 +194,7 @@ class Classifier:
         self,
         images: Images,
         mpp: float | Sequence[float | None] | None,
+        shown: Sequence[str],
         max_pixels: int,
         workers: int | None,
     ) -> Iterator[Sequence[Tile]]:
@@ -202,9 +207,11 @@ class Classifier:
             return
         if mpp is None or isinstance(mpp, int | float):
             check_mpp(mpp)
-            pictures = zip(sources(images), repeat(mpp))
+            each_with_mpp = zip(sources(images), repeat(mpp))
         else:
-            pictures = zip(sources(images), mpp, strict=True)
+            each_with_mpp = zip(sources(images), mpp, strict=True)
+        each_shown = zip(each_with_mpp, shown or repeat(""), strict=False)
+        pictures = ((source, own, hashed) for (source, own), hashed in each_shown)
         tiles = read_tiles(pictures, self.card.input, max_pixels=max_pixels, workers=workers)
         while chunk := list(islice(tiles, BATCH)):
             yield chunk

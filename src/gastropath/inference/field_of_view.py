@@ -10,10 +10,12 @@ import numpy as np
 
 from gastropath.decoding import Source, decode
 from gastropath.errors import CannotReadImage
-from gastropath.images import to_tile
+from gastropath.images import pixel_sha256, to_tile
 from gastropath.parallel import each
 from gastropath.results.card import CardInput
 from gastropath.results.prediction import Refusal
+
+_REPLACED = Refusal("replaced", "is another picture than when the tiles were read; run it again")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def check_mpp(mpp: float | None) -> None:
         raise ValueError(f"mpp is {mpp}; expected micrometres per pixel between 0.01 and 100")
 
 
-def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: int) -> Tile:
+def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: int, shown: str = "") -> Tile:
     """Decode a picture and bring it to the model's size; one that cannot be read is refused.
 
     Parameters
@@ -66,6 +68,8 @@ def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: i
         Micrometres per pixel. Where they are not known, the picture is taken for one field of view of the model.
     max_pixels
         With more it is refused.
+    shown
+        What it must be (:func:`gastropath.images.pixel_sha256`): another one is refused. Empty for any.
     """
     check_mpp(mpp)
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
@@ -73,6 +77,8 @@ def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: i
         pixels = decode(source, max_pixels=max_pixels)
     except CannotReadImage as error:
         return Tile(None, name, Refusal(error.code, error.reason))
+    if shown and pixel_sha256(pixels) != shown:
+        return Tile(None, name, _REPLACED)
     height, width = pixels.shape[:2]
     zoom = None if mpp is None else mpp / model.mpp
     assumed = mpp is None and (width, height) != (model.tile_px, model.tile_px)
@@ -80,13 +86,22 @@ def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: i
 
 
 def read_tiles(
-    pictures: Iterable[tuple[Source, float | None]], model: CardInput, *, max_pixels: int, workers: int | None = None
+    pictures: Iterable[tuple[Source, float | None, str]],
+    model: CardInput,
+    *,
+    max_pixels: int,
+    workers: int | None = None,
 ) -> Iterator[Tile]:
-    """Decode pictures, each with its micrometres per pixel, in order and ahead of what takes them.
+    """Decode pictures, each with its resolution and what it must show, in order and ahead of what takes them.
 
     Parameters
     ----------
     workers
         Pictures decoded at a time; by default one more than there are cores.
     """
-    return each(lambda picture: read_tile(picture[0], model, picture[1], max_pixels), pictures, workers=workers)
+
+    def read(picture: tuple[Source, float | None, str]) -> Tile:
+        source, mpp, shown = picture
+        return read_tile(source, model, mpp, max_pixels, shown)
+
+    return each(read, pictures, workers=workers)

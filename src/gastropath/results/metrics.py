@@ -12,7 +12,7 @@ from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval, Part, Share, ShareInterval
 from gastropath.results.robustness import Robustness
 from gastropath.results.tile_statistics import TileStatistics
-from gastropath.results.versions import metrics_2
+from gastropath.results.versions import metrics_2, metrics_3
 
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
@@ -139,12 +139,17 @@ class Leakage(Part):
 
 
 class SplitInfo(Part):
-    """How the tiles were divided: method (``"file"`` and no seed where it is not known), and what was left out."""
+    """How the tiles were divided: method (``"file"`` and no seed where it is not known), and what was left out.
+
+    ``kept_together`` and ``grouped_by`` are those of ``split.json``.
+    """
 
     method: str
     seed: int | None
     tiles: dict[str, int]
     purged: dict[str, int]
+    kept_together: dict[str, int] | None = None
+    grouped_by: str = ""
 
 
 class Metrics(Document):
@@ -157,9 +162,9 @@ class Metrics(Document):
     for answers of several models, one a fold.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2,)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2, metrics_3)
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     part: JudgedPart
     n: int
     groups: int

@@ -29,15 +29,37 @@ def metrics_2(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "format_version": 2, "domain": domain}
 
 
+def metrics_3(document: dict[str, Any]) -> dict[str, Any]:
+    """``metrics.json``: its split says what keeps the tiles of a slide together; in version 2 that was not counted."""
+    split = document["split"]
+    return {
+        **document,
+        "format_version": 3,
+        "split": {**split, "kept_together": None, "grouped_by": ""} if split else None,
+    }
+
+
 def card_2(document: dict[str, Any]) -> dict[str, Any]:
     """``card.json``: its metrics are those of ``metrics.json``."""
     metrics = document.get("metrics")
     return {**document, "format_version": 2, "metrics": metrics_2(metrics) if metrics else None}
 
 
+def card_3(document: dict[str, Any]) -> dict[str, Any]:
+    """``card.json``: its metrics are those of ``metrics.json``."""
+    metrics = document["metrics"]
+    return {**document, "format_version": 3, "metrics": metrics_3(metrics) if metrics else None}
+
+
 def split_2(document: dict[str, Any]) -> dict[str, Any]:
     """``split.json``: nothing but the version was added."""
     return {**document, "format_version": 2}
+
+
+def split_3(document: dict[str, Any]) -> dict[str, Any]:
+    """``split.json``: fingerprints are of pixels; those of version 2 were of paths and sizes."""
+    unknown = {"index_sha256": None, "split_sha256": None, "kept_together": None, "grouped_by": ""}
+    return {**document, "format_version": 3, **unknown}
 
 
 def summary_2(document: dict[str, Any]) -> dict[str, Any]:

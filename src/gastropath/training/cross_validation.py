@@ -70,6 +70,8 @@ def cross_validate(split: Split, train: TrainFold, *, with_validation: bool, pro
     for number, folded in fold_splits(split, with_validation=with_validation):
         held = folded.part("test")
         progress(f"fold {len(answers) + 1}", 0, len(held))
-        answers.append(train(number, folded).predict(held.files(), mpp=held.mpp(), progress=progress))
+        answers.append(
+            train(number, folded).predict(held.files(), mpp=held.mpp(), shown=held.pixels, progress=progress)
+        )
         order += folded.rows("test")
     return OutOfFold(folded.index, folded.folds, Predictions.joined(answers, split.index.classes)[np.argsort(order)])

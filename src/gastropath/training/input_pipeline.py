@@ -16,6 +16,7 @@ from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing, writing
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
+from gastropath.tables import fingerprint
 from gastropath.training.tile_source import sources
 
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -73,7 +74,8 @@ def decode_tiles(
     """
     tiles = sources(index, mpp)
     zooms = hashlib.sha256(repr([tile.zoom for tile in tiles]).encode()).hexdigest()
-    file = folder / f"tiles-{index.sha256()[:16]}-{zooms[:8]}-{tile_px}.npy"
+    shown = fingerprint([index.identities])
+    file = folder / f"tiles-{shown[:16]}-{zooms[:8]}-{tile_px}.npy"
     if not file.exists():
         shape = (len(index), tile_px, tile_px, 3)
         _check_room(folder, int(np.prod(shape)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gastropath.bundle.files import GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
 from gastropath.data.index import TileIndex
-from gastropath.data.learned import LEARNED, write_learned
+from gastropath.data.learned import LEARNED, learned_tiles, write_learned
 from gastropath.data.review import Review, read_review
 from gastropath.data.split.split import Split, check_trainable, read_split, split_of_run
 from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles
@@ -201,7 +201,8 @@ class Run:
         Raises
         ------
         CannotResume
-            If the data, the settings or the review differ from those the run began with.
+            If the data, the settings or the review differ from those the run began with, or an earlier GastroPath
+            began it, which did not note what the tiles look like.
         """
         begun, before = read_recipe(str(self.folder / _RECIPE)), self.options
         given = {name: value for name, value in asdict(options).items() if value is not None}
@@ -212,6 +213,13 @@ class Run:
         self._check_same({SETTINGS: begun.model_dump(mode="json")}, {SETTINGS: wanted})
         self._check_same({SETTINGS: asdict(before)}, {SETTINGS: given})  # its mpp is that of the tiles
         split = split_of_run(self.folder, index)
+        if split is None and learned_tiles(self.folder).run_is_older:
+            raise CannotResume(
+                "was begun by an earlier GastroPath, which did not note what its tiles look like: whether those now at "
+                f"{index.root} are the same cannot be told",
+                where=self.folder,
+                remedy="train again into another `out`",
+            )
         if split is None:
             raise CannotResume(
                 f"began with other tiles than those now at {index.root}", where=self.folder, remedy=_remedy("data")
@@ -261,7 +269,8 @@ class Run:
         if (self.bundle / "card.json").is_file():
             return open_bundle(self.bundle)
         draft = start.draft(name, created)
-        trained = start.recipe.train(TrainingContext(start.reviewed, self.folder, store, progress))
+        split = start.reviewed.in_fixed_order()
+        trained = start.recipe.train(TrainingContext(split, self.folder, store, progress))
         return trained.write(start.calibrated(trained, draft), self.bundle, keras_file=self.folder / KERAS_MODEL)
 
     def cross_validate(
@@ -283,7 +292,7 @@ class Run:
         def train_fold(number: int, part: Split) -> Classifier:
             folder = self.folder / WORK_FOLDER / f"fold-{number}"
             folder.mkdir(parents=True, exist_ok=True)
-            learned = start.review.applied(part) if start.review else part
+            learned = (start.review.applied(part) if start.review else part).in_fixed_order()
             trained = start.recipe.train(TrainingContext(learned, folder, store, progress))
             return trained.classifier(start.calibrated(trained, draft))
 
@@ -343,7 +352,8 @@ class Run:
         """
         start, bundle = self.resume(index), open_bundle(find_bundle(self.folder))
         model, _ = self._keras_model(bundle)
-        trained = start.recipe.quantise(model, TrainingContext(start.reviewed, self.folder, store, progress))
+        split = start.reviewed.in_fixed_order()
+        trained = start.recipe.quantise(model, TrainingContext(split, self.folder, store, progress))
         draft = uncalibrated(bundle.card)
         more = {"precision": "int8", "limitations": (*draft.limitations, NO_VNNI)}
         return trained.write(start.calibrated(trained, draft.model_copy(update=more)), out)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, codes, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, codes, optional, paths
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ def audit(
     other = find_tiles([other_data]) if other_data else None
     if on_tiles and other:
         on_tiles(other)
-    result = audit_tiles(index, near=near, progress=stages["auditing tiles"])
-    shared = compare(result, other, near=near, progress=stages["comparing data sets"]) if other else None
+    kept = cache_folder(None)
+    result = audit_tiles(index, near=near, cache=kept, progress=stages["auditing tiles"])
+    shared = compare(result, other, near=near, cache=kept, progress=stages["comparing data sets"]) if other else None
     colour = study_colour(result, progress=stages["studying colour"])
     found = AuditResult(result, shared, colour, folder)
     if folder:

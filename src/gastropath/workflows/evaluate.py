@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, codes, folder_of, opened, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, codes, folder_of, opened, optional, paths
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
     from gastropath.results.metrics import Metrics
     from gastropath.results.predictions import Predictions
+
+
+_READING, _JUDGING = "reading tiles", "evaluating"
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,9 @@ def evaluate(
     0.731 (0.709–0.752)
     """
     need("evaluate")
+    from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
-    from gastropath.data.learned import learned_tiles
+    from gastropath.data.learned import OLDER_RUN, Learned, learned_tiles
     from gastropath.data.split.split import read_split, split_of_run
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import FILES, write_evaluation
@@ -151,22 +155,35 @@ def evaluate(
         on_tiles(index)
     index = index.with_mpp(mpp) if mpp else index
     classifier = opened(model)
+    stages = Stages([_READING, _JUDGING], progress)
+    index = with_pixels(index, cache=cache_folder(None), progress=stages[_READING])
+    learned = learned_tiles(home) if home else Learned()
     parts = read_split(Path(split), index) if split is not None else split_of_run(home, index) if home else None
     assessment = assess(
         classifier,
         index,
         parts,
-        learned=learned_tiles(home) if home else None,
+        learned=learned.pixels,
         views=views,
         seed=seed,
-        progress=Stages(["evaluating"], progress)["evaluating"],
+        notes=(OLDER_RUN,) if learned.run_is_older and parts is None else (),
+        progress=stages[_JUDGING],
     )
+    _forget_replaced(assessment, cache_folder(None))
     if folder:
         sources = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
         with replacing_folder(folder, FILES, overwrite=overwrite) as partial:
             write_evaluation(assessment, classifier, partial)
             write_json(partial / "environment.json", described(command, seed=seed, **sources))
     return EvaluationResult(assessment, folder)
+
+
+def _forget_replaced(assessment: Assessment, cache: Path) -> None:
+    """Have tiles read again that turned out to be others than what is kept of them."""
+    from gastropath.data.audit.readings import forget
+
+    if any(refusal and refusal.code == "replaced" for refusal in assessment.predictions.refusals):
+        forget(cache, assessment.index.root)
 
 
 def evaluate_predictions(

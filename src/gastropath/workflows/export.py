@@ -91,6 +91,7 @@ def export(
     if precision not in PRECISIONS:
         raise UnknownSetting(f"there is no {precision!r}{did_you_mean(precision, PRECISIONS)}", parameter="precision")
     need_tensorflow("export")
+    from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.training.features import FeatureStore
     from gastropath.training.run import Run
@@ -107,6 +108,7 @@ def export(
         index = find_tiles(paths(data), codes(classes))
         if on_tiles:
             on_tiles(index)
+        index = with_pixels(index, cache=cache_folder(cache), progress=stage)
         bundle = source.export_quantised(index, place, FeatureStore(cache_folder(cache)), progress=stage)
     else:
         bundle = source.export(place, "float16" if precision == "float16" else "float32")

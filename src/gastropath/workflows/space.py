@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastropath.workflows.arguments import Paths, StrPath, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, optional, paths
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def space(
 
     folder, place, write = optional(model) or starter(), Path(out), None
     if examples:
+        from gastropath.data.audit.audit import with_pixels
         from gastropath.data.examples import choose_examples
         from gastropath.data.index import find_tiles
         from gastropath.data.split.split import split_of_run
@@ -66,6 +67,7 @@ def space(
         index = find_tiles(paths(examples))
         if on_tiles:
             on_tiles(index)
+        index = with_pixels(index, cache=cache_folder(None))
         write = choose_examples(index, split_of_run(folder, index), open_bundle(folder).card.codes).write
     build_space(folder, place, title=title, examples=write, overwrite=overwrite)
     return place

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, codes, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, codes, optional, paths
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def split(
     if table:
         new_file(table, overwrite=overwrite)
         new_file(table.with_suffix(".json"), overwrite=overwrite)
-    audited = audit_tiles(index, progress=Stages(["auditing tiles"], progress)["auditing tiles"])
+    stage = Stages(["auditing tiles"], progress)["auditing tiles"]
+    audited = audit_tiles(index, cache=cache_folder(None), progress=stage)
     made = make_split(audited, method, seed=seed, folds=folds, block=block, gap=gap)
     if table:
         made.write(table)

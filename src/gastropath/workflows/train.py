@@ -147,6 +147,7 @@ def train(
     if scheduler:
         need("train --scheduler")
     need_tensorflow("train --folds" if folds else "train")
+    from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
     from gastropath.parallel import pool
@@ -159,11 +160,14 @@ def train(
     index = find_tiles(paths(data), codes(classes))
     if on_tiles:
         on_tiles(index)
-    reviewed = read_review(Path(review), index) if review is not None else None
     options, resuming = RunOptions(folds, mpp), resume and run.has_begun
     folding = folds or (resuming and run.options.folds)
-    names = [*([] if resuming else [_READING]), _TRAINING, *([_FOLDS] if folding else []), _EVALUATING]
+    names = [_READING, _TRAINING, *([_FOLDS] if folding else []), _EVALUATING]
     stages = Stages(names, progress)
+    store_folder = cache_folder(cache)
+    if resuming or review is not None:
+        index = with_pixels(index, cache=store_folder, progress=stages[_READING])
+    reviewed = read_review(Path(review), index) if review is not None else None
     if resuming:
         asked = read_recipe(named or RECIPE, lines) if named or lines else None
         start = run.resume(index, recipe=asked, table=table, review=reviewed, options=options)
@@ -175,13 +179,13 @@ def train(
                 "already exists", where=run.folder, remedy="go on with this run by `resume`, or choose another `out`"
             )
         used, index = read_recipe(named or RECIPE, lines), index.with_mpp(mpp) if mpp else index
-        parts, audited = _divided(index, table, used.seed, folds, stages[_READING])
+        parts, audited = _divided(index, table, used.seed, folds, store_folder, stages[_READING])
         if on_begin:
             on_begin(_beginning(parts, audited, used, reviewed))
         start = Start(parts, used, options, reviewed)
         _begin(run, start, audited, command, overwrite=resume)
     with pool(scheduler) as workers, run.alone():
-        store, name = FeatureStore(cache_folder(cache), workers), _name(paths(data))
+        store, name = FeatureStore(store_folder, workers), _name(paths(data))
         bundle = run.train(start, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
         folded = _cross_validated(run, start, bundle.card, store, stages[_FOLDS]) if folding else None
         metrics = _sealed(run, start, folded, stages[_EVALUATING])
@@ -192,14 +196,14 @@ def train(
 
 
 def _divided(
-    index: TileIndex, table: Path | None, seed: int, folds: int | None, progress: Progress
+    index: TileIndex, table: Path | None, seed: int, folds: int | None, cache: Path, progress: Progress
 ) -> tuple[Split, Audit]:
     """Read every tile, and divide them: as a table says, or by block."""
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.split.division import make_split
     from gastropath.data.split.split import read_split
 
-    audited = audit_tiles(index, progress=progress)
+    audited = audit_tiles(index, cache=cache, progress=progress)
     parts = read_split(table, index, audited) if table else make_split(audited, "block", seed=seed, folds=folds)
     has = len(set(parts.folds) - {""})
     if folds and has != folds:
@@ -259,7 +263,7 @@ def _sealed(run: Run, start: Start, folded: CrossValidated | None, progress: Pro
     from gastropath.evaluation.report import write_evaluation
     from gastropath.inference.classifier import Classifier
 
-    classifier, learned, split = Classifier.load(run.folder), learned_tiles(run.folder), start.split
+    classifier, learned, split = Classifier.load(run.folder), learned_tiles(run.folder).pixels, start.split
     assessment = assess(classifier, split.index, split, learned=learned, seed=start.recipe.seed, progress=progress)
     write_evaluation(assessment, classifier, run.folder, run.history(), folded)
     seal(open_bundle(run.folder), assessment.metrics)

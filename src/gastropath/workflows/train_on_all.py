@@ -109,7 +109,7 @@ def train_on_all(
     used = read_recipe(recipe, changes(settings))
     if used.watches_validation:
         raise UnknownSetting("needs a validation part, and all tiles are trained on", parameter="recipe")
-    audited = audit_tiles(find_tiles(sources, codes(classes)), progress=stages[_READING])
+    audited = audit_tiles(find_tiles(sources, codes(classes)), cache=store.folder, progress=stages[_READING])
     dealt = make_split(audited, method_named(by), folds=folds, seed=used.seed)
     whole = replace(dealt, parts=("train",) * len(dealt.index))
     name = " + ".join(path.resolve().name for path in sources)

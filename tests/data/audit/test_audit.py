@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gastropath import images
+from gastropath import decoding
 from gastropath.data.audit.audit import DETAIL, INDEX_COLUMNS, MEASURES, Audit, audit_tiles, sample_rows
 from gastropath.data.audit.record import BLANK, BLURRED, GLASS, GREY, REFUSED, TileRecord, read_tile_record
 from gastropath.data.audit_page.page import audit_page
@@ -122,8 +122,8 @@ def test_every_code_of_an_audit_has_its_meaning_beside_it(tmp_path: Path):
 
 
 def test_every_reason_to_refuse_an_image_has_a_meaning():
-    codes = set(re.findall(r'code="(\w+)"', Path(images.__file__).read_text("utf-8")))
-    assert codes | {"damaged"} == set(REFUSED)
+    codes = set(re.findall(r'code="(\w+)"', Path(decoding.__file__).read_text("utf-8")))
+    assert codes | {"damaged", "replaced"} == set(REFUSED)
 
 
 @pytest.mark.parametrize("near", [False, True])

@@ -73,6 +73,24 @@ def test_a_tile_without_a_number_with_a_hash_or_with_a_group_has_no_neighbours()
     assert unnumbered(index_of("a/x.png", "a/1.png", "b/y.png", groups=("", "", "P1"))) == ["a/x.png"]
 
 
+def sharing(found: Neighbours, length: int) -> list[bool]:
+    block = found.blocks(np.full(len(found.series), length))
+    return found.share_a_block(block).tolist()
+
+
+def test_neighbours_are_claimed_only_where_there_are_some():
+    assert sharing(neighbours("a/1.png", "a/2.png", "a/x.png", "b/3.png"), 2) == [True, True, False, False]
+    assert sharing(neighbours("a/1.png", "a/2.png"), 1) == [False, False]  # blocks of one file
+    kather = [f"a/{i:X}_CRC.tif_Row_{150 * i}_Col_301.png" for i in range(40, 60)]
+    assert not any(sharing(neighbours(*kather), 4))
+
+
+def test_numbers_that_are_hashes_or_drawn_at_random_are_no_neighbours(rng):
+    drawn = rng.integers(0, 10**8, 60).tolist()
+    assert not any(sharing(of_numbers(drawn), 5))
+    assert all(sharing(of_numbers(sorted(rng.choice(31_096, 160, replace=False).tolist())), 8))
+
+
 @settings(max_examples=150, deadline=None)
 @given(NUMBERS, st.integers(1, 9))
 def test_blocks_are_runs_of_numbers_of_the_wanted_length(numbers: list[int], length: int):

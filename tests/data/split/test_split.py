@@ -90,6 +90,7 @@ def test_the_table_and_its_description_hold_what_the_contract_says(tmp_path: Pat
     described = json.loads((tmp_path / "split.json").read_text())
     assert list(described) == [
         *("format_version", "method", "seed", "fractions", "tiles", "groups", "block", "gap", "purged", "folds"),
+        *("kept_together", "grouped_by"),
         *("duplicate_pairs_across_parts", "identical_pairs_across_parts", "near_pairs_across_parts"),
         *("index_sha256", "split_sha256", "synthetic"),
     ]  # fmt: skip
@@ -257,7 +258,7 @@ def test_the_split_of_a_run_is_found_only_for_its_own_tiles(tmp_path: Path):
     )
     assert split_of_run(tmp_path, audit.index.take(range(39))) is None
     grouped = [(label, "new", pixels) for label, _, pixels in rows]
-    assert split_of_run(tmp_path, audit_of(grouped).index) is None
+    assert split_of_run(tmp_path, audit_of(grouped).index) == split  # the run's groups are those it began with
     swapped = [("B" if label == "A" else "A", group, pixels) for label, group, pixels in rows]
     assert split_of_run(tmp_path, audit_of(swapped).index) is None
 
@@ -321,4 +322,48 @@ def test_any_file_name_goes_through_the_split_and_back(
     as_data = tmp_path / "tiles" / "split.csv"  # a split is a table of tiles, too
     as_data.write_bytes(before[0])
     assert find_tiles([as_data]).paths == split.index.paths
-    assert find_tiles([as_data]).extra == {"part": split.parts, "fold": split.folds}
+    assert find_tiles([as_data]).extra == {
+        "part": split.parts, "fold": split.folds, "pixel_sha256": split.index.pixels,
+    }  # fmt: skip
+
+
+def pictured(rows: list[Row], names: list[str] | None = None) -> Audit:
+    """An audit whose tiles have been read, under other names where some are given."""
+    audit = audit_of(rows)
+    index = replace(audit.index, pixels=tuple(record.pixel_sha256 for record in audit.records))
+    return replace(audit, index=replace(index, paths=tuple(names)) if names else index)
+
+
+@pytest.mark.parametrize("method", ["group", "random"])
+@given(st.permutations(range(40)))
+@settings(max_examples=20, deadline=None)
+def test_names_and_their_order_have_no_say_in_a_split(method: Method, order: list[int]):
+    rows = [(label, f"P{i % 9}", pixels) for i, (label, _, pixels) in enumerate(singles({"A": 20, "B": 20}))]
+    plain = make_split(pictured(rows), method, seed=3, folds=3)
+    other = pictured([rows[i] for i in order], [f"{'x' * (i % 3)}{i * 37 % 101}/tile.{i}" for i in order])
+    renamed = make_split(other, method, seed=3, folds=3)
+
+    def parts(split: Split) -> dict[str, tuple[str, str]]:
+        return dict(zip(split.index.pixels, zip(split.parts, split.folds, strict=True), strict=True))
+
+    assert parts(renamed) == parts(plain)
+    assert renamed.sha256() == plain.sha256()
+    assert renamed.index.sha256() == plain.index.sha256()
+
+
+def test_a_table_finds_tiles_that_were_renamed_and_refuses_those_that_were_replaced(tmp_path: Path):
+    rows = singles({"A": 12, "B": 12})
+    audit = pictured(rows)
+    split = make_split(audit, "group", seed=1)
+    path = written(split, tmp_path)
+    swapped = [*audit.index.paths[1:], audit.index.paths[0]]  # each tile has the name of the one before
+    again = read_split(path, pictured(rows, swapped).index)
+    assert dict(zip(again.index.pixels, again.parts, strict=True)) == dict(
+        zip(split.index.pixels, split.parts, strict=True)
+    )
+    assert again.method == "group"
+    pixels = ("new", *audit.index.pixels[1:])
+    with pytest.raises(CannotReadTable, match=r"1 of its 24 tiles is another picture than when it was made \(00000"):
+        read_split(path, replace(audit.index, pixels=pixels))
+    some = audit.index.take(range(6, 24))
+    assert len(read_split(path, some).index) == 18

@@ -111,7 +111,9 @@ class Against:
         write_rows(path, self.paths, self.labels, self.duplicates, self.pairs())
 
 
-def compare(audit: Audit, index: TileIndex, *, near: bool = True, progress: Progress = silent) -> Against:
+def compare(
+    audit: Audit, index: TileIndex, *, near: bool = True, cache: Path | None = None, progress: Progress = silent
+) -> Against:
     """Find the tiles that an audited folder shares with another one.
 
     Parameters
@@ -122,9 +124,11 @@ def compare(audit: Audit, index: TileIndex, *, near: bool = True, progress: Prog
         Tiles of the other folder.
     near
         Search for near-duplicates too.
+    cache
+        See :func:`gastropath.data.audit.audit.read_tiles`.
     """
     with one_thread_each():
-        other = read_tiles(index, with_points=near, progress=progress)
+        other = read_tiles(index, with_points=near, cache=cache, progress=progress)
         pairs = tuple(_near(audit, other, progress)) if near else ()
     return Against(audit, other, pairs)
 

@@ -43,7 +43,7 @@ class Appearance:
 
 def appearance(index: TileIndex, *, seed: int = 0, progress: Progress = silent) -> Appearance:
     """Measure a random sample of at most 500 tiles of an index; files that cannot be read are skipped."""
-    rows = np.random.default_rng(seed).permutation(len(index))[:_TILES]
+    rows = index.in_fixed_order()[np.random.default_rng(seed).permutation(len(index))[:_TILES]]
     records: list[TileRecord] = []
     for done, record in enumerate(
         each(read_tile_record, (index.root / index.paths[i] for i in np.sort(rows))), start=1

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from gastropath.data.audit.record import BLANK, FLAGS, ODD_SIZE, REFUSED, TileRecord, read_tile
+from gastropath.data.audit.readings import KeptReadings, Reading, read
+from gastropath.data.audit.record import BLANK, FLAGS, ODD_SIZE, REFUSED, TileRecord
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
 from gastropath.data.duplicates.near import find_near_duplicates
@@ -207,7 +208,9 @@ def reasons(codes: Iterable[str]) -> dict[str, str]:
     return {code: meanings[code] for code in codes if code in meanings}
 
 
-def audit_tiles(index: TileIndex, *, near: bool = True, progress: Progress = silent) -> Audit:
+def audit_tiles(
+    index: TileIndex, *, near: bool = True, cache: Path | None = None, progress: Progress = silent
+) -> Audit:
     """Read every tile of an index once, on all cores.
 
     Parameters
@@ -216,24 +219,58 @@ def audit_tiles(index: TileIndex, *, near: bool = True, progress: Progress = sil
         The tiles.
     near
         Search for near-duplicates, which takes about as long again; identical tiles are found in any case.
+    cache
+        See :func:`read_tiles`.
     """
     with one_thread_each():
-        audit = read_tiles(index, with_points=near, progress=progress)
+        audit = read_tiles(index, with_points=near, cache=cache, progress=progress)
         return search_near(audit, progress=progress) if near else audit
 
 
-def read_tiles(index: TileIndex, *, with_points: bool, progress: Progress = silent) -> Audit:
-    """Read every tile of an index once, without searching for near-duplicates."""
+def read_tiles(index: TileIndex, *, with_points: bool, cache: Path | None = None, progress: Progress = silent) -> Audit:
+    """Read every tile of an index once, without searching for near-duplicates.
+
+    Parameters
+    ----------
+    index
+        The tiles; the index of the result has their pixels.
+    with_points
+        Also find the keypoints by which near-duplicates are found.
+    cache
+        Folder where what was read is kept, and looked up: files that did not change since are not decoded again. By
+        default all are.
+    """
+    kept = KeptReadings.of(cache, index.root)
+    files = list(index.files())
+    known = [kept.get(path, file, with_points=with_points) for path, file in zip(index.paths, files, strict=True)]
+    unread = (file for file, reading in zip(files, known, strict=True) if reading is None)
+    new: list[tuple[str, Reading]] = []
+    reading_on = each(partial(read, with_points=with_points), unread, prefer="processes")
     records: list[TileRecord] = []
     points: dict[int, Keypoints] = {}
     seen: set[str] = set()
-    for record, keypoints in each(partial(read_tile, with_points=with_points), index.files(), prefer="processes"):
-        if keypoints is not None and record.pixel_sha256 not in seen:
-            seen.add(record.pixel_sha256)
-            points[len(records)] = keypoints
-        records.append(record)
-        progress("reading tiles", len(records), len(index))
-    return Audit(index, tuple(records), points=points)
+    try:
+        for path, reading in zip(index.paths, known, strict=True):
+            if reading is None:
+                reading = next(reading_on)
+                new.append((path, reading))
+            record = reading.record
+            if reading.points is not None and record.pixel_sha256 not in seen:
+                seen.add(record.pixel_sha256)
+                points[len(records)] = reading.points
+            records.append(record)
+            progress("reading tiles", len(records), len(index))
+    finally:
+        kept.keep(new)
+    pixels = tuple(record.pixel_sha256 for record in records)
+    return Audit(replace(index, pixels=pixels), tuple(records), points=points)
+
+
+def with_pixels(index: TileIndex, *, cache: Path | None = None, progress: Progress = silent) -> TileIndex:
+    """Return an index whose pixels are known: the tiles are read where nobody has; see :func:`read_tiles`."""
+    if index.pixels or not len(index):
+        return index
+    return read_tiles(index, with_points=False, cache=cache, progress=progress).index
 
 
 def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:

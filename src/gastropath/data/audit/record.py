@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, find_keypoi
 from gastropath.data.index import file_bytes
 from gastropath.decoding import inspect
 from gastropath.errors import CannotReadImage
+from gastropath.images import pixel_sha256
 from gastropath.results.prediction import Refusal
 
 BLANK, GLASS, BLURRED, GREY, ODD_SIZE = "blank", "mostly_glass", "blurred", "grey", "odd_size"
@@ -35,6 +35,7 @@ REFUSED = {
     "colour_mode": "the scale of its colours is not known",
     "truncated": "the file ends before the picture does",
     "damaged": "it cannot be decoded",
+    "replaced": "it is another picture than the one that was read before",
 }
 """Why a file is refused (:attr:`gastropath.errors.CannotReadImage.code`), and what each code means."""
 
@@ -109,12 +110,10 @@ def read_tile(file: Path, *, with_points: bool = True) -> tuple[TileRecord, Keyp
         pixels, mode = inspect(file)
     except CannotReadImage as error:
         return TileRecord(bytes=file_bytes(file) or 0, refusal=Refusal(error.code, error.reason)), None
-    digest = hashlib.sha256(f"{pixels.shape}".encode())
-    digest.update(pixels.tobytes())
     height, width = pixels.shape[:2]
     grey = grey_picture(pixels)
     measures, flags = _measure(pixels, grey)
-    record = TileRecord(width, height, mode, file_bytes(file) or 0, digest.hexdigest(), *measures, flags=flags)
+    record = TileRecord(width, height, mode, file_bytes(file) or 0, pixel_sha256(pixels), *measures, flags=flags)
     return record, find_keypoints(grey) if with_points and BLANK not in flags else None
 
 

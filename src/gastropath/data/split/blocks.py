@@ -14,6 +14,9 @@ _BLOCKS_PER_CLASS = 20
 _GAP = 16
 _GAPS_PER_BLOCK = 4
 
+_FARTHEST = 1000
+"""Median step of the numbers in a series up to which they are those of neighbours: else they are drawn at random."""
+
 _LAST_NUMBER = re.compile(r"([0-9]{1,18})([^0-9]*)\Z")
 _DIGITS = frozenset("0123456789")
 
@@ -90,6 +93,31 @@ class Neighbours:
         block = np.full(len(self.series), -1, np.int64)
         block[order] = np.cumsum(new)
         return block
+
+    def share_a_block(self, block: np.ndarray) -> np.ndarray:
+        """Return which tiles have a neighbour in their block: another tile of a series whose numbers lie close.
+
+        Parameters
+        ----------
+        block
+            From :meth:`blocks`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``bool``, shape (n,).
+        """
+        order, begins = self._sorted()
+        series, number = self.series[order], self.number[order]
+        close = np.zeros(int(series.max(initial=-1)) + 1, bool)
+        starts = np.unique(begins)
+        for first, own in zip(starts, np.split(number, starts[1:]), strict=False):
+            close[series[first]] = len(own) > 1 and np.median(np.diff(own)) <= _FARTHEST
+        size = np.bincount(block[block >= 0], minlength=1)
+        inside = block >= 0
+        shared = np.zeros(len(block), bool)
+        shared[inside] = (size[block[inside]] > 1) & close[self.series[inside]]
+        return shared
 
     def near_to(self, chosen: np.ndarray) -> np.ndarray:
         """Return which tiles have a chosen tile of their series within the gap; a chosen tile is near itself.

@@ -14,7 +14,7 @@ from gastropath.data.split.copies import Copies
 from gastropath.data.split.published import published_parts
 from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.strata import counts, deal
-from gastropath.data.split.units import Method, Units
+from gastropath.data.split.units import KEPT_BY, Method, Units
 from gastropath.errors import TooFewTiles, UnknownSetting
 
 TOLERANCE = 0.05
@@ -34,7 +34,8 @@ def make_split(
 ) -> Split:
     """Divide the readable tiles 70 / 15 / 15, each class in the same proportion.
 
-    The order of the index does not matter: names, labels, groups and pictures decide about a tile's part.
+    Neither the order of the index nor the names matter, but for the numbers in them that ``"block"`` looks at: pixels,
+    labels and groups decide about a tile's part.
 
     Parameters
     ----------
@@ -74,8 +75,10 @@ def make_split(
         if value is not None and (value < low or (name == "folds" and value > 20)):
             allowed = "2 to 20" if name == "folds" else f"{low} or more"
             raise UnknownSetting(f"{value} is out of range; expected {allowed}", parameter=name)
-    paths = audit.index.paths
-    rows = np.array(sorted(audit.readable(), key=paths.__getitem__), np.int64)
+    readable = np.zeros(len(audit.index), bool)
+    readable[audit.readable()] = True
+    order = audit.index.in_fixed_order()
+    rows = order[readable[order]]
     index = audit.index.take(rows)
     if len(index.classes) < 2:
         only = f"only class {index.classes[0]!r}" if index.classes else "no readable tile"
@@ -87,7 +90,7 @@ def make_split(
     divided = _as_published(units, rng) if method == "folders" else _divide(units, _Sides.parts(), rng)
     blocked = units.neighbours is not None and (divided.by_block or bool(folds))
     numbered = blocked and units.neighbours is not None and bool((units.neighbours.series >= 0).any())
-    parts, fold = np.full(len(paths), -1, np.int64), np.full(len(paths), -1, np.int64)
+    parts, fold = np.full(len(audit.index), -1, np.int64), np.full(len(audit.index), -1, np.int64)
     parts[rows] = divided.parts
     if folds:
         listed = np.flatnonzero(divided.parts >= 0)
@@ -107,7 +110,17 @@ def make_split(
         purged={"gap": divided.near, "copies": divided.copies},
         block=blocks if numbered else None,
         gap=gaps if numbered else None,
+        kept_together=None if method == "folders" else _kept_together(units, divided.parts >= 0),
+        grouped_by=index.grouped_by if any(index.groups) else "",
     )
+
+
+def _kept_together(units: Units, listed: np.ndarray) -> dict[str, int] | None:
+    """Count what keeps the listed tiles with others of their slides; ``None`` where nothing is meant to."""
+    if units.kept_by is None:
+        return None
+    numbers = np.bincount(units.kept_by[listed], minlength=len(KEPT_BY))
+    return {name: int(n) for name, n in zip(KEPT_BY, numbers, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -221,7 +234,8 @@ def _check_enough(units: Units, sides: _Sides) -> None:
         raise TooFewTiles(
             f"class {label!r} has {tiles}; it needs at least {needed} independent {kind}, one for each of {aim}",
             where=units.index.root,
-            remedy=f"add tiles, {fewer}{smaller}or select other `classes`",
+            remedy=f"add tiles, {fewer}{smaller}or select other `classes`"
+            + ("; the method 'random' keeps nothing together, and its metrics are optimistic" if n_units < n else ""),
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
+from gastropath.data.alike import cleaned, joined
+from gastropath.data.columns import GROUP_WORDS, counted_groups, group_column
 from gastropath.data.index import TileIndex
+from gastropath.data.spelling import TAKEN_FROM, told
 from gastropath.errors import CannotReadTable
 from gastropath.tables import read_table, with_slashes
-
-GROUP_COLUMNS = ("group", "patient", "patient_id", "slide", "slide_id")
-"""Accepted names of the column of groups, in any case. The first one counts: slides of a patient stay together."""
 
 
 def with_groups(index: TileIndex, table: Path) -> TileIndex:
@@ -24,8 +25,8 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
     index
         The tiles.
     table
-        CSV with the columns ``path`` and ``group`` (or another of :data:`GROUP_COLUMNS`). A path is as in the index,
-        or the name of the file alone where only one tile has it.
+        CSV with the columns ``path`` and ``group``, or one that :func:`gastropath.data.columns.group_column` takes for
+        it. A path is as in the index, or the name of the file alone where only one tile has it.
 
     Raises
     ------
@@ -34,17 +35,23 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
         groups.
     """
     columns, rows = read_table(table, required=("path",))
-    column = _group_column(table, columns)
-    position = {path: i for i, path in enumerate(index.paths)}
+    chosen = group_column(table, columns, rows)
+    if chosen is None:
+        what = f"has none of the columns {', '.join(GROUP_WORDS)}"
+        raise CannotReadTable(what, where=table, remedy="add a column group with the patient or slide of each tile")
+    column = chosen.name
+    position = {spelled: i for i, path in enumerate(index.paths) for spelled in (normalize("NFC", path), path)}
     by_name: dict[str, list[int]] = defaultdict(list)
     for i, path in enumerate(index.paths):
-        by_name[path.rpartition("/")[2]].append(i)
+        name = path.rpartition("/")[2]
+        for spelled in {name, normalize("NFC", name)}:
+            by_name[spelled].append(i)
     groups: dict[int, str] = {}
     unknown: list[str] = []
     for number, row in enumerate(rows, start=1):
-        path, group = row["path"], row[column]
+        path, group = row["path"], cleaned(row[column])
         if path not in position:
-            path = with_slashes(path)
+            path = normalize("NFC", with_slashes(path))
         tiles = [position[path]] if path in position else by_name.get(path, [])
         if not tiles:
             unknown.append(f"row {number}: {path}")
@@ -66,15 +73,11 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
             where=table,
             remedy=f"write paths relative to {index.root}{example}",
         )
-    return replace(index, groups=tuple(groups.get(i, group) for i, group in enumerate(index.groups)))
-
-
-def _group_column(table: Path, columns: list[str]) -> str:
-    for name in GROUP_COLUMNS:
-        found = [column for column in columns if column.strip().lower() == name]
-        if len(found) > 1 or (found and columns.count(found[0]) > 1):
-            raise CannotReadTable(f"has column {name!r} twice", where=table, remedy="keep one of them")
-        if found:
-            return found[0]
-    what = f"has none of the columns {', '.join(GROUP_COLUMNS)}"
-    raise CannotReadTable(what, where=table, remedy="add a column group with the patient or slide of each tile")
+    together, of_groups = joined([groups.get(i, group) for i, group in enumerate(index.groups)])
+    source = f"column {column!r} of {table.name}"
+    kept = [note for note in index.notes if not note.startswith(TAKEN_FROM)]
+    if n := sum(bool(group) and i not in groups for i, group in enumerate(index.groups)):
+        source += f", of {n:,} tiles from {index.grouped_by or 'the tiles'}"
+    note = f"{TAKEN_FROM} {source}: {counted_groups(together)}"
+    notes = (*kept, note, *chosen.notes, *told("group", of_groups))
+    return replace(index, groups=together, grouped_by=source, notes=notes)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from gastropath.data.audit.audit import Audit
+from gastropath.data.alike import cleaned, joined, skeleton
+from gastropath.data.audit.audit import Audit, with_pixels
 from gastropath.data.duplicates.duplicates import Duplicates
 from gastropath.data.index import TileIndex
 from gastropath.data.listing import extra_columns
@@ -21,6 +23,9 @@ from gastropath.tables import fingerprint, read_table, with_slashes, write_table
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 SPLIT_COLUMNS = ("path", "label", "group", "part", "fold")
+
+PIXELS = "pixel_sha256"
+"""Column of a split, after the others, by which its tiles are known whatever they are called."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class Split:
         How many tiles were left out to keep parts apart: ``"gap"`` too close in file number, ``"copies"``.
     block, gap
         Tiles in a block, and file numbers between parts, of each class; ``None`` where no file numbers were used.
+    kept_together
+        How many tiles stay with others of their slide by ``groups``, by ``neighbours`` in number, or by ``nothing``;
+        ``None`` where that is not known, or nothing was meant to.
+    grouped_by
+        Where the groups come from, in words; empty where there are none, or nobody knows.
     """
 
     index: TileIndex
@@ -61,6 +71,8 @@ class Split:
     purged: Mapping[str, int] = field(default_factory=dict)
     block: Mapping[str, int] | None = None
     gap: Mapping[str, int] | None = None
+    kept_together: Mapping[str, int] | None = None
+    grouped_by: str = ""
 
     def __post_init__(self) -> None:
         if len(self.parts) != len(self.index) or len(self.folds) not in (0, len(self.index)):
@@ -81,6 +93,16 @@ class Split:
         """Return the tiles of a part."""
         return self.index.take(self.rows(part))
 
+    def in_fixed_order(self) -> Split:
+        """Return the split in an order that no name has a say in, see :meth:`TileIndex.in_fixed_order`."""
+        order = self.index.in_fixed_order()
+        return replace(
+            self,
+            index=self.index.take(order),
+            parts=tuple(self.parts[i] for i in order),
+            folds=tuple(self.folds[i] for i in order) if self.folds else (),
+        )
+
     def describe(self) -> SplitDocument:
         """Return ``split.json``: how the split was made."""
         folds = FoldCounts(k=len(set(self.folds) - {""}), left_out=self.folds.count("")) if self.folds else None
@@ -94,6 +116,8 @@ class Split:
             gap=dict(self.gap) if self.gap is not None else None,
             purged=dict(self.purged),
             folds=folds,
+            kept_together=dict(self.kept_together) if self.kept_together is not None else None,
+            grouped_by=self.grouped_by,
             duplicate_pairs_across_parts=self.duplicate_pairs_across_parts,
             identical_pairs_across_parts=self.identical_pairs_across_parts,
             near_pairs_across_parts=self.near_pairs_across_parts,
@@ -103,9 +127,12 @@ class Split:
         )
 
     def sha256(self) -> str:
-        """Return a fingerprint of paths, parts and folds, in hexadecimal: it shows whether a table was edited."""
-        rows = zip(self.index.paths, self.parts, self.folds or ("",) * len(self.parts), strict=True)
-        return fingerprint((*row, "") for row in rows)
+        """Return a fingerprint of pixels, parts and folds, in hexadecimal: it shows whether a table was edited."""
+        return fingerprint(sorted(zip(self.index.identities, self.parts, self._all_folds, strict=True)))
+
+    @property
+    def _all_folds(self) -> tuple[str, ...]:
+        return self.folds or ("",) * len(self.parts)
 
     def write(self, path: Path) -> None:
         """Write the table to ``path`` and its description beside it, as ``.json``.
@@ -119,8 +146,10 @@ class Split:
             what = "is the name of the description that goes beside the table"
             raise CannotWrite(what, where=path, remedy="choose a name for `out` that ends in .csv")
         index = self.index
-        extra = {name: cells for name, cells in index.extra.items() if name not in SPLIT_COLUMNS}
-        columns = (index.paths, index.labels, index.groups, self.parts, self.folds or ("",) * len(index))
+        extra = {name: cells for name, cells in index.extra.items() if name not in (*SPLIT_COLUMNS, PIXELS)}
+        if index.pixels:
+            extra = {PIXELS: index.pixels, **extra}
+        columns = (index.paths, index.labels, index.groups, self.parts, self._all_folds)
         names = (*SPLIT_COLUMNS, *extra)
         rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, *extra.values(), strict=True))
         write_table(path, names, rows)
@@ -129,6 +158,9 @@ class Split:
 
 def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Split:
     """Read a split table for the tiles of an index.
+
+    A table that holds the hashes of pixels is about these: a tile that was renamed since is found, and one that was
+    replaced is not taken for it; the tiles are read here where nobody has. Other tables are about paths.
 
     Tiles of the index that the table does not list are left out; the two must have tiles in common. With an audit of
     the same index, unreadable tiles are left out too, and duplicates in different parts are counted.
@@ -140,9 +172,9 @@ def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Spli
     ------
     CannotReadTable
         If a column is missing or occurs twice, a part has another name, a fold is not a number, a tile is listed twice,
-        a label differs from the data's, or no tile is shared.
+        a label differs from the data's, a tile is another picture than when the table was made, or no tile is shared.
     """
-    split = _read_rows(path, index, audit)
+    split = _read_rows(path, audit.index if audit else index, audit)
     with suppress(CannotReadTable):  # a table of the user's own may have a file of another kind beside it
         split = _described(split, path.with_suffix(".json")) or split
     if audit is None:
@@ -159,8 +191,15 @@ def read_split(path: Path, index: TileIndex, audit: Audit | None = None) -> Spli
 def split_of_run(run: Path, index: TileIndex) -> Split | None:
     """Return the split that a run was trained with, if ``index`` contains all its tiles; else ``None``.
 
-    The fingerprint of paths, labels and groups decides, so other tiles of the same names are not mistaken for the
-    run's.
+    Pixels and labels decide: other tiles of the same names are not mistaken for the run's, and its own are found under
+    other names. A run of an earlier version does not know its tiles' pixels.
+
+    Parameters
+    ----------
+    run
+        Its folder.
+    index
+        The tiles; they are read here where nobody has.
 
     Raises
     ------
@@ -170,38 +209,50 @@ def split_of_run(run: Path, index: TileIndex) -> Split | None:
     table, description = run / "split.csv", run / "split.json"
     if not (table.is_file() and description.is_file()):
         return None
-    _read_description(description)
+    if _read_description(description).index_sha256 is None:
+        return None
     try:
-        split = _read_rows(table, index, None)
+        split = _read_rows(table, index, None, own=True)
     except CannotReadTable:
         return None
     return _described(split, description)
 
 
-def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
+def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool = False) -> Split:
+    """Read a table; ``own`` says that its groups are what the data's were, where it has none too."""
     columns, rows = read_table(path, required=("path", "label", "part"))
-    extra = extra_columns(path, columns, SPLIT_COLUMNS)
-    usable = audit.readable() if audit else range(len(index))
-    position = {index.paths[i]: i for i in usable}
+    extra = extra_columns(path, columns, (*SPLIT_COLUMNS, PIXELS))
+    if PIXELS in columns:
+        index = with_pixels(index)
+    found = _found(rows, index, audit.readable() if audit else range(len(index)))
+    if found.replaced:
+        n = len(found.replaced)
+        raise CannotReadTable(
+            f"{n:,} of its {len(rows):,} tiles {'is another picture' if n == 1 else 'are other pictures'} than when "
+            f"it was made ({found.replaced[0]})",
+            where=path,
+            remedy="make the split again",
+        )
     taken: list[int] = []
     listed: list[dict[str, str]] = []
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=1):
+    for number, (row, i) in enumerate(zip(rows, found.rows, strict=True), start=1):
         where = f"{path}, row {number}"
-        if row["part"] not in PARTS:
+        part, fold = cleaned(row["part"]).lower(), cleaned(row.get("fold", ""))
+        if part not in PARTS:
             raise CannotReadTable(f"part is {row['part']!r}; expected one of {', '.join(PARTS)}", where=where)
-        if (fold := row.get("fold", "")) and not (fold.isascii() and fold.isdecimal()):
+        if fold and not (fold.isascii() and fold.isdecimal()):
             raise CannotReadTable(f"fold is {fold!r}; expected a number from 0, or nothing", where=where)
         if row["path"] in seen:
             raise CannotReadTable(f"{row['path']} is listed twice", where=where, remedy="keep one of the rows")
         seen.add(row["path"])
-        if (i := position.get(row["path"], position.get(with_slashes(row["path"])))) is None:
+        if i is None:
             continue
-        if index.labels[i] != row["label"]:
+        if skeleton(index.labels[i]) != skeleton(row["label"]):
             what = f"{row['path']} is {row['label']!r} here but {index.labels[i]!r} in the data"
             raise CannotReadTable(what, where=where, remedy="make the split again, or correct the label")
         taken.append(i)
-        listed.append(row)
+        listed.append({**row, "part": part, "fold": fold})
     if not taken:
         raise CannotReadTable(
             f"none of its {len(rows):,} tiles is among the data's {len(index):,}",
@@ -209,18 +260,59 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None) -> Split:
             remedy=f"write paths relative to {index.root}",
         )
     chosen = index.take(taken)
+    of_table = (cleaned(row.get("group", "")) for row in listed)
+    groups = [named or ("" if own else group) for named, group in zip(of_table, chosen.groups, strict=True)]
     chosen = replace(
         chosen,
-        groups=tuple(row.get("group", "") or group for row, group in zip(listed, chosen.groups, strict=True)),
+        groups=joined(groups)[0],
         extra={name: tuple(row[name] for row in listed) for name in extra}
         | {name: cells for name, cells in chosen.extra.items() if name not in extra or name == "mpp"},
     )
-    folds = tuple(row.get("fold", "") for row in listed)
+    folds = tuple(row["fold"] for row in listed)
     return Split(chosen, tuple(row["part"] for row in listed), "file", None, folds=folds if any(folds) else ())
+
+
+@dataclass(frozen=True)
+class _Found:
+    """For each row of a table the row of the index, ``None`` where there is none; and paths of replaced tiles."""
+
+    rows: tuple[int | None, ...]
+    replaced: tuple[str, ...]
+
+
+def _found(rows: Sequence[Mapping[str, str]], index: TileIndex, usable: Iterable[int]) -> _Found:
+    """Look up the tiles of a table: by pixels where both know them, and else by path."""
+    position = {index.paths[i]: i for i in usable if not index.pixels or index.pixels[i]}
+    digests = [row.get(PIXELS, "") if index.pixels else "" for row in rows]
+    found = [position.get(row["path"], position.get(with_slashes(row["path"]))) for row in rows]
+    same = [
+        i is not None and (not digest or index.pixels[i] == digest) for i, digest in zip(found, digests, strict=True)
+    ]
+    taken = {i for i, is_same in zip(found, same, strict=True) if is_same}
+    elsewhere: dict[str, list[int]] = defaultdict(list)
+    if not all(same):
+        for i in reversed(position.values()):
+            if i not in taken and index.pixels:
+                elsewhere[index.pixels[i]].append(i)
+    rows_found: list[int | None] = []
+    replaced: list[str] = []
+    for row, i, is_same, digest in zip(rows, found, same, digests, strict=True):
+        if is_same or not digest:
+            rows_found.append(i)
+            continue
+        others = elsewhere.get(digest, [])
+        alike = [other for other in others if index.labels[other] == row["label"]] or others
+        if alike:
+            others.remove(alike[-1])
+        elif i is not None:
+            replaced.append(row["path"])
+        rows_found.append(alike[-1] if alike else None)
+    return _Found(tuple(rows_found), tuple(replaced))
 
 
 _KNOWN_ONLY_THERE = (
     "method", "seed", "identical_pairs_across_parts", "near_pairs_across_parts", "purged", "block", "gap",
+    "kept_together", "grouped_by",
 )  # fmt: skip
 """What ``split.json`` holds beside what follows from the table."""
 
@@ -230,7 +322,8 @@ def _described(split: Split, description: Path) -> Split | None:
     known = _read_description(description)
     if (known.index_sha256, known.split_sha256) != (split.index.sha256(), split.sha256()):
         return None
-    return replace(split, **{name: getattr(known, name) for name in _KNOWN_ONLY_THERE})
+    index = replace(split.index, grouped_by=known.grouped_by)
+    return replace(split, index=index, **{name: getattr(known, name) for name in _KNOWN_ONLY_THERE})
 
 
 def _read_description(file: Path) -> SplitDocument:

@@ -17,6 +17,11 @@ from gastropath.errors import UnknownSetting, did_you_mean
 Method = Literal["block", "group", "random", "folders"]
 METHODS: tuple[Method, ...] = ("block", "group", "random", "folders")
 
+KEPT_BY = ("groups", "neighbours", "nothing")
+"""What keeps a tile with others of its slide: its group, tiles with neighbouring numbers in its block, or nothing."""
+
+_GROUP, _NEIGHBOURS, _NOTHING = range(3)
+
 
 def method_named(name: str) -> Method:
     """Return the method of that name.
@@ -47,6 +52,8 @@ class Units:
         tried where those before it fail.
     neighbours, copies
         By which tiles are left out that are too close to another part; ``None`` where none are.
+    kept_by
+        What keeps each tile with others of its slide, one of :data:`KEPT_BY`; none where nothing is meant to.
     """
 
     index: TileIndex
@@ -54,6 +61,7 @@ class Units:
     ways: tuple[np.ndarray, ...]
     neighbours: Neighbours | None = None
     copies: Copies | None = None
+    kept_by: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -76,13 +84,15 @@ class Units:
         if method == "random":
             return cls(index, labels, (np.arange(len(index)),))
         grouped, copied = _first(index.groups, ""), _first(copies.group.tolist(), -1)
+        has_group = np.array([bool(group) for group in index.groups], bool)
         if method == "group":
-            return cls(index, labels, (_joined(grouped, copied),))
+            return cls(index, labels, (_joined(grouped, copied),), kept_by=np.where(has_group, _GROUP, _NOTHING))
         neighbours = Neighbours.of(index, gaps)
         block = neighbours.blocks(np.array([blocks[label] for label in index.labels], np.int64))
         near = np.where(block >= 0, _first(block.tolist(), -1), grouped)
         # A class too small to lose copies may still be divisible if copies stay together, as with the method "group".
-        return cls(index, labels, (_joined(near), _joined(near, copied)), neighbours, copies)
+        kept_by = np.where(has_group, _GROUP, np.where(neighbours.share_a_block(block), _NEIGHBOURS, _NOTHING))
+        return cls(index, labels, (_joined(near), _joined(near, copied)), neighbours, copies, kept_by)
 
     def take(self, rows: np.ndarray) -> Units:
         """Return some of the tiles."""
@@ -92,6 +102,7 @@ class Units:
             tuple(np.unique(way[rows], return_inverse=True)[1] for way in self.ways),
             self.neighbours.take(rows) if self.neighbours else None,
             self.copies.take(rows) if self.copies else None,
+            self.kept_by[rows] if self.kept_by is not None else None,
         )
 
 

@@ -16,13 +16,16 @@ _FEW_GROUPS = 5
 
 def method_in_words(split: SplitInfo) -> str:
     """Say how the tiles were divided, and what stays together."""
-    together = {
-        "block": "neighbouring file numbers of a class stay together",
-        "group": "groups and duplicates stay together",
-        "random": "nothing stays together, so the metrics are optimistic",
-        "folders": "the parts in which the tiles were published are kept",
-        "file": "a table of which nothing else is known",
-    }.get(split.method)
+    if split.kept_together:
+        together = "; ".join(_kept_in_words(split.method, split.kept_together, split.grouped_by))
+    else:
+        together = {
+            "block": "neighbouring file numbers of a class stay together",
+            "group": "groups and duplicates stay together",
+            "random": "nothing stays together, so the metrics are optimistic",
+            "folders": "the parts in which the tiles were published are kept",
+            "file": "a table of which nothing else is known",
+        }.get(split.method)
     seed = f"seed {split.seed}" if split.seed is not None else None
     return ", ".join(word for word in (split.method, seed, together) if word)
 
@@ -51,14 +54,36 @@ def split_rows(metrics: Metrics) -> list[tuple[str, str]]:
     ]
 
 
-def method_warning(method: str, *, counted: bool) -> str | None:
+def _kept_in_words(method: str, kept: Mapping[str, int], grouped_by: str) -> Iterator[str]:
+    """Say what keeps the tiles of a slide together, where something does; what was not found is not claimed."""
+    if n := kept.get("groups", 0):
+        source = f" (from {grouped_by})" if grouped_by else ""
+        yield f"groups{' and duplicates' if method == 'group' else ''} stay together{source}: {count(n, 'tile')}"
+    if n := kept.get("neighbours", 0):
+        yield f"neighbouring file numbers of a class stay together: {count(n, 'tile')}"
+    if n := kept.get("nothing", 0):
+        yield f"nothing keeps slides together: {count(n, 'tile')}"
+
+
+def method_warning(method: str, kept_together: Mapping[str, int] | None = None, *, counted: bool) -> str | None:
     """Say what makes metrics on a split of this method optimistic; ``None`` where nothing does.
 
     Parameters
     ----------
+    kept_together
+        Tiles by what keeps them with others of their slide; ``None`` where that is not known.
     counted
         Whether duplicates in different parts were counted.
     """
+    if kept_together and (n := kept_together.get("nothing", 0)):
+        total = sum(kept_together.values())
+        of_whom = "all tiles" if n == total else f"{n:,} of {total:,} tiles"
+        numbers = ", and no numbered neighbours stay with them" if method == "block" else ""
+        return (
+            f"Nothing keeps the tiles of a slide together for {of_whom}: no group is known of them{numbers}. Tiles "
+            "of one slide may lie in several parts, so the metrics may be too good. Name the patient or slide of each "
+            "tile: a column group in the table of tiles, or a table path,group for gastropath split --groups."
+        )
     if method == "random":
         return (
             "The split is random: tiles of one slide lie in several parts, so the metrics are optimistic. Use them "
@@ -82,11 +107,7 @@ def review_in_words(dropped: int, relabelled: int) -> str:
 
 
 def split_in_words(
-    split: SplitDocument,
-    *,
-    ungrouped: int = 0,
-    unnumbered: Sequence[str] = (),
-    ungrouped_parts: frozenset[str] = frozenset(),
+    split: SplitDocument, *, unnumbered: Sequence[str] = (), ungrouped_parts: frozenset[str] = frozenset()
 ) -> Iterator[str]:
     """Say how a split was made, and what to think of it, a line a finding.
 
@@ -94,24 +115,21 @@ def split_in_words(
     ----------
     split
         What ``split.json`` holds.
-    ungrouped
-        Tiles without a group.
     unnumbered
         Paths of the tiles with neither a group nor a number in their file names.
     ungrouped_parts
         Parts that hold tiles without a group.
     """
-    if split.method == "group" and ungrouped:
-        yield f"{count(ungrouped, 'tile')} without a group: each is a group of its own, together with its duplicates"
     if split.method == "block" and unnumbered:
         yield (
             f"{count(len(unnumbered), 'tile')} with neither a group nor a number in the name: nothing is known of "
             "their neighbours. Say which patient or slide each is of, in a table with the first line path,group and "
             f"then a line a tile, such as {_line(unnumbered[0])}, and give it with --groups to gastropath split"
         )
-    if split.block and max(split.block.values()) == 1:
-        yield "blocks of a single file: there are so few tiles that neighbouring numbers may lie in different parts"
-    elif split.block and split.gap:
+    kept = split.kept_together
+    if kept and (n := kept["groups"]):
+        yield f"{count(n, 'tile')} stay together by group{f', from {split.grouped_by}' if split.grouped_by else ''}"
+    if split.block and split.gap and (kept is None or kept["neighbours"]):
         yield f"blocks of about {_range(split.block)} neighbouring files, more than {_range(split.gap)} numbers apart"
     if sum(split.purged.values()):
         yield f"left out: {left_out_in_words(split)}"
@@ -125,7 +143,7 @@ def split_in_words(
         if 0 < groups < _FEW_GROUPS and part not in ungrouped_parts:
             tiles = count(split.tiles[part], "tile")
             yield f"warning: the {part} part holds {tiles} of only {count(groups, 'group')}"
-    warning = method_warning(split.method, counted=split.duplicate_pairs_across_parts is not None)
+    warning = method_warning(split.method, kept, counted=split.duplicate_pairs_across_parts is not None)
     if warning:
         yield f"warning: {warning}"
 
