@@ -42,7 +42,7 @@ def test_published_parts_are_kept_tile_for_tile(divided, tmp_path: Path):
     with (tmp_path / "split.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert [row["part"] for row in rows] == list(made.parts)
-    assert list(rows[0]) == ["path", "label", "group", "part", "fold"]
+    assert list(rows[0]) == ["path", "label", "group", "part", "fold", "pixel_sha256"]
     assert json.loads((tmp_path / "split.json").read_text())["method"] == "folders"
 
 
