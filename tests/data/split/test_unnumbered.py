@@ -16,7 +16,7 @@ def test_the_line_of_the_table_that_is_missing_is_said_as_it_must_stand_there(tm
     index = TileIndex(tmp_path, ('odd, "name"/x.png', "TUM/1.png"), ("TUM", "TUM"), ("", ""))
     document = SplitDocument.model_construct(
         method="block", block=None, purged={}, folds=None, groups={}, identical_pairs_across_parts=None,
-        duplicate_pairs_across_parts=None,
+        duplicate_pairs_across_parts=None, kept_together=None, grouped_by="",
     )  # fmt: skip
     (line,) = [line for line in split_in_words(document, unnumbered=unnumbered(index)) if "neither" in line]
     said = re.search(r"first line (\S+) and then a line a tile, such as (.*), and give it with --groups", line)
