@@ -15,7 +15,7 @@ from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
 from gastropath.slides.roi import read_regions
 from gastropath.slides.source.slide import open_slide
-from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, find_tissue
+from gastropath.slides.tissue_mask import DARK, GLASS, OUTSIDE, PEN, SMALL, find_tissue
 
 SIDE, MPP = 1200, 4.0  # 4.8 mm
 BOX = Image.Resampling.BOX
@@ -244,3 +244,73 @@ def test_a_region_file_without_polygons_is_an_error(tmp_path, content):
     roi.write_text(content)
     with pytest.raises(CannotReadTable, match=r"roi\.geojson"):
         masked(path, roi)
+
+
+def reasons_of(path: Path, mpp: float = MPP) -> tuple[np.ndarray, np.ndarray]:
+    """Return corners of the tiles of a slide in pixels of level 0, and why each is left out."""
+    slide = open_slide(path, mpp)
+    grid = TileGrid.over(slide, 224, 0.5)
+    numbers = np.arange(len(grid))
+    return grid.corners(numbers), find_tissue(slide).select(grid, numbers)[1]
+
+
+@pytest.mark.parametrize("share_filled", [0.1, 0.3, 0.6])
+def test_glass_is_measured_on_what_was_scanned_and_not_on_the_filler_beside_it(tmp_path, share_filled):
+    """Glass that is a little pink beside pure white is glass; pale tissue on it is tissue."""
+    rng = np.random.default_rng(1)
+    pixels = np.empty((SIDE, SIDE, 3))
+    pixels[:] = (238, 229, 240)  # stain 10: more than glass has beside white, of which it is measured otherwise
+    pixels[500:900, 700:1100] = (228, 190, 222)
+    pixels += rng.normal(0, 1.2, (SIDE, SIDE, 1))
+    pixels[:, : round(share_filled * SIDE / 2)] = 255
+    pixels[: round(share_filled * SIDE / 2)] = 255
+    path = tmp_path / "slide.png"
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+    corners, reasons = reasons_of(path)
+    inside = ((corners > (720, 520)) & (corners < (1100 - 48, 900 - 48))).all(axis=1)
+    far = (corners[:, 0] < 700 - 80) | (corners[:, 1] < 500 - 80)
+    assert set(reasons[inside].tolist()) == {""}
+    assert set(reasons[far].tolist()) == {GLASS}
+
+
+def test_white_glass_that_the_scanner_saturated_is_glass_and_pale_tissue_on_it_is_tissue(tmp_path):
+    rng = np.random.default_rng(1)
+    pixels = np.full((SIDE, SIDE, 3), 255.0)
+    pixels[300:900, 300:900] = np.array((240, 215, 235)) + rng.normal(0, 8, (600, 600, 1))
+    path = tmp_path / "slide.png"
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+    corners, reasons = reasons_of(path)
+    inside = ((corners > 320) & (corners < 900 - 48)).all(axis=1)
+    assert set(reasons[inside].tolist()) == {""}
+    assert set(reasons[(corners < 250).any(axis=1)].tolist()) == {GLASS}
+
+
+@pytest.mark.parametrize("colour", [(210, 150, 190), (236, 214, 230), (150, 110, 170)])
+def test_a_picture_of_one_field_of_view_that_is_all_tissue_is_no_glass(tmp_path, colour):
+    rng = np.random.default_rng(2)
+    pixels = np.clip(np.array(colour) + rng.normal(0, 6, (224, 224, 3)), 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "tile.png")
+    _, reasons = reasons_of(tmp_path / "tile.png", 0.5)
+    assert reasons.tolist() == [""]
+
+
+def test_glass_in_the_gaps_of_a_torn_edge_is_not_tissue(tmp_path):
+    def torn(pen, image):
+        pen.rectangle([0, 0, 400, SIDE], fill=(210, 150, 190))
+        for y in range(0, SIDE, 110):  # shreds that enclose glass
+            pen.line([400, y, 760, y], fill=(210, 150, 190), width=3)
+        pen.line([760, 0, 760, SIDE], fill=(210, 150, 190), width=3)
+
+    corners, reasons = reasons_of(drawn(tmp_path, torn))
+    beside = (corners[:, 0] > 430) & (corners[:, 0] < 700)
+    assert (reasons[beside] == GLASS).mean() > 0.5
+    assert set(reasons[corners[:, 0] < 340].tolist()) == {""}
+
+
+def test_a_piece_that_is_too_small_is_called_so_and_not_glass(tmp_path):
+    path = drawn(tmp_path, lambda pen, _: pen.ellipse([604, 604, 630, 630], fill=(180, 90, 160)))  # 0.0085 mm²
+    corners, reasons = reasons_of(path)
+    at = np.abs(corners + 14 - 617).max(axis=1) < 16
+    assert at.any()
+    assert set(reasons[at].tolist()) == {SMALL}
+    assert set(reasons[(corners < 500).any(axis=1)].tolist()) == {GLASS}

@@ -21,21 +21,26 @@ UM_PER_PIXEL = 8.0
 MIN_TISSUE = 0.25
 """Share of a tile that must be tissue."""
 
-GLASS, PEN, DARK, OUTSIDE = "glass", "pen", "dark_border", "outside_roi"
+GLASS, SMALL, PEN, DARK, OUTSIDE = "glass", "too_small", "pen", "dark_border", "outside_roi"
 """Why a tile is left out, as tables say it."""
 
 SENTENCES = {
     GLASS: "too little of the tile is tissue",
+    SMALL: "the piece of tissue is too small: dust and specks look like it",
     PEN: "marker pen covers most of the tile",
     DARK: "a dark border covers most of the tile",
     OUTSIDE: "lies outside the regions of interest",
 }
 """The same in words."""
 
+_LEAST_STAINED = 0.08  # of a tile that is tissue with its holes: less lies beside a torn edge
+_LARGE_SHARE = 0.25  # of a picture: a piece that covers so much of it is no dust, however small the picture is
 _HALF = 0.49  # of a tile in a region, less what the pixels at its edge lose
 _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
 _GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
+_SCANNED_STAIN = 12  # more than of glass that nothing pure lies beside: one grey stands for it
+_LEAST_FILLED, _GREYS, _PEAK_SHARE = 0.02, 3, 0.4  # glass has one grey, give or take so many
 _WALL_UM, _DARKER = 1000.0, 7  # a wall is narrower than this, and darker than its surroundings by this
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
 _EDGE_PX = 2
@@ -55,6 +60,10 @@ class TissueMask:
         Pixels of level 0 to one of the overview, across and down.
     tissue, pen, dark
         ``bool``, shape (h, w).
+    stained
+        Tissue without the holes and gaps in it.
+    small
+        Pieces that are too small to be taken for tissue.
     roi
         Regions of interest; everywhere where none are given: ``bool``, shape (h, w).
     area
@@ -66,6 +75,8 @@ class TissueMask:
     tissue: np.ndarray
     pen: np.ndarray
     dark: np.ndarray
+    stained: np.ndarray
+    small: np.ndarray
     roi: np.ndarray
     area: Any = None
 
@@ -88,10 +99,10 @@ class TissueMask:
         reasons
             Why a tile is left out, as text; empty where it is not.
         """
-        covers = (self.tissue, self.pen, self.dark, self.roi, self.overview.lost)
-        tissue, pen, dark, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
-        lacking = np.select([pen > 0.5, dark > 0.5], [PEN, DARK], GLASS)
-        left_out = (tissue + lost < MIN_TISSUE) & mask
+        covers = (self.tissue, self.pen, self.dark, self.stained, self.small, self.roi, self.overview.lost)
+        tissue, pen, dark, stained, small, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
+        lacking = np.select([pen > 0.5, dark > 0.5, small >= _LEAST_STAINED], [PEN, DARK, SMALL], GLASS)
+        left_out = ((tissue + lost < MIN_TISSUE) | (stained + lost < _LEAST_STAINED)) & mask
         outside = roi < _HALF
         if self.area is not None:
             outside &= ~np.isin(numbers, tiles_of_small_parts(self.area, grid, numbers[~outside]))
@@ -136,7 +147,8 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     Both stains of H&E absorb green most, so tissue is where green is weaker than red and blue, compared with the
     brightest part of the slide. Darkness alone says nothing: vignettes, coverslips and bubbles are dark too. Beside
     stain, narrow structures that are darker than their surroundings are tissue: the pale walls of fat cells. They are
-    joined, and what they enclose is filled. A border is dark and without colour, specks smaller than 0.02 mm² are dust,
+    joined, and what they enclose is filled; a tile of which hardly anything is stained lies beside a torn edge.
+    A border is dark and without colour, specks smaller than 0.02 mm² are dust,
     and marker pen is found by :func:`gastropath.slides.ink.find_ink`.
 
     Parameters
@@ -172,16 +184,46 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     highest, mean = colours.max(axis=2), colours.mean(axis=2)
     colour = highest - colours.min(axis=2)
     stain = (colours[..., 0] + colours[..., 2]) / 2 - colours[..., 1]
-    of_glass, tint = _of_glass(mean[whole], stain[whole], colour[whole])
+    filler = (pixels.min(axis=2) == 255) & whole
+    if scanned := _scanned_glass(mean, stain, colour, filler, ndimage):
+        of_glass, tint, grey = scanned
+        mean = np.where(ndimage.binary_dilation(filler, iterations=2), grey, mean)  # beside it glass is no dark wall
+    else:
+        of_glass, tint = _of_glass(mean[whole], stain[whole], colour[whole])
     dark = (highest < _BLACK) & (colour < _COLOURLESS)
     dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
     coloured = (stain > of_glass + _FAINT) | (colour > tint + _OTHER_HUE)
     pen = find_ink(colours, ~coloured & ~dark, um, ndimage)
     faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > _DARKER)
     covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
-    tissue = _joined(faint & ~covered, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
+    stained = faint & ~covered
+    tissue, small = _joined(stained, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
     wanted = np.ones(tissue.shape, bool) if area is None else draw(area, scale, tissue.shape)
-    return TissueMask(overview, scale, tissue & ~pen & ~dark & whole, pen, dark, wanted, area)
+    tissue &= ~pen & ~dark & whole
+    return TissueMask(overview, scale, tissue, pen, dark, stained & tissue, small & ~pen & ~dark, wanted, area)
+
+
+def _scanned_glass(
+    mean: np.ndarray, stain: np.ndarray, colour: np.ndarray, filler: np.ndarray, ndimage
+) -> tuple[float, float, float] | None:
+    """Return stain, colour and grey of glass beside the pure white that a scanner fills what it did not scan with.
+
+    All shapes are (h, w). ``None`` where nothing is filled, or no grey stands out among the other bright pixels: then
+    the white may be the glass itself.
+    """
+    if filler.mean() < _LEAST_FILLED:
+        return None
+    scanned = ~ndimage.binary_dilation(filler, iterations=2) & (mean > _BRIGHT)
+    if scanned.mean() <= 0.01:
+        return None
+    values = mean[scanned]
+    counts = np.convolve(np.bincount(np.rint(values).astype(int), minlength=256), np.ones(2 * _GREYS + 1), "same")
+    peak = int(counts.argmax())
+    if counts[peak] < _PEAK_SHARE * len(values):
+        return None
+    there = np.abs(values - peak) <= _GREYS
+    of_glass, tint = float(np.median(stain[scanned][there])), float(np.median(colour[scanned][there]))
+    return (of_glass, tint, float(peak)) if abs(of_glass) <= _SCANNED_STAIN and tint <= _GLASS_TINT else None
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
@@ -196,8 +238,8 @@ def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[
     )
 
 
-def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndarray:
-    """Close gaps, fill holes, and drop specks and veils without any part that is clearly tissue."""
+def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> tuple[np.ndarray, np.ndarray]:
+    """Close gaps, fill holes, and drop veils without any part that is clearly tissue, and specks; return these too."""
     steps = max(1, round(_CLOSED_UM / um / 2))
     padded = np.pad(faint, steps)
     closed = ndimage.binary_closing(padded, ndimage.generate_binary_structure(2, 2), iterations=steps)
@@ -212,13 +254,15 @@ def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> np.ndar
         small[0] = False
         closed |= small[holes]
     parts, n = ndimage.label(closed, np.ones((3, 3)))
+    small = np.zeros_like(closed)
     if n:
         sizes = np.bincount(parts.ravel(), minlength=n + 1)
         clearly = np.bincount(parts.ravel(), weights=clear.ravel(), minlength=n + 1)
-        keep = (sizes * pixel_mm2 >= _DUST_MM2) & (clearly >= _CLEAR_SHARE * sizes)
-        keep[0] = False
-        closed = keep[parts]
-    return closed
+        large = (sizes * pixel_mm2 >= _DUST_MM2) | (sizes >= _LARGE_SHARE * closed.size)
+        clear_enough = clearly >= _CLEAR_SHARE * sizes
+        large[0] = clear_enough[0] = False
+        closed, small = (large & clear_enough)[parts], (clear_enough & ~large)[parts] & closed
+    return closed, small
 
 
 def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
