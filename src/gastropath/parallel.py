@@ -15,7 +15,7 @@ from importlib.metadata import version
 from itertools import chain, islice, repeat
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
-from gastropath.errors import CannotUseCluster, MissingExtra
+from gastropath.errors import CannotUseCluster, MissingExtra, UnknownSetting
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ _CONNECT_SECONDS = 20
 _ADDRESS = "an address like tcp://node7:8786, which `dask scheduler` prints"
 
 _given_cores = 0
-"""Set in a worker of a cluster, whose node runs other workers too."""
+"""Set in a worker of a cluster, whose node runs other workers too, and where a caller allows fewer than there are."""
 
 
 def cores() -> int:
@@ -46,6 +46,26 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def at_most(threads: int | None) -> Iterator[None]:
+    """Let this process use no more than so many cores while the block lasts; ``None`` changes nothing.
+
+    Raises
+    ------
+    UnknownSetting
+        If it is less than one.
+    """
+    global _given_cores
+    if threads is not None and threads < 1:
+        raise UnknownSetting(f"is {threads}; expected at least 1", parameter="threads")
+    before = _given_cores
+    _given_cores = min(threads, cores()) if threads else before
+    try:
+        yield
+    finally:
+        _given_cores = before
 
 
 def each(
@@ -79,7 +99,7 @@ def each(
         if len(first) == _WORTH_PROCESSES and (executor := _processes(workers or cores())):
             yield from _in_processes(executor, function, inputs)
             return
-    count = workers or cores() + 1
+    count = workers or _given_cores or cores() + 1
     with ThreadPoolExecutor(count) as pool:
         yield from _in_order(partial(pool.submit, function), inputs, repeat(4 * count), _cancel)
 

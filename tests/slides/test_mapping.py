@@ -332,3 +332,50 @@ def test_a_kept_block_is_what_it_was(tmp_path, rng):
     empty = replace(selection, numbers=np.arange(0))
     BlockStore(tmp_path, CODES).write(empty, Predictions.none(CODES))
     assert len(BlockStore(tmp_path, CODES).read(empty)) == 0
+
+
+def test_every_option_on_a_result_of_others_ends_in_what_differs(slide, by_colour, tmp_path):
+    roi = tmp_path / "roi.geojson"
+    for number, side in enumerate((500, 600)):
+        ring = [[0, 0], [side, 0], [side, side], [0, side], [0, 0]]
+        roi.with_stem(f"roi{number}").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    first, second = (roi.with_stem(f"roi{number}") for number in range(2))
+    plain = SlideSettings(mask=False)
+    others = {
+        "another `roi`": replace(plain, roi=first),
+        "`mpp` was not given, now 0.6": replace(plain, mpp=0.6),
+        "`stride_um` was not given, now 20": replace(plain, stride_um=20),
+        "`mask` was off, now on": replace(plain, mask=True),
+        "`features` was off, now on": replace(plain, features=True),
+        "`qupath_origin` was 'bounds', now 'level0'": replace(plain, qupath_origin="level0"),
+        "another `qupath_classes`": replace(plain, qupath_names={"TUM": "Tumor"}),
+    }
+    map_slide(slide, tmp_path / "out", by_colour, plain)
+    for message, settings in others.items():
+        with pytest.raises(OutputExists) as caught:
+            map_slide(slide, tmp_path / "out", by_colour, settings)
+        assert f"made from other input ({message})" in caught.value.what
+    map_slide(slide, tmp_path / "out", by_colour, replace(plain, roi=first), overwrite=True)
+    with pytest.raises(OutputExists, match="another roi"):
+        map_slide(slide, tmp_path / "out", by_colour, replace(plain, roi=second))
+
+
+class OnlyOf(ByColour):
+    """Knows one class alone."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self._number = CODES.index(code)
+
+    def predict(self, tiles, *, features=False):
+        probabilities = np.zeros((len(tiles), len(CODES)), np.float32)
+        probabilities[:, self._number] = 1
+        return Predictions.of(CODES, probabilities)
+
+
+@pytest.mark.parametrize(("code", "share"), [("TUM", 0.0), ("STR", None), ("NOR", None)])
+def test_a_share_of_nothing_is_empty(slide, tmp_path, code, share):
+    found = map_slides([slide], tmp_path / "out", OnlyOf(code), SlideSettings(mask=False))  # pyright: ignore[reportArgumentType]
+    assert found.mapped[0].summary.tumour_stroma.stroma_share == share
+    (row,) = csv.DictReader(found.table.open())
+    assert row["stroma_share"] == ("" if share is None else f"{share:.6f}")

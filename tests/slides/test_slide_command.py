@@ -18,6 +18,7 @@ from drawing import Squares
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+CODES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 OUTPUTS = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
 
 
@@ -87,6 +88,12 @@ def test_the_geojson_keeps_to_what_qupath_reads(done):
         assert (feature.type, feature.geometry.type, feature.properties.objectType) == ("Feature", "Polygon", "tile")
         assert ring[0] == ring[-1] == [int(row["x_px"]), int(row["y_px"])]
         assert ring[2] == [int(row["x_px"]) + int(row["width_px"]), int(row["y_px"]) + int(row["height_px"])]
+        places = {code: place for place, code in enumerate(CODES, start=1)}
+        measured = feature.properties.measurements
+        assert measured["best guess"] == places[row["predicted_label"]]
+        assert measured["low confidence"] == ("low_confidence" in row["reason"])
+        assert measured["unlike the training tiles"] == ("out_of_distribution" in row["reason"])
+        assert measured["distance"] == pytest.approx(float(row["distance"]), abs=1e-4)
         expected = row["predicted_label"] if row["decision"] == "accepted" else "not sure"
         assert feature.properties.classification.name == expected
         assert all(0 <= value <= 255 for value in feature.properties.classification.color)
@@ -210,7 +217,10 @@ def test_a_large_picture_gives_the_same_map_as_the_slide_it_was_cut_from(tmp_pat
     for name in ("slide.tiff", "picture.png"):
         found = gastropath("slide", name, "--mpp", "0.5", "--no-mask", cwd=tmp_path)
         assert found.returncode == 0, found.stderr
-    ours, theirs = ((tmp_path / "slides" / name / "tiles.csv").read_text() for name in ("slide", "picture"))
+    ours, theirs = (
+        [{**row, "slide": ""} for row in csv.DictReader((tmp_path / "slides" / name / "tiles.csv").open())]
+        for name in ("slide", "picture")
+    )
     assert ours == theirs
 
 

@@ -19,17 +19,21 @@ class QupathOrigin(StrEnum):
     LEVEL0 = "level0"
 
 
+_LEAST_MPP, _MOST_MPP = 0.01, 100
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
 
 def slide(
-    slides: Annotated[list[Path], typer.Argument(metavar="SLIDES...", help="Whole slides, or large images.")],
+    slides: Annotated[
+        list[Path], typer.Argument(metavar="SLIDES...", help="Whole slides, large images, or folders of slides.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for one folder per slide, and slides.csv.")] = Path("slides"),
     model: Model = None,
     mpp: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            min=0.01, max=100, metavar="X", help="Micrometres per pixel of level 0; default: what the slide states."
+            metavar="X|CSV",
+            help="Micrometres per pixel of level 0, or a table slide,mpp; default: what the slide states.",
         ),
     ] = None,
     stride_um: Annotated[
@@ -44,6 +48,13 @@ def slide(
         QupathOrigin,
         typer.Option(help="Where QuPath's coordinates begin: at the bounds that a slide states, or at level 0."),
     ] = QupathOrigin.BOUNDS,
+    qupath_classes: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Table code,name: what classes are called in tiles.geojson.")
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Table slide,case: write the sums of each case to cases.csv.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor cores to use; default: all.")] = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
     overwrite: Overwrite = False,
@@ -58,8 +69,9 @@ def slide(
 
     with console.progress() as progress:
         maps = map_slides(
-            slides, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
-            qupath_origin=qupath_origin.value, scheduler=scheduler, overwrite=overwrite, progress=progress,
+            slides, out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi, features=features,
+            qupath_origin=qupath_origin.value, qupath_classes=qupath_classes, cases=cases, threads=threads,
+            scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)
@@ -68,6 +80,15 @@ def slide(
         console.table(_SHOWN, [[_shown(row[column]) for column in _SHOWN] for row in done])
         if maps.mapped:
             console.say(f"look at {maps.mapped[0].folder / OVERLAY}; all slides: {maps.table}")
+    if maps.cases is not None:
+        if not as_json:
+            console.say(f"cases: {maps.cases.path}")
+        for names, what in (
+            (maps.cases.without_case, "with a map that are of no case"),
+            (maps.cases.without_slide, "of the table of cases that have no row in slides.csv"),
+        ):
+            if names:
+                console.note(f"{len(names):,} slides {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
     for path, other in maps.same:
         console.note(f"{path}: is the same slide as {other}, and was not mapped again")
     for slide in maps.mapped:
@@ -82,6 +103,20 @@ def slide(
     console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
     if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):
         raise typer.Exit(console.EXIT_REFUSED)
+
+
+def _number_or_table(mpp: str | None) -> float | Path | None:
+    """Read the option ``--mpp``: a number within its range, or else the name of a table."""
+    if mpp is None:
+        return None
+    try:
+        number = float(mpp)
+    except ValueError:
+        return Path(mpp)
+    if not _LEAST_MPP <= number <= _MOST_MPP:
+        what = f"{mpp} is not in the range {_LEAST_MPP:g}<=x<={_MOST_MPP:g}."
+        raise typer.BadParameter(what, param_hint="'--mpp'")
+    return number
 
 
 def _shown(value: object) -> str:

@@ -69,7 +69,7 @@ class Areas(Part):
 
 
 class TumourStroma(Part):
-    """Stroma as a share of tumour and stroma; ``None`` where there is neither."""
+    """Stroma as a share of tumour and stroma; ``None`` where there is no tumour, of which it would be the stroma."""
 
     stroma_share: Share | None
     definition: str
@@ -87,7 +87,7 @@ class SettingsRecord(Part):
     """What the user asked for.
 
     ``roi`` is the SHA-256 of the GeoJSON file. ``qupath_origin`` says where the coordinates of that file and of
-    ``tiles.geojson`` begin.
+    ``tiles.geojson`` begin, and ``qupath_classes`` what classes are called there, where that is not their code.
     """
 
     mpp: float | None
@@ -96,6 +96,7 @@ class SettingsRecord(Part):
     roi: str | None
     features: bool
     qupath_origin: Literal["bounds", "level0"]
+    qupath_classes: dict[str, str]
 
 
 class MapRecord(Part):

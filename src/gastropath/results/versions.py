@@ -96,6 +96,7 @@ def summary_3(document: dict[str, Any]) -> dict[str, Any]:
         settings |= {
             "roi": None if roi is None else hashlib.sha256(str(roi).encode()).hexdigest(),
             "qupath_origin": "level0" if document["kind"] in _WITH_BOUNDS else "bounds",
+            "qupath_classes": {},
         }
         job = {**job, "settings": settings}
     return {**document, "format_version": 3, "bounds_px": None, "warnings": [], "job": job}

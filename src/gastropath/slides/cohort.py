@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, Stages
 from gastropath.results.card import Card
 from gastropath.results.summary import SlideRecord, SlideSummary
+from gastropath.slides.cases import Cases
 from gastropath.slides.entries import find_slides
+from gastropath.slides.lookup import SlideTable
 from gastropath.slides.mapping import WORK, MappedSlide, job_of, map_slide
 from gastropath.slides.roi import read_regions
 from gastropath.slides.table import (
@@ -76,6 +78,8 @@ class MappedSlides:
         ``slides.csv``, a row for each slide that was ever mapped there.
     rows
         The rows of this call, in the order given: numbers as numbers.
+    cases
+        ``cases.csv``; ``None`` where no cases are given.
     """
 
     out: Path
@@ -84,6 +88,7 @@ class MappedSlides:
     same: tuple[tuple[Path, str], ...]
     table: Path
     rows: tuple[dict[str, object], ...]
+    cases: Cases | None = None
 
 
 def map_slides(
@@ -93,6 +98,7 @@ def map_slides(
     settings: SlideSettings = DEFAULTS,
     pool: Pool = HERE,
     *,
+    mpp: SlideTable | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> MappedSlides:
@@ -114,6 +120,8 @@ def map_slides(
         What is asked for.
     pool
         Where tiles are read and classified; see :func:`gastropath.parallel.pool`.
+    mpp
+        Micrometres per pixel of some of the slides, in place of that in ``settings``.
     overwrite
         Replace older results.
     progress
@@ -152,14 +160,16 @@ def map_slides(
                 same.append((path, str(first.path)))
                 rows.append(same_row(path, first.folder.name, str(first.path)))
                 continue
-            folder = _reserved(path, out, settings, classifier.card)
+            stated = mpp.of(path) if mpp else None
+            asked = replace(settings, mpp=float(stated)) if stated else settings
+            folder = _reserved(path, out, asked, classifier.card)
             first = next((slide for slide in mapped if slide.folder == folder), None)
             other = str(first.path) if first else earlier_path(out, folder.name, path)
             if other is not None:
                 same.append((path, other))
                 rows.append(same_row(path, folder.name, other))
                 continue
-            done = map_slide(path, folder, classifier, settings, pool, overwrite=overwrite, progress=stages.at(number))
+            done = map_slide(path, folder, classifier, asked, pool, overwrite=overwrite, progress=stages.at(number))
             mapped.append(done)
             known[path.resolve()] = done
             rows.append(mapped_row(path, folder.name, done.summary))

@@ -25,13 +25,13 @@ PATH = "path"
 _LOCK_SECONDS = 120.0
 
 _FIRST = ("slide", "folder", "status", "reason", "mpp_x", "mpp_y", "tiles", "classified", "abstained", "refused")
-_AREA, _ABSTAINED, _ABSTAINED_1 = "area_mm2_", "abstained_mm2", "area_mm2_not sure"
+_AREA, ABSTAINED, _ABSTAINED_1 = "area_mm2_", "abstained_mm2", "area_mm2_not sure"
 """Columns of areas; the last is that of abstained tiles in version 0.1.0."""
 
 
 def columns(classes: Sequence[str]) -> list[str]:
     """Return the columns for a model of these classes."""
-    return [*_FIRST, *(area_column(code) for code in classes), _ABSTAINED, "stroma_share", "detail", PATH]
+    return [*_FIRST, *(area_column(code) for code in classes), ABSTAINED, "stroma_share", "detail", PATH]
 
 
 def area_column(code: str) -> str:
@@ -59,7 +59,7 @@ def mapped_row(path: Path, folder: str, summary: SlideSummary) -> dict[str, obje
         "abstained": tiles.abstained,
         "refused": tiles.n_refused,
         **{area_column(code): area for code, area in summary.area_mm2.classes.items()},
-        _ABSTAINED: summary.area_mm2.abstained,
+        ABSTAINED: summary.area_mm2.abstained,
         "stroma_share": summary.tumour_stroma.stroma_share,
         PATH: os.path.abspath(path),
     }
@@ -181,7 +181,7 @@ def _moved(row: Mapping[str, str], folders: set[object]) -> bool:
 
 def _brought_up(known: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[list[str], list[dict[str, str]]]:
     """Bring up a table of version 0.1.0: reasons were sentences, and abstained area was that of a class."""
-    names = {_ABSTAINED_1: _ABSTAINED, "reason": "detail"}
+    names = {_ABSTAINED_1: ABSTAINED, "reason": "detail"}
     return (
         [names.get(name, name) for name in known],
         [{names.get(name, name): cell for name, cell in row.items()} for row in rows],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +55,8 @@ class SlideSettings:
     qupath_origin
         Where coordinates in QuPath begin: :data:`BOUNDS`, or :data:`LEVEL0`. Regions are read, and ``tiles.geojson`` is
         written, in these.
+    qupath_names
+        What classes are called in QuPath, by code, where they have another name there.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class SlideSettings:
     roi: Path | None = None
     features: bool = False
     qupath_origin: Literal["bounds", "level0"] = BOUNDS
+    qupath_names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.qupath_origin not in (BOUNDS, LEVEL0):
@@ -98,6 +101,8 @@ class TiledSlide:
         Where QuPath's coordinates begin, in pixels of level 0.
     warnings
         What the user should know of the regions, in sentences.
+    qupath_names
+        What classes are called in QuPath, by code, where they have another name there.
     """
 
     slide: Slide
@@ -106,6 +111,7 @@ class TiledSlide:
     use_mask: bool
     origin_px: tuple[int, int] = (0, 0)
     warnings: tuple[str, ...] = ()
+    qupath_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, slide: Slide, card: Card, settings: SlideSettings = DEFAULTS) -> TiledSlide:
@@ -121,9 +127,8 @@ class TiledSlide:
         origin = (slide.bounds_px[0], slide.bounds_px[1]) if is_cropped and slide.bounds_px else (0, 0)
         regions = read_regions(settings.roi) if settings.roi else None
         mask = find_tissue(slide, regions, origin)
-        return cls(
-            slide, grid, mask, settings.mask, origin, tuple(regions.warnings(slide.size_px, origin)) if regions else ()
-        )
+        warnings = tuple(regions.warnings(slide.size_px, origin)) if regions else ()
+        return cls(slide, grid, mask, settings.mask, origin, warnings, settings.qupath_names)
 
     def blocks(self) -> Iterator[Selection]:
         """Yield the tiles block by block, in the order of the grid."""
@@ -196,6 +201,7 @@ class SlideTask:
             roi=read_regions(settings.roi).sha256 if settings.roi else None,
             features=settings.features,
             qupath_origin=settings.qupath_origin,
+            qupath_classes=dict(settings.qupath_names),
         )
         return {
             "slide": self.record.model_dump(),

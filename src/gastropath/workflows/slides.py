@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gastropath.errors import OutputExists
 from gastropath.progress import Progress
 from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
 from gastropath.workflows.extras import need
@@ -26,6 +29,8 @@ def map_slide(
     roi: StrPath | None = None,
     features: bool = False,
     qupath_origin: Literal["bounds", "level0"] = "bounds",
+    qupath_classes: StrPath | Mapping[str, str] | None = None,
+    threads: int | None = None,
     scheduler: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -35,7 +40,7 @@ def map_slide(
     Parameters
     ----------
     slide
-        The file.
+        The file; of a DICOM slide any of its files, or their folder.
     out
         Folder for the folder of the slide, and ``slides.csv``.
     model
@@ -53,6 +58,10 @@ def map_slide(
     qupath_origin
         Where QuPath's coordinates begin, in which ``roi`` is read and ``tiles.geojson`` is written: ``"bounds"`` of the
         slide, where it states them, or ``"level0"``.
+    qupath_classes
+        What classes are called in QuPath, by code, or a CSV file ``code,name`` that says it.
+    threads
+        Processor cores to use at most; by default all.
     scheduler
         Address of a Dask scheduler, on whose cluster tiles are read and classified.
     overwrite
@@ -72,7 +81,8 @@ def map_slide(
     BadBundle
         If the model cannot be used.
     CannotReadSlide, CannotReadSpacing, CannotReadTable
-        If the file is not a slide, its micrometres per pixel are not known, or ``roi`` is not what it should be.
+        If the file is not a slide, its micrometres per pixel are not known, or ``roi`` or ``qupath_classes`` is not
+        what it should be.
     CannotResume, OutputExists, CannotWrite
         If the map already exists with other settings, or cannot be written.
     CannotUseCluster
@@ -86,10 +96,14 @@ def map_slide(
     """
     found = map_slides(
         slide, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
-        qupath_origin=qupath_origin, scheduler=scheduler, overwrite=overwrite, progress=progress,
+        qupath_origin=qupath_origin, qupath_classes=qupath_classes, threads=threads, scheduler=scheduler,
+        overwrite=overwrite, progress=progress,
     )  # fmt: skip
     if found.failed:
         raise found.failed[0].error
+    if not found.mapped:
+        path, other = found.same[0]
+        raise OutputExists(f"is the same slide as {other}, which is mapped", where=path, remedy="choose another `out`")
     return found.mapped[0]
 
 
@@ -98,20 +112,32 @@ def map_slides(
     out: StrPath = "slides",
     model: StrPath | Classifier | None = None,
     *,
-    mpp: float | None = None,
+    mpp: float | StrPath | None = None,
     stride_um: float | None = None,
     mask: bool = True,
     roi: StrPath | None = None,
     features: bool = False,
     qupath_origin: Literal["bounds", "level0"] = "bounds",
+    qupath_classes: StrPath | Mapping[str, str] | None = None,
+    cases: StrPath | None = None,
+    threads: int | None = None,
     scheduler: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> MappedSlides:
     """Map slides one after the other, each once; one that cannot be mapped is named, and the others go on.
 
-    Parameters are those of :func:`map_slide`. What is wrong with a slide is not raised but stands in ``failed``, and in
-    ``slides.csv``.
+    Parameters are those of :func:`map_slide`, and these. What is wrong with a slide is not raised but stands in
+    ``failed``, and in ``slides.csv``.
+
+    Parameters
+    ----------
+    slides
+        Files, and folders for all slides in them.
+    mpp
+        Also a CSV file ``slide,mpp`` for slides that do not state it, or state it wrong.
+    cases
+        CSV file ``slide,case``: ``cases.csv`` then holds the sums of each case.
 
     Returns
     -------
@@ -121,10 +147,25 @@ def map_slides(
     if scheduler:
         need("slide --scheduler")
     need("slide --features" if features else "slide")
-    from gastropath.parallel import pool
+    from gastropath.parallel import at_most, pool
+    from gastropath.slides.cases import write_cases
     from gastropath.slides.cohort import map_slides as mapped
+    from gastropath.slides.lookup import SlideTable, read_mpp_table, read_qupath_names
     from gastropath.slides.task import SlideSettings
+    from gastropath.slides.writers.legend import abstained_name
 
-    classifier, settings = opened(model), SlideSettings(mpp, stride_um, mask, optional(roi), features, qupath_origin)
-    with pool(scheduler) as workers:
-        return mapped(paths(slides), Path(out), classifier, settings, workers, overwrite=overwrite, progress=progress)
+    each_mpp = None if mpp is None or isinstance(mpp, float | int) else read_mpp_table(Path(mpp))
+    of_cases = SlideTable.read(Path(cases), "case") if cases is not None else None
+    with at_most(threads):
+        classifier = opened(model)
+        names = qupath_classes or {}
+        if not isinstance(names, Mapping):
+            names = read_qupath_names(Path(names), [*classifier.classes, abstained_name(classifier.classes)])
+        one_mpp = float(mpp) if isinstance(mpp, float | int) else None
+        settings = SlideSettings(one_mpp, stride_um, mask, optional(roi), features, qupath_origin, names)
+        with pool(scheduler) as workers:
+            found = mapped(
+                paths(slides), Path(out), classifier, settings, workers, mpp=each_mpp, overwrite=overwrite,
+                progress=progress,
+            )  # fmt: skip
+    return replace(found, cases=write_cases(found.out, of_cases, classifier.classes)) if of_cases else found

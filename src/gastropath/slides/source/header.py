@@ -86,7 +86,8 @@ def check_picture(source: Path | bytes) -> None:
     CannotReadSlide
         If it is one of these, or its header cannot be read within bounds.
     """
-    _bounded(_check_picture, source, "picture")
+    if is_tiff(source):  # nothing else holds several pictures unnoticed, and content need not travel for nothing
+        _bounded(_check_picture, source, "picture")
 
 
 def _bounded(function: Callable[[Source], Result], source: Source, word: str) -> Result:
@@ -100,14 +101,13 @@ def _bounded(function: Callable[[Source], Result], source: Source, word: str) ->
 
 
 def _check_picture(source: Path | bytes) -> None:
-    if is_tiff(source):
-        try:
-            pages, description = read_pages(source)
-        except CannotReadSlide:
-            raise
-        except Exception:  # damaged: decoding says what is wrong with it
-            return
-        find_slide(pages, description)
+    try:
+        pages, description = read_pages(source)
+    except CannotReadSlide:
+        raise
+    except Exception:  # damaged: decoding says what is wrong with it
+        return
+    find_slide(pages, description)
 
 
 def _read_header(path: Path) -> Header:

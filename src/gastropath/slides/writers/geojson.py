@@ -1,9 +1,14 @@
-"""``tiles.geojson``: the classified tiles as polygons, as QuPath reads them."""
+"""``tiles.geojson``: the classified tiles as polygons, as QuPath reads them.
+
+QuPath's measurements are numbers, so the best guess is the place of its class among the probabilities, counted from 1,
+and a reason for which the model abstains is 1 where it holds and 0 where it does not.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 import numpy as np
@@ -17,13 +22,29 @@ from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name, r
 class TilesGeojson:
     """Writes a polygon for each classified tile, in the coordinates that QuPath has, while the blocks go by."""
 
-    def __init__(self, file: TextIO, tiled: TiledSlide, card: Card) -> None:
+    def __init__(self, file: TextIO, tiled: TiledSlide, card: Card, names: Mapping[str, str] | None = None) -> None:
+        """Write the beginning of the document.
+
+        Parameters
+        ----------
+        file
+            Open for writing.
+        tiled, card
+            The slide and the model.
+        names
+            What classes are called in QuPath, by code, where they have another name there.
+        """
         self._file, self._grid = file, tiled.grid
         self._origin = np.array([*tiled.origin_px, 0, 0])
-        classes = {entry.code: _classification(entry.code, entry.color) for entry in card.classes}
-        abstained = _classification(abstained_name(card.codes), ABSTAINED_COLOUR)
+        name = abstained_name(card.codes)
+        names = dict(names or {})
+        classes = {
+            entry.code: _classification(names.get(entry.code, entry.code), entry.color) for entry in card.classes
+        }
+        abstained = _classification(names.get(name, name), ABSTAINED_COLOUR)
         self._classification = {"accepted": classes, "abstained": dict.fromkeys(card.codes, abstained)}
         self._names = [f"prob {code}" for code in card.codes]
+        self._places = {code: place for place, code in enumerate(card.codes, start=1)}
         self._separator = "\n"
         file.write('{"type": "FeatureCollection", "features": [')
 
@@ -46,14 +67,27 @@ class TilesGeojson:
             answers.confidence.tolist(),
             block.fractions.tolist(),
             answers.probabilities.tolist(),
+            answers.distances.tolist(),
+            answers.is_low_confidence.tolist(),
+            answers.is_out_of_distribution.tolist(),
         )
-        for (x, y, width, height), label, decision, confidence, fraction, probabilities in zip(*columns, strict=True):
+        for rectangle, label, decision, confidence, fraction, probabilities, distance, low, unlike in zip(
+            *columns, strict=True
+        ):
+            x, y, width, height = rectangle
             if decision == "refused":
                 continue
             ring = [[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]]
             measurements = {"confidence": round(confidence, 4), "tissue fraction": round(fraction, 4)}
             for name, probability in zip(self._names, probabilities, strict=True):
                 measurements[name] = round(probability, 4)
+            measurements |= {
+                "best guess": self._places[label],
+                "low confidence": int(low),
+                "unlike the training tiles": int(unlike),
+            }
+            if math.isfinite(distance):
+                measurements["distance"] = round(distance, 4)
             yield {
                 "type": "Feature",
                 "geometry": {"type": "Polygon", "coordinates": [ring]},

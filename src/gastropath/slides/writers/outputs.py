@@ -60,7 +60,7 @@ class SlideOutputs:
         self.totals, self._overlay = Totals(tiled, card), Overlay(tiled, card)
         self._open = ExitStack()
         self._in_memory: dict[str, io.StringIO] = {}
-        self._polygons = TilesGeojson(self._text(TILES_GEOJSON), tiled, card)
+        self._polygons = TilesGeojson(self._text(TILES_GEOJSON), tiled, card, tiled.qupath_names)
         self._writers = [self.totals, self._overlay, TilesCsv(self._text(TILES_CSV), tiled, card), self._polygons]
         if features and folder is not None:
             written = FeaturesH5(folder / FEATURES, tiled, card)

@@ -115,8 +115,8 @@ class Totals:
             ),
             share_of_answered_area={code: _ratio(px, total) for code, px in self.area_px.items()},
             tumour_stroma=TumourStroma(
-                stroma_share=_ratio(stroma, stroma + tumour),
-                definition="area of accepted STR tiles / area of accepted STR and TUM tiles",
+                stroma_share=_ratio(stroma, stroma + tumour) if tumour else None,
+                definition="area of accepted STR tiles / area of accepted STR and TUM tiles; none without tumour",
             ),
             note="Areas are those of tiles, not of cells. For research and education only.",
             warnings=list(self._tiled.warnings),
