@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ class QupathOrigin(StrEnum):
     BOUNDS = "bounds"
     LEVEL0 = "level0"
 
+
+if TYPE_CHECKING:
+    from gastropath.slides.cohort import MappedSlides
 
 _LEAST_MPP, _MOST_MPP = 0.01, 100
 _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
@@ -64,7 +67,7 @@ def slide(
     Interrupted, the same command goes on; slides that are done are not mapped again.
     """
     from gastropath.report.notices import SYNTHETIC_MODEL
-    from gastropath.slides.writers.outputs import OVERLAY, TISSUE
+    from gastropath.slides.writers.outputs import OVERLAY
     from gastropath.workflows.slides import map_slides
 
     with console.progress() as progress:
@@ -80,9 +83,20 @@ def slide(
         console.table(_SHOWN, [[_shown(row[column]) for column in _SHOWN] for row in done])
         if maps.mapped:
             console.say(f"look at {maps.mapped[0].folder / OVERLAY}; all slides: {maps.table}")
+    _tell(maps)
+    if maps.mapped and maps.mapped[0].summary.model.synthetic:
+        console.note(f"warning: {SYNTHETIC_MODEL}")
+    console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
+    if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):
+        raise typer.Exit(console.EXIT_REFUSED)
+
+
+def _tell(maps: MappedSlides) -> None:
+    """Tell what the user should know beside the figures."""
+    from gastropath.slides.writers.outputs import TISSUE
+
     if maps.cases is not None:
-        if not as_json:
-            console.say(f"cases: {maps.cases.path}")
+        console.note(f"cases: {maps.cases.path}")
         for names, what in (
             (maps.cases.without_case, "with a map that are of no case"),
             (maps.cases.without_slide, "of the table of cases that have no row in slides.csv"),
@@ -98,11 +112,6 @@ def slide(
             console.note(
                 f"{slide.path}: no tile was classified; look at {slide.folder / TISSUE}, or try again with --no-mask"
             )
-    if maps.mapped and maps.mapped[0].summary.model.synthetic:
-        console.note(f"warning: {SYNTHETIC_MODEL}")
-    console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
-    if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):
-        raise typer.Exit(console.EXIT_REFUSED)
 
 
 def _number_or_table(mpp: str | None) -> float | Path | None:
