@@ -210,6 +210,28 @@ def test_a_stump_of_a_file_is_refused(tmp_path, data):
         open_slide(tmp_path / "a.svs", 0.5)
 
 
+def test_a_path_stands_once_in_a_message(drawn, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.tif", (drawn, TILED))
+
+    def fail(function, source):
+        raise CannotParse(f"{source}: cannot open {source}, no such thing")
+
+    monkeypatch.setattr(header, "in_kept_process", fail)
+    with pytest.raises(CannotReadSlide) as caught:
+        open_slide(path)
+    assert str(caught.value) == f"{path}: is a damaged slide: cannot open the file, no such thing"
+
+
+def test_two_scenes_of_an_ome_tiff_are_refused_by_name_and_a_macro_beside_the_slide_is_not(drawn, tmp_path):
+    how = {key: value for key, value in TILED.items() if key != "metadata"}
+    pages = [(drawn, how | {"metadata": {"Name": "left"}}), (drawn[:300], how | {"metadata": {"Name": "right"}})]
+    path = write(tmp_path / "a.ome.tif", *pages, ome=True)
+    with pytest.raises(CannotReadSlide, match=r"'left' of 500 x 420, 'right' of 500 x 300"):
+        open_slide(path)
+    macro = (np.full((300, 400, 3), 240, np.uint8), how | {"metadata": {"Name": "macro image"}})
+    check(write(tmp_path / "b.ome.tif", macro, pages[0], ome=True), drawn)
+
+
 @pytest.mark.parametrize("code", ["time", "memory", "ended"])
 def test_a_header_that_cannot_be_read_within_bounds_is_a_refusal_of_the_file(drawn, tmp_path, monkeypatch, code):
     def refuse(function, source):

@@ -96,7 +96,12 @@ def _bounded(function: Callable[[Source], Result], source: Source, word: str) ->
     try:
         return in_kept_process(function, source)
     except CannotParse as error:
-        what = f"is a damaged {word}: {error.what}" if error.code == "damaged" else f"{error.what}: a damaged {word}?"
+        said = (
+            error.what.replace(f"{source}: ", "").replace(str(source), "the file")
+            if isinstance(source, Path)
+            else error.what
+        )
+        what = f"is a damaged {word}: {said}" if error.code == "damaged" else f"{said}: a damaged {word}?"
         raise CannotReadSlide(what) from None
 
 
@@ -130,12 +135,15 @@ def _read_header(path: Path) -> Header:
     try:
         with openslide.OpenSlide(str(path)) as handle:
             sizes = handle.level_dimensions
+            planes = handle.properties.get("dicom.TotalPixelMatrixFocalPlanes", "1")
     except openslide.OpenSlideError as error:
         if vendor == "generic-tiff" or (vendor in _OF_TIFF and "compression" in str(error)):
             layout = _layout(path)
             if not layout.main.is_cut_off:
                 return _by_tifffile(layout)
         raise
+    if planes not in ("", "0", "1"):
+        raise CannotReadSlide(f"holds {planes} focal planes; expected one", remedy="export one of them")
     levels = tuple(number for number, size in enumerate(sizes) if number == 0 or is_level(sizes[0], size))
     if vendor != "generic-tiff":
         return Header(OPENSLIDE, levels)
