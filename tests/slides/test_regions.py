@@ -100,6 +100,14 @@ def test_regions_are_mapped(slide, by_colour, tmp_path, name):
     assert found.tiles.classified == n
 
 
+@pytest.mark.parametrize("side", [SIDE, 8 * SIDE])
+def test_half_a_tile_is_measured_exactly_however_coarse_the_mask(by_colour, tmp_path, side):
+    slide = Squares(side, side, side / 4).write(tmp_path / "a.tif", 0.5 * SIDE / side)
+    document = features(feature(polygon([[0, 0], [side, side], [side, 0], [0, side], [0, 0]])))
+    asked = SlideSettings(mask=False, roi=written(tmp_path, document))
+    assert map_slide(slide, tmp_path / "out", by_colour, asked).summary.tiles.classified == 12
+
+
 NOTHING = {
     "a null coordinate": features(feature(polygon([[0, 0], [None, 0], [99, 99], [0, 0]]))),
     "a text coordinate": features(feature(polygon([["0", "0"], ["99", "0"], ["99", "99"], ["0", "0"]]))),

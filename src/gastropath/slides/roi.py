@@ -23,6 +23,7 @@ MOST_BYTES = 50_000_000
 _MOST_PX = 1e8
 """Coordinates beyond this lie on no slide."""
 
+_OPEN, _MOST_STEPS = 0.3, 2e7
 _LITTLE_BEYOND = 0.1
 _POINTS_AT_A_TIME = 2**22
 
@@ -256,6 +257,30 @@ def draw(area: Any, scale: tuple[float, float], shape: tuple[int, ...]) -> np.nd
         y = (np.arange(first, min(first + rows, y1)) + 0.5) * scale[1]
         mask[first : first + len(y), x0:x1] = shapely.contains_xy(area, x[None, :], y[:, None])
     return mask
+
+
+def refine_shares(area: Any, shares: np.ndarray, rectangles: np.ndarray) -> np.ndarray:
+    """Return how much of each tile lies in an area, exactly where a mask leaves it open whether that is half.
+
+    Parameters
+    ----------
+    area
+        Geometry in pixels of level 0.
+    shares
+        As a mask has them, shape (n,).
+    rectangles
+        ``x, y, width, height`` of the tiles, shape (n, 4).
+    """
+    import shapely
+
+    open_ones = np.flatnonzero(np.abs(shares - 0.5) < _OPEN)
+    if not len(open_ones) or len(open_ones) * shapely.get_num_coordinates(area) > _MOST_STEPS:
+        return shares
+    x, y, width, height = rectangles[open_ones].T
+    inside = shapely.area(shapely.intersection(area, shapely.box(x, y, x + width, y + height)))
+    refined = shares.copy()
+    refined[open_ones] = inside / np.maximum(width * height, 1)
+    return refined
 
 
 def tiles_of_small_parts(area: Any, grid: TileGrid, taken: np.ndarray) -> np.ndarray:

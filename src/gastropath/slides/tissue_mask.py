@@ -11,7 +11,7 @@ from PIL import Image
 from gastropath.errors import MissingExtra
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.roi import Regions, draw, tiles_of_small_parts
+from gastropath.slides.roi import Regions, draw, refine_shares, tiles_of_small_parts
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.slide import Slide
 
@@ -35,7 +35,7 @@ SENTENCES = {
 
 _LEAST_STAINED = 0.08  # of a tile that is tissue with its holes: less lies beside a torn edge
 _LARGE_SHARE = 0.25  # of a picture: a piece that covers so much of it is no dust, however small the picture is
-_HALF = 0.49  # of a tile in a region, less what the pixels at its edge lose
+_HALF = 0.5 - 1e-9  # of a tile in a region
 _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
 _GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
@@ -103,8 +103,9 @@ class TissueMask:
         tissue, pen, dark, stained, small, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
         lacking = np.select([pen > 0.5, dark > 0.5, small >= _LEAST_STAINED], [PEN, DARK, SMALL], GLASS)
         left_out = ((tissue + lost < MIN_TISSUE) | (stained + lost < _LEAST_STAINED)) & mask
-        outside = roi < _HALF
+        outside = roi < 0.5
         if self.area is not None:
+            outside = refine_shares(self.area, roi, grid.rectangles(numbers)) < _HALF
             outside &= ~np.isin(numbers, tiles_of_small_parts(self.area, grid, numbers[~outside]))
         reasons = np.where(outside, OUTSIDE, np.where(left_out, lacking, ""))
         return tissue, reasons
