@@ -158,3 +158,15 @@ def test_a_busy_slide_is_named_and_harms_nothing(by_colour, tmp_path):
     assert "another gastropath slide is running here" in str(found.failed[0].error)
     assert [row["status"] for row in map_slides([path], out, by_colour, ALL).rows] == [DONE]
     assert sorted(rows(out)) == [str(path), str(other)]
+
+
+def test_names_that_lead_nowhere_are_refused_and_the_others_go_on(by_colour, tmp_path):
+    loop, dead, folder = tmp_path / "loop.tif", tmp_path / "dead.tif", tmp_path / "empty"
+    loop.symlink_to(loop)
+    dead.symlink_to(tmp_path / "nothing")
+    folder.mkdir()
+    path = drawn(tmp_path / "1.tif")
+    found = map_slides([loop, dead, folder, tmp_path / "none.tif", path], tmp_path / "out", by_colour, ALL)
+    assert [slide.path for slide in found.mapped] == [path]
+    assert [slide.path for slide in found.failed] == [loop, dead, folder, tmp_path / "none.tif"]
+    assert [row["status"] for row in rows(tmp_path / "out").values()] == [FAILED] * 4 + [DONE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -149,14 +150,14 @@ def map_slides(
     failed: list[FailedSlide] = []
     same: list[tuple[Path, str]] = []
     rows: list[dict[str, object]] = []
-    known: dict[Path, MappedSlide] = {}
+    known: dict[str, MappedSlide] = {}
     stages = Stages([entry.path.name for entry in entries], progress)
     for number, entry in enumerate(entries):
         path, folder = entry.path, None
         try:
             if entry.error is not None:
                 raise entry.error
-            if first := known.get(path.resolve()):
+            if first := known.get(os.path.realpath(path)):
                 same.append((path, str(first.path)))
                 rows.append(same_row(path, first.folder.name, str(first.path)))
                 continue
@@ -171,7 +172,7 @@ def map_slides(
                 continue
             done = map_slide(path, folder, classifier, asked, pool, overwrite=overwrite, progress=stages.at(number))
             mapped.append(done)
-            known[path.resolve()] = done
+            known[os.path.realpath(path)] = done
             rows.append(mapped_row(path, folder.name, done.summary))
         except CannotUseCluster:
             raise

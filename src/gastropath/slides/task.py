@@ -217,7 +217,7 @@ class SlideTask:
 
 def found_in_of(path: Path) -> str:
     """Return the name of the folder that a slide lies in, and a mark of its whole path, which is nobody's business."""
-    folder = path.resolve().parent
+    folder = Path(os.path.realpath(path)).parent  # which a link that leads to itself has, too
     return f"{folder.name} {hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
 
 
