@@ -113,6 +113,24 @@ def test_a_turned_tiled_slide_is_refused(drawn, tmp_path, orientation):
         open_slide(write(tmp_path / "a.tif", (drawn, how)))
 
 
+def test_a_turned_slide_of_a_scanner_is_refused_too(drawn, tmp_path):
+    description = "Aperio Image Library v11\n500x420 [0,0 500x420] |AppMag = 20|MPP = 0.5"
+    how = TILED | {"description": description, "compression": "jpeg"}
+    upright = open_slide(write(tmp_path / "a.svs", (drawn, how)))
+    assert (upright.kind, upright.size_px) == ("aperio", (500, 420))
+    with pytest.raises(CannotReadSlide, match="turned by 90 degrees"):
+        open_slide(write(tmp_path / "b.svs", (drawn, how | {"extratags": [(274, 3, 1, 6, True)]})))
+
+
+def test_what_openslide_reads_and_tifffile_does_not_is_read(drawn, tmp_path, monkeypatch):
+    def fail(path):
+        raise IndexError("odd")
+
+    monkeypatch.setattr(header, "in_kept_process", lambda function, source: function(source))
+    monkeypatch.setattr(header, "read_pages", fail)
+    check(write(tmp_path / "a.tif", (drawn, TILED)), drawn)
+
+
 @pytest.mark.parametrize("compression", ["jpeg2000", "webp", "jpegxl", "lzma", "lerc", "png", "zstd", "lzw", None])
 @pytest.mark.parametrize("how", [TILED, HALF], ids=["tiled", "strips"])
 def test_compressions_are_read_whoever_knows_them(drawn, tmp_path, compression, how):

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gastropath.errors import CannotParse, CannotReadSlide, MissingExtra
 from gastropath.kept_process import in_kept_process
-from gastropath.slides.source.tiff_layout import TiffLayout, find_slide, is_level
+from gastropath.slides.source.tiff_layout import TiffLayout, check_upright, find_slide, is_level
 from gastropath.slides.source.tiff_pages import TiffPage, is_tiff, read_pages
 
 Source = TypeVar("Source", bound=Path | bytes)
@@ -145,9 +145,17 @@ def _read_header(path: Path) -> Header:
     if planes not in ("", "0", "1"):
         raise CannotReadSlide(f"holds {planes} focal planes; expected one", remedy="export one of them")
     levels = tuple(number for number, size in enumerate(sizes) if number == 0 or is_level(sizes[0], size))
-    if vendor != "generic-tiff":
+    try:
+        pages, description = read_pages(path) if vendor in _OF_TIFF else ((), "")
+    except CannotReadSlide:
+        raise
+    except Exception:  # what OpenSlide reads may be odd to tifffile
+        pages, description = (), ""
+    if vendor != "generic-tiff" or not pages:
+        if pages:
+            check_upright(pages[0])
         return Header(OPENSLIDE, levels)
-    layout = _layout(path)
+    layout = find_slide(pages, description)
     if layout.main.place != (0,) or any(len(level.place) > 1 for level in layout.levels):
         return _by_tifffile(layout)
     return Header(OPENSLIDE, levels, layout, _ome(layout))

@@ -74,11 +74,22 @@ def find_slide(pages: Sequence[TiffPage], description: str = "") -> TiffLayout:
     _check_colour(layout.main)
     if layout.main.depth > 1:
         raise _planes(layout.main.depth, "focal planes", layout.main)
-    if layout.main.orientation != 1:
-        how = _TURNED.get(layout.main.orientation, f"with orientation {layout.main.orientation}")
-        what = f"is stored {how} (orientation tag {layout.main.orientation}); expected a slide that is stored upright"
-        raise CannotReadSlide(what, remedy="turn its pixels and save it with orientation 1")
+    check_upright(layout.main)
     return layout
+
+
+def check_upright(page: TiffPage) -> None:
+    """Refuse a slide that is to be turned before it is shown.
+
+    Raises
+    ------
+    CannotReadSlide
+        Names its orientation.
+    """
+    if page.orientation != 1:
+        how = _TURNED.get(page.orientation, f"with orientation {page.orientation}")
+        what = f"is stored {how} (orientation tag {page.orientation}); expected a slide that is stored upright"
+        raise CannotReadSlide(what, remedy="turn its pixels and save it with orientation 1")
 
 
 def _of_ome(pages: Sequence[TiffPage], images: Sequence[OmeImage]) -> TiffLayout:
