@@ -59,7 +59,8 @@ def test_groups_of_a_table_stay_together_and_tiles_without_one_are_counted(gastr
     Path("patients.csv").write_text("\n".join(["path,patient_id", *lines]))
     status, out, _ = gastropath("split", tiles, "--by", "group", "--groups", "patients.csv")
     assert status == 0
-    assert "20 tiles without a group" in out
+    assert "60 tiles stay together by group, from column 'patient_id' of patients.csv" in out
+    assert "Nothing keeps the tiles of a slide together for 20 of 80 tiles: no group is known" in out
     parts: dict[str, set[str]] = {}
     for row in rows_of("split.csv"):
         if row["group"]:
@@ -78,7 +79,7 @@ def test_tiles_of_which_nothing_says_what_belongs_together_are_counted(gastropat
     status, out, _ = gastropath("split", tiles)
     assert status == 0
     assert "1 tile with neither a group nor a number in the name" in out
-    assert "blocks of a single file" in out
+    assert "Nothing keeps the tiles of a slide together for all tiles" in out
 
 
 @pytest.mark.parametrize(
