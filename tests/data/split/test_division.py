@@ -21,10 +21,13 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.blocks import default_block, default_gap
 from gastropath.data.split.division import TOLERANCE, make_split
 from gastropath.data.split.split import FRACTIONS, PARTS, Split
-from gastropath.data.split.units import METHODS, Method
+from gastropath.data.split.units import Method
 from gastropath.errors import TooFewTiles, UnknownSetting
 from gastropath.results.prediction import Refusal
 from gastropath.results.split import FoldCounts
+
+METHODS: tuple[Method, ...] = ("block", "group", "random")
+"""Those that divide tiles by themselves; published parts have tests of their own."""
 
 Row = tuple[str, str, str]
 """Label, group (or nothing), and pixels of a tile."""
