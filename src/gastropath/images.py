@@ -94,10 +94,11 @@ def pixel_sha256(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode ``uint8`` RGB or RGBA pixels as PNG bytes."""
+def encode_png(pixels: np.ndarray | Image.Image) -> bytes:
+    """Encode a picture, or ``uint8`` RGB or RGBA pixels, as PNG bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=_QUICK)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(buffer, "PNG", compress_level=_QUICK)
     return buffer.getvalue()
 
 

@@ -31,7 +31,7 @@ def test_the_legend_tells_a_synthetic_model_and_a_synthetic_slide_each_on_its_ow
             overlay = Overlay(tiled, classifier.card)
             for block in map_blocks(tiled, reader, classes=classifier.classes):
                 overlay.add(block)
-            pictures.append(overlay.picture(Totals(tiled, classifier.card)))
+            pictures.append(np.asarray(overlay.picture(Totals(tiled, classifier.card))))
     maps, legends = [p[:512, :640] for p in pictures], [p[:, 640:] for p in pictures]
     assert all((drawn == maps[0]).all() for drawn in maps)
     ink = [int((legend.min(axis=2) < 128).sum()) for legend in legends]

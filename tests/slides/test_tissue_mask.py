@@ -193,7 +193,8 @@ def test_no_real_tissue_is_taken_for_ink_even_as_a_strand_on_glass(real_tiles):
         y, x = i // 16 * 70 + 20, i % 16 * 200 + 30
         canvas[y : y + width, x : x + length] = repeated
         strands[y : y + width, x : x + length] = True
-    assert not find_ink(canvas, ~strands, um, ndimage).any()
+    red, green, blue = (np.rint(9 * canvas[..., i]).astype(np.int16) for i in range(3))
+    assert not find_ink(red, green, blue, ~strands, um, ndimage).any()
 
 
 @pytest.mark.real

@@ -11,7 +11,7 @@ _WIDTHS, _ON_GLASS = 5, 0.6
 _RIM_UM = 32.0
 
 
-def find_ink(colours: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.ndarray:
+def find_ink(red: np.ndarray, green: np.ndarray, blue: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.ndarray:
     """Find marker pen.
 
     Green and blue-green ink absorbs red more than green, which no stain does; blue ink leaves far more blue than
@@ -21,8 +21,8 @@ def find_ink(colours: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.n
 
     Parameters
     ----------
-    colours
-        Smoothed RGB, ``float32``, shape (h, w, 3).
+    red, green, blue
+        Smoothed colours in ninths of a grey value: ``int16``, shape (h, w).
     glass
         Where there is neither tissue nor ink: ``bool``, shape (h, w).
     um
@@ -30,24 +30,23 @@ def find_ink(colours: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.n
     ndimage
         SciPy's module.
     """
-    red, green, blue = (colours[..., i] for i in range(3))
-    colour = colours.max(axis=2) - colours.min(axis=2)
-    found = (green > red + _GREENISH) & (colour > _COLOURED)
-    found |= (blue > np.maximum(red, green) + _BLUE) & (red < _LITTLE_RED)
+    highest, lowest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    found = (green > red + 9 * _GREENISH) & (highest - lowest > 9 * _COLOURED)
+    found |= (blue > np.maximum(red, green) + 9 * _BLUE) & (red < 9 * _LITTLE_RED)
     ink = np.asarray(ndimage.binary_dilation(ndimage.binary_opening(found), iterations=2), bool)
-    return ink | _red_strokes(red - (green + blue) / 2, glass, um, ndimage)
+    return ink | _red_strokes(2 * red - green - blue, glass, um, ndimage)
 
 
 def _red_strokes(redness: np.ndarray, glass: np.ndarray, um: float, ndimage) -> np.ndarray:
-    """Find strokes redder than blood, where they lie on glass, with their soft rim."""
-    parts, _ = ndimage.label(ndimage.binary_opening(redness > _RED), np.ones((3, 3)))
+    """Find strokes redder than blood, where they lie on glass, with their soft rim; redness is in 18ths."""
+    parts, _ = ndimage.label(ndimage.binary_opening(redness > 18 * _RED), np.ones((3, 3)))
     strokes = np.zeros(redness.shape, bool)
     rim = max(2, round(_RIM_UM / um))
     for number, place in enumerate(ndimage.find_objects(parts), start=1):
         part = np.pad(parts[place] == number, 1)
         width = 2 * ndimage.distance_transform_edt(part).max()
         long_enough = _WIDTHS * width**2
-        if part.sum() < long_enough or redness[place][part[1:-1, 1:-1]].mean() < _SURELY_RED:
+        if part.sum() < long_enough or redness[place][part[1:-1, 1:-1]].mean() < 18 * _SURELY_RED:
             continue
         reach = round(width) + 2 * rim
         box = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in place)

@@ -44,6 +44,7 @@ _LEAST_FILLED, _GREYS, _PEAK_SHARE = 0.02, 3, 0.4  # glass has one grey, give or
 _WALL_UM, _DARKER = 1000.0, 7  # a wall is narrower than this, and darker than its surroundings by this
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
 _EDGE_PX = 2
+_BAND = 256  # rows at a time, where all at once would take much memory
 _AT_A_TIME = 2**18  # tiles: arrays on the way to their shares take ten times the memory of their numbers
 _BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
 
@@ -112,8 +113,10 @@ class TissueMask:
 
     def _shares(self, cover: np.ndarray, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
         """Return the covered share of each tile, from sums over the mask."""
-        sums = np.pad(cover.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
         height, width = cover.shape
+        sums = np.zeros((height + 1, width + 1), np.int32)
+        np.cumsum(cover, axis=0, out=sums[1:, 1:])
+        np.cumsum(sums, axis=1, out=sums)
         shares = np.empty(len(numbers))
         for first in range(0, len(numbers), _AT_A_TIME):
             rectangles = grid.rectangles(numbers[first : first + _AT_A_TIME])
@@ -131,15 +134,18 @@ class TissueMask:
         tissue, pen, dark, roi = (
             _resized(cover, overview.lost.shape) for cover in (self.tissue, self.pen, self.dark, self.roi)
         )
-        shown = overview.pixels.astype(np.float32)
-        shown[~tissue] = shown[~tissue] * 0.45 + 255 * 0.55
-        edge = tissue & ~_eroded(tissue)
-        shown[edge] = (0, 114, 178)
-        shown[pen] = shown[pen] * 0.4 + np.array((213, 94, 0)) * 0.6
-        shown[dark] = shown[dark] * 0.4 + np.array((240, 228, 66)) * 0.6
-        shown[overview.lost] = (204, 121, 167)
-        shown[~roi] = shown[~roi] * 0.5
-        return shown.astype(np.uint8)
+        edge, shown = tissue & ~_eroded(tissue), np.empty_like(overview.pixels)
+        for top in range(0, len(shown), _BAND):  # numbers with fractions take four times the memory
+            rows = slice(top, top + _BAND)
+            part = overview.pixels[rows].astype(np.float32)
+            part[~tissue[rows]] = part[~tissue[rows]] * 0.45 + 255 * 0.55
+            part[edge[rows]] = (0, 114, 178)
+            part[pen[rows]] = part[pen[rows]] * 0.4 + np.array((213, 94, 0)) * 0.6
+            part[dark[rows]] = part[dark[rows]] * 0.4 + np.array((240, 228, 66)) * 0.6
+            part[overview.lost[rows]] = (204, 121, 167)
+            part[~roi[rows]] = part[~roi[rows]] * 0.5
+            shown[rows] = part
+        return shown
 
 
 def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, int] = (0, 0)) -> TissueMask:
@@ -179,26 +185,32 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     pixels, whole = overview.pixels, ~overview.lost
     scale = (width / pixels.shape[1], height / pixels.shape[0])
     um = (scale[0] * slide.spacing.x + scale[1] * slide.spacing.y) / 2
-    colours = np.stack(
-        [ndimage.uniform_filter(pixels[..., i].astype(np.float32), 3, mode="nearest") for i in range(3)], axis=-1
-    )
-    highest, mean = colours.max(axis=2), colours.mean(axis=2)
-    colour = highest - colours.min(axis=2)
-    stain = (colours[..., 0] + colours[..., 2]) / 2 - colours[..., 1]
+    # Whole numbers of 16 bits: the overview of a large slide has ten million pixels.
+    red, green, blue = (_smoothed(pixels[..., i]) for i in range(3))
+    colour = np.maximum(np.maximum(red, green), blue)
+    dark = colour < 9 * _BLACK
+    colour -= np.minimum(np.minimum(red, green), blue)  # in ninths of a grey value
+    dark &= colour < 9 * _COLOURLESS
+    mean = red + green
+    mean += blue  # in 27ths
+    stain = red - green
+    stain += blue
+    stain -= green  # in 18ths
     filler = (pixels.min(axis=2) == 255) & whole
     if scanned := _scanned_glass(mean, stain, colour, filler, ndimage):
         of_glass, tint, grey = scanned
-        mean = np.where(ndimage.binary_dilation(filler, iterations=2), grey, mean)  # beside it glass is no dark wall
+        beside = ndimage.binary_dilation(filler, iterations=2)
+        mean[beside] = round(27 * grey)  # beside it glass is no dark wall
     else:
-        of_glass, tint = _of_glass(mean[whole], stain[whole], colour[whole])
-    dark = (highest < _BLACK) & (colour < _COLOURLESS)
+        of_glass, tint = _of_glass(*(of.ravel() if whole.all() else of[whole] for of in (mean, stain, colour)))
     dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
-    coloured = (stain > of_glass + _FAINT) | (colour > tint + _OTHER_HUE)
-    pen = find_ink(colours, ~coloured & ~dark, um, ndimage)
-    faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > _DARKER)
+    coloured = (stain > 18 * (of_glass + _FAINT)) | (colour > 9 * (tint + _OTHER_HUE))
+    pen = find_ink(red, green, blue, ~coloured & ~dark, um, ndimage)
+    del red, green, blue, colour
+    faint = coloured | (ndimage.grey_closing(mean, 2 * [round(_WALL_UM / um)]) - mean > 27 * _DARKER)
     covered = np.asarray(ndimage.binary_dilation(dark, iterations=2), bool) | pen
     stained = faint & ~covered
-    tissue, small = _joined(stained, (stain > of_glass + _CLEAR) & ~covered, um, ndimage)
+    tissue, small = _joined(stained, (stain > 18 * (of_glass + _CLEAR)) & ~covered, um, ndimage)
     wanted = np.ones(tissue.shape, bool) if area is None else draw(area, scale, tissue.shape)
     tissue &= ~pen & ~dark & whole
     return TissueMask(overview, scale, tissue, pen, dark, stained & tissue, small & ~pen & ~dark, wanted, area)
@@ -209,34 +221,60 @@ def _scanned_glass(
 ) -> tuple[float, float, float] | None:
     """Return stain, colour and grey of glass beside the pure white that a scanner fills what it did not scan with.
 
-    All shapes are (h, w). ``None`` where nothing is filled, or no grey stands out among the other bright pixels: then
+    Mean, stain and colour are ``int16`` in 27ths, 18ths and ninths of a grey value; all shapes are (h, w). ``None`` where nothing is filled, or no grey stands out among the other bright pixels: then
     the white may be the glass itself.
     """
     if filler.mean() < _LEAST_FILLED:
         return None
-    scanned = ~ndimage.binary_dilation(filler, iterations=2) & (mean > _BRIGHT)
+    scanned = ~ndimage.binary_dilation(filler, iterations=2) & (mean > 27 * _BRIGHT)
     if scanned.mean() <= 0.01:
         return None
-    values = mean[scanned]
+    values = mean[scanned] / np.float32(27)
     counts = np.convolve(np.bincount(np.rint(values).astype(int), minlength=256), np.ones(2 * _GREYS + 1), "same")
     peak = int(counts.argmax())
     if counts[peak] < _PEAK_SHARE * len(values):
         return None
     there = np.abs(values - peak) <= _GREYS
-    of_glass, tint = float(np.median(stain[scanned][there])), float(np.median(colour[scanned][there]))
+    of_glass, tint = float(np.median(stain[scanned][there])) / 18, float(np.median(colour[scanned][there])) / 9
     return (of_glass, tint, float(peak)) if abs(of_glass) <= _SCANNED_STAIN and tint <= _GLASS_TINT else None
 
 
 def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
-    """Return stain and colour of the brightest pixels of a slide, limited to what glass can have; all shapes (n,)."""
-    bright = mean > _BRIGHT
+    """Return stain and colour of the brightest pixels of a slide, limited to what glass can have.
+
+    Parameters
+    ----------
+    mean, stain, colour
+        ``int16`` in 27ths, 18ths and ninths of a grey value, all shapes (n,).
+    """
+    bright = mean > 27 * _BRIGHT
     if bright.sum() <= 0.01 * bright.size:
         return 0.0, 3.0
     brightest = bright & (mean >= np.percentile(mean[bright], 60))
     return (
-        float(np.clip(np.median(stain[brightest]), -_GLASS_STAIN, _GLASS_STAIN)),
-        float(min(np.median(colour[brightest]), _GLASS_TINT)),
+        float(np.clip(np.median(stain[brightest]) / 18, -_GLASS_STAIN, _GLASS_STAIN)),
+        float(min(np.median(colour[brightest]) / 9, _GLASS_TINT)),
     )
+
+
+def _smoothed(channel: np.ndarray) -> np.ndarray:
+    """Add up each pixel and its eight neighbours: ``int16``, nine times the mean."""
+    padded = np.pad(channel, 1, "edge")
+    across = padded[:, :-2].astype(np.int16)
+    across += padded[:, 1:-1]
+    across += padded[:, 2:]
+    found = across[:-2] + across[1:-1]
+    found += across[2:]
+    return found
+
+
+def _counts(labels: np.ndarray, n: int, where: np.ndarray | None = None) -> np.ndarray:
+    """Count the pixels of each label, in bands: counting makes the labels twice as large."""
+    counts = np.zeros(n + 1, np.int64)
+    for top in range(0, len(labels), _BAND):
+        rows = slice(top, top + _BAND)
+        counts += np.bincount((labels[rows] if where is None else labels[rows][where[rows]]).ravel(), minlength=n + 1)
+    return counts
 
 
 def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> tuple[np.ndarray, np.ndarray]:
@@ -248,7 +286,7 @@ def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> tuple[n
     pixel_mm2 = um * um / 1e6
     holes, n = ndimage.label(~closed)
     if n:
-        sizes = np.bincount(holes.ravel()) * pixel_mm2
+        sizes = _counts(holes, n) * pixel_mm2
         edges = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
         small = sizes < _HOLE_MM2
         small[edges[sizes[edges] >= _CELL_MM2]] = False  # open to what lies beyond the picture, and no cut fat cell
@@ -257,8 +295,7 @@ def _joined(faint: np.ndarray, clear: np.ndarray, um: float, ndimage) -> tuple[n
     parts, n = ndimage.label(closed, np.ones((3, 3)))
     small = np.zeros_like(closed)
     if n:
-        sizes = np.bincount(parts.ravel(), minlength=n + 1)
-        clearly = np.bincount(parts.ravel(), weights=clear.ravel(), minlength=n + 1)
+        sizes, clearly = _counts(parts, n), _counts(parts, n, clear)
         large = (sizes * pixel_mm2 >= _DUST_MM2) | (sizes >= _LARGE_SHARE * closed.size)
         clear_enough = clearly >= _CLEAR_SHARE * sizes
         large[0] = clear_enough[0] = False

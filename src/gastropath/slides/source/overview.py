@@ -42,6 +42,8 @@ class Overview:
 
     def shrunk(self, most_px: int) -> Overview:
         """Shrink it until its longer side is at most ``most_px``; a pixel that is partly lost counts as lost."""
+        if max(self.lost.shape) <= most_px:
+            return self
         lost = _shrunk(Image.fromarray(self.lost.astype(np.uint8) * 255), most_px)
         return Overview(_shrunk(Image.fromarray(self.pixels), most_px), lost > 0)
 

@@ -43,9 +43,11 @@ class Overlay:
         self._scale = np.array(tiled.slide.size_px) / self._base.size
         self.um_per_pixel = float(self._scale[0]) * tiled.slide.spacing.x
         self._tile_px = float(min(np.minimum(tiled.grid.stride, tiled.grid.tile) / self._scale))
-        self._veil, self._cover = Image.new("RGB", self._base.size), Image.new("L", self._base.size)
+        self._veil, self._cover = Image.new("P", self._base.size), Image.new("L", self._base.size)
+        colours = [_ABSTAINED, *(rgb(entry.color) for entry in card.classes)]
+        self._veil.putpalette([part for colour in colours for part in colour])
         self._paint, self._mask = ImageDraw.Draw(self._veil), ImageDraw.Draw(self._cover)
-        self._colours = {entry.code: rgb(entry.color) for entry in card.classes}
+        self._numbers = {entry.code: number for number, entry in enumerate(card.classes, start=1)}
         self._letters: list[tuple[float, float, str]] = []
 
     def add(self, block: Block) -> None:
@@ -59,7 +61,7 @@ class Overlay:
             if decision == "refused":
                 continue
             is_named = decision == "accepted"
-            self._paint.rectangle(box, fill=self._colours[label] if is_named else _ABSTAINED)
+            self._paint.rectangle(box, fill=self._numbers[label] if is_named else 0)
             self._mask.rectangle(box, fill=round(255 * _OPACITY))
             x0, y0, x1, y1 = box
             if self._tile_px >= _ROOM_FOR_LETTERS_PX and min(x1 - x0, y1 - y0) >= self._tile_px / 2:
@@ -67,15 +69,18 @@ class Overlay:
 
     def map(self) -> np.ndarray:
         """Return the map alone: ``uint8`` RGB, shape (h, w, 3)."""
+        return np.asarray(self._drawn())
+
+    def _drawn(self) -> Image.Image:
         drawn = self._base.copy()
-        drawn.paste(self._veil, (0, 0), self._cover)
+        drawn.paste(self._veil.convert("RGB"), (0, 0), self._cover)
         pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(max(_LETTER_PX, _LETTER_SHARE * self._tile_px))
         for x, y, code in self._letters:  # colour is never the only mark where there is room for another
             pen.text((x, y), code, fill=_INK, font=font, anchor="mm", stroke_width=2, stroke_fill="#ffffff")
-        return np.asarray(drawn)
+        return drawn
 
-    def picture(self, totals: Totals) -> np.ndarray:
-        """Return the map with a legend to its right and a scale bar below that: ``uint8`` RGB.
+    def picture(self, totals: Totals) -> Image.Image:
+        """Return the map with a legend to its right and a scale bar below that.
 
         Parameters
         ----------
@@ -89,8 +94,7 @@ class Overlay:
             for entry in self._card.classes
         ]
         legend.append((_ABSTAINED, abstained_name(self._card.codes), totals.abstained_px))
-        framed = _framed(Image.fromarray(self.map()), legend, totals.classified_px, self.um_per_pixel, notes)
-        return np.asarray(framed)
+        return _framed(self._drawn(), legend, totals.classified_px, self.um_per_pixel, notes)
 
 
 _ABSTAINED = rgb(ABSTAINED_COLOUR)
