@@ -14,8 +14,8 @@ _LEAST_TILE_PX = 16
 """Side of a tile in pixels of the slide below which it shows nothing."""
 
 
-_COARSER = 1.01
-"""How much coarser than the model's pixels those that are read may be: no more than scanners vary."""
+_COARSER = 1.02
+"""How much coarser than the model's pixels those that are read may be: twice 0.2527 µm is the model's 0.5."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gastropath.errors import CannotReadRegion
+from gastropath.slides.bicubic import MARGIN_PX, as_bicubic
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.slide import Slide
 
@@ -67,16 +68,21 @@ def _read(slide: Slide, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
     tile = grid.tile / scale
     corners = grid.corners(numbers) / scale + grid.shift  # in the pixels that are read from here on
     if np.all(np.abs(tile - tile_px) < _EXACT_PX) and np.all(np.abs(corners - np.rint(corners)) < _EXACT_PX):
-        tile, corners, margin = np.rint(tile), np.rint(corners), 0
+        tile, corners, margin, is_resampled = np.rint(tile), np.rint(corners), 0, False
     else:
+        is_resampled = True
         margin = math.ceil(_SUPPORT_PX * max(1.0, *(tile / tile_px))) + 1
+    is_mean = grid.smaller > 1 and not grid.shift
+    margin += MARGIN_PX if is_mean else 0
     # What is beyond the slide is not read at all; the filter must not mix it in.
     ends = [max(1, math.floor(px / down + grid.shift + 1e-6)) for px, down in zip(grid.slide_px, scale, strict=True)]
     first = [max(0, min(math.floor(low) - margin, end - 1)) for low, end in zip(corners.min(axis=0), ends, strict=True)]
     last = [min(math.ceil(high) + margin, end) for high, end in zip(corners.max(axis=0) + tile, ends, strict=True)]
     size = [end - start for start, end in zip(first, last, strict=True)]
     block = slide.read(grid.level, first[0], first[1], size[0], size[1], grid.smaller)
-    whole = Image.fromarray(block) if margin else None
+    if is_mean:
+        block = as_bicubic(block)
+    whole = Image.fromarray(block) if is_resampled else None
     pixels = np.empty((len(numbers), tile_px, tile_px, 3), np.uint8)
     for place, corner in enumerate(corners):
         high = np.minimum(corner - first + tile, size)

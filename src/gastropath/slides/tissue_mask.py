@@ -199,7 +199,7 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     filler = (pixels.min(axis=2) == 255) & whole
     if scanned := _scanned_glass(mean, stain, colour, filler, ndimage):
         of_glass, tint, grey = scanned
-        beside = ndimage.binary_dilation(filler, iterations=2)
+        beside = np.asarray(ndimage.binary_dilation(filler, iterations=2), bool)
         mean[beside] = round(27 * grey)  # beside it glass is no dark wall
     else:
         of_glass, tint = _of_glass(*(of.ravel() if whole.all() else of[whole] for of in (mean, stain, colour)))
@@ -221,8 +221,8 @@ def _scanned_glass(
 ) -> tuple[float, float, float] | None:
     """Return stain, colour and grey of glass beside the pure white that a scanner fills what it did not scan with.
 
-    Mean, stain and colour are ``int16`` in 27ths, 18ths and ninths of a grey value; all shapes are (h, w). ``None`` where nothing is filled, or no grey stands out among the other bright pixels: then
-    the white may be the glass itself.
+    Mean, stain and colour are ``int16`` in 27ths, 18ths and ninths of a grey value; all shapes are (h, w). ``None``
+    where nothing is filled, or no grey stands out among the other bright pixels: then the white may be glass.
     """
     if filler.mean() < _LEAST_FILLED:
         return None
