@@ -298,6 +298,8 @@ def sources() -> dict[str, bytes]:
         "webp": encoded(noise, "WEBP"),
         "webp-lossless-exif": encoded(noise, "WEBP", lossless=True, exif=exif),
         "bmp": encoded(noise, "BMP"),
+        "jpeg-2000": encoded(noise, "JPEG2000"),
+        "jpeg-2000-codestream": encoded(noise, "JPEG2000", no_jp2=True, irreversible=True),
     }
 
 

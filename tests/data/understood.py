@@ -196,10 +196,16 @@ FOLDERS = (
     ),
     Folders(
         "other files, hidden images, empty folders",
-        "TUM/notes.txt TUM/.2.png ADI/",
+        "TUM/notes.txt TUM/.2.png .old/TUM/1.png ADI/",
         {"TUM/1.png": ("TUM", "", ""), "STR/1.png": ("STR", "", "")},
-        ["TUM/notes.txt", "TUM/.2.png", "ADI/readme.md"],
-        [("other_suffix", ".txt", 1), ("hidden", "", 1), ("other_suffix", ".md", 1), ("empty_class", "ADI", 1)],
+        ["TUM/notes.txt", "TUM/.2.png", ".old/TUM/1.png", ".old/TUM/2.png", "TUM/.git/1.png", "ADI/readme.md"],
+        [
+            ("other_suffix", ".txt", 1),
+            ("hidden", "", 1),
+            ("hidden", ".old", 2),
+            ("other_suffix", ".md", 1),
+            ("empty_class", "ADI", 1),
+        ],
         read_as="left out and counted by reason",
     ),
     Folders(

@@ -56,8 +56,8 @@ class Folder:
             listed = []
         for name, is_link, is_folder in listed:
             if is_debris(name):
-                if not is_left_by_system(name) and _suffix(name) in SUFFIXES:
-                    left_out["hidden", ""] += 1
+                if not is_left_by_system(name) and (n := _hidden_pictures(self.path / name, is_folder=is_folder)):
+                    left_out["hidden", name if is_folder else ""] += n
             elif is_folder:
                 folders.append(Folder(self.path / name, is_link=is_link))
             elif is_link and not (self.path / name).exists():
@@ -175,6 +175,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads in a circle
         return False
+
+
+def _hidden_pictures(path: Path, *, is_folder: bool) -> int:
+    """Count the pictures that the name of a file or folder hides."""
+    if not is_folder:
+        return int(_suffix(path.name) in SUFFIXES)
+    return sum(len(way[-1].pictures) for way in walk(Folder(path), set(), []))
 
 
 def _not_a_picture(file: Path) -> tuple[str, str] | None:

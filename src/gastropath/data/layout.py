@@ -208,9 +208,10 @@ def _tissues(names: set[str]) -> bool:
 
 
 def _beside(folder: Folder) -> Counter[tuple[str, str]]:
-    """Count the pictures that lie beside folders of classes, not in one."""
-    n = len(folder.pictures)
-    return Counter({("no_class", folder.name): n} if n else {})
+    """Count the pictures that lie beside folders of classes, not in one, and what may hold or be some."""
+    left_out = Counter({reason: n for reason, n in folder.left_out.items() if reason[0] != "other_suffix"})
+    left_out["no_class", folder.name] += len(folder.pictures)
+    return +left_out
 
 
 def _left_below(folder: Folder) -> Counter[tuple[str, str]]:
