@@ -195,3 +195,32 @@ def test_one_list_says_what_systems_leave(name: str):
     assert is_debris(name)
     assert is_debris(".hidden.png")
     assert not is_left_by_system(".hidden.png")
+
+
+def test_folders_full_of_links_in_circles_are_searched_in_no_time(tmp_path: Path):
+    touched(tmp_path, "TUM/1.png", "STR/1.png")
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    for i in range(40):
+        (tmp_path / "empty" / "deep" / f"up{i}").symlink_to(tmp_path / "empty", target_is_directory=True)
+    index = find_tiles([tmp_path])
+    assert index.counts() == {"STR": 1, "TUM": 1}
+    assert LeftOut("empty_class", "empty", 1) in index.left_out
+    assert sum(entry.n for entry in index.left_out if entry.code == "linked_again") == 40
+
+
+def test_pictures_of_a_format_that_is_not_read_are_named(tmp_path: Path):
+    touched(tmp_path, "TUM/1.png", "STR/1.png")
+    (tmp_path / "TUM" / "phone.heic").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heic")
+    (tmp_path / "TUM" / "anim.gif").write_bytes(b"GIF89a")
+    assert set(find_tiles([tmp_path]).left_out) == {
+        LeftOut("other_format", "HEIC picture", 1),
+        LeftOut("other_format", "GIF picture", 1),
+    }
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.dat", "picture.heic"])
+def test_a_picture_of_any_name_is_known_by_its_content(tmp_path: Path, name: str):
+    touched(tmp_path, "STR/1.png")
+    (tmp_path / "TUM").mkdir()
+    (tmp_path / "TUM" / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert find_tiles([tmp_path]).counts() == {"STR": 1, "TUM": 1}

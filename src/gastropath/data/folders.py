@@ -58,6 +58,8 @@ class Folder:
             if is_debris(name):
                 if not is_left_by_system(name) and (n := _hidden_pictures(self.path / name, is_folder=is_folder)):
                     left_out["hidden", name if is_folder else ""] += n
+            elif is_folder and is_link and self._lies_in(self.path / name):
+                left_out["linked_again", name] += 1
             elif is_folder:
                 folders.append(Folder(self.path / name, is_link=is_link))
             elif is_link and not (self.path / name).exists():
@@ -66,6 +68,11 @@ class Folder:
                 files.append(name)
         folders.sort(key=lambda folder: (natural(folder.name), folder.name))
         return folders, files, left_out
+
+    def _lies_in(self, link: Path) -> bool:
+        """Tell whether a link leads to this folder or one above it, so in a circle."""
+        here, there = Path(os.path.realpath(self.path)), Path(os.path.realpath(link))
+        return there in (here, *here.parents)
 
     @property
     def is_closed(self) -> bool:
@@ -194,5 +201,5 @@ def _not_a_picture(file: Path) -> tuple[str, str] | None:
         return None
     what = kind(start)
     if what.endswith("picture"):
-        return "other_format", what
+        return "other_format", what.removeprefix("an ").removeprefix("a ")
     return "other_suffix", os.path.splitext(file)[1] or "no suffix"
