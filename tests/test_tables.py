@@ -121,7 +121,7 @@ def test_a_table_of_ours_with_a_name_that_is_no_text_is_never_taken_for_windows_
 
 
 def test_a_hint_of_the_separator_and_separators_at_the_end_of_lines_are_no_cells(tmp_path: Path):
-    (tmp_path / "t.csv").write_text("sep=;\nPath;LABEL;\na,1.png;TUM;\n")
+    (tmp_path / "t.csv").write_text("sep=;\nPath;LABEL;;\na,1.png;TUM;;\n")
     assert read_table(tmp_path / "t.csv", ("path", "label")) == (
         ["path", "label"],
         [{"path": "a,1.png", "label": "TUM"}],

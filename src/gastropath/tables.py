@@ -164,7 +164,7 @@ def _parsed(path: Path, text: str, required: tuple[str, ...]) -> tuple[list[str]
             where = f"{path}, line {reader.line_num}"
             raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
         rows.append(row)
-    if "" in columns and not any(row[""] for row in rows):  # a separator at the end of every line
+    if columns.count("") > 1 and not any(row[""] for row in rows):  # separators at the end of every line
         for row in rows:
             del row[""]
         columns = [column for column in columns if column]

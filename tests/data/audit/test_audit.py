@@ -114,10 +114,10 @@ def test_every_code_of_an_audit_has_its_meaning_beside_it(tmp_path: Path):
     summary = json.loads(json.dumps(audit_tiles(find_tiles([tmp_path], ["black", "white"])).summary()))
     assert summary["problems"] == {"blank": 2}
     assert summary["left_out"] == [
+        {"code": "empty_class", "detail": "none", "n": 1},
         {"code": "other_suffix", "detail": ".txt", "n": 2},
-        {"code": "empty_class", "detail": "", "n": 1},
     ]
-    assert list(summary["reasons"]) == ["blank", "empty", "other_suffix", "empty_class"]
+    assert list(summary["reasons"]) == ["blank", "empty", "empty_class", "other_suffix"]
     assert all(" " in meaning for meaning in summary["reasons"].values())
 
 
