@@ -39,7 +39,6 @@ def test_tables_as_people_have_them_are_understood(tiles: Path, table: Table, ca
         ("t" * 201, "has 201 characters; a class code has at most 200"),
         ('"TU\nM"', "holds a line break or another control character"),
         ("TU\tM", "holds a line break or another control character"),
-        ("   ", "is empty"),
     ],
 )
 def test_a_label_that_cannot_be_a_class_is_refused_with_its_row_and_what_to_do(tiles: Path, label: str, reason: str):
