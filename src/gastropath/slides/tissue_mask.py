@@ -40,6 +40,8 @@ _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
 _GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
 _SCANNED_STAIN = 12  # more than of glass that nothing pure lies beside: one grey stands for it
+_FILLED_PX = 41  # at least so wide and high is what a scanner fills
+_NEAR_PX, _SMOOTH = 7, 2.4  # greys by which glass differs from place to place, at most
 _LEAST_FILLED, _GREYS, _PEAK_SHARE = 0.02, 3, 0.4  # glass has one grey, give or take so many
 _WALL_UM, _DARKER = 1000.0, 7  # a wall is narrower than this, and darker than its surroundings by this
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
@@ -197,6 +199,8 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     stain += blue
     stain -= green  # in 18ths
     filler = (pixels.min(axis=2) == 255) & whole
+    filler = ndimage.minimum_filter(filler, _FILLED_PX)  # no white within a fat cell
+    filler = ndimage.maximum_filter(filler, _FILLED_PX)
     if scanned := _scanned_glass(mean, stain, colour, filler, ndimage):
         of_glass, tint, grey = scanned
         beside = np.asarray(ndimage.binary_dilation(filler, iterations=2), bool)
@@ -222,7 +226,7 @@ def _scanned_glass(
     """Return stain, colour and grey of glass beside the pure white that a scanner fills what it did not scan with.
 
     Mean, stain and colour are ``int16`` in 27ths, 18ths and ninths of a grey value; all shapes are (h, w). ``None``
-    where nothing is filled, or no grey stands out among the other bright pixels: then the white may be glass.
+    where nothing is filled, or no smooth grey stands out among the other bright pixels: then the white may be glass.
     """
     if filler.mean() < _LEAST_FILLED:
         return None
@@ -235,6 +239,10 @@ def _scanned_glass(
     if counts[peak] < _PEAK_SHARE * len(values):
         return None
     there = np.abs(values - peak) <= _GREYS
+    spread = ndimage.maximum_filter(mean, _NEAR_PX)
+    spread -= ndimage.minimum_filter(mean, _NEAR_PX)
+    if np.median(spread[scanned][there]) > 27 * _SMOOTH:  # tissue, however pale, has structure
+        return None
     of_glass, tint = float(np.median(stain[scanned][there])) / 18, float(np.median(colour[scanned][there])) / 9
     return (of_glass, tint, float(peak)) if abs(of_glass) <= _SCANNED_STAIN and tint <= _GLASS_TINT else None
 
