@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 UV_VERSION := 0.13.9
 RUN := .venv/bin
 INSTALLED := .venv/.installed
+ON_ALL_CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install demo test test-slow lint app clean
 
@@ -35,10 +36,10 @@ app: install
 	$(RUN)/gastropath app --model gastropath-demo/run
 
 test: install
-	$(RUN)/pytest -m "not slow"
+	$(RUN)/pytest -m "not slow" $(ON_ALL_CORES)
 
 test-slow: install
-	$(RUN)/pytest -m slow
+	$(RUN)/pytest -m slow $(ON_ALL_CORES)
 
 lint: install
 	$(RUN)/ruff format --check .

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -65,49 +68,44 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def synthetic_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Make a folder once, also where several processes share the tests: ``made_once(NAME, MAKE)`` returns it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / f"made-{name}"
+        with FileLock(shared / f"made-{name}.lock"):
+            if not (folder / "whole").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder / name)
+                (folder / "whole").touch()
+        return folder / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def synthetic_tiles(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """Twenty-four synthetic tiles of each of the eight classes."""
     from gastropath.data.synthetic.tiles import write_tiles
 
-    folder = tmp_path_factory.mktemp("synthetic") / "tiles"
-    write_tiles(folder, tiles_per_class=24, seed=7)
-    return folder
+    return made_once("tiles", lambda folder: write_tiles(folder, tiles_per_class=24, seed=7))
 
 
 @pytest.fixture(scope="session")
-def finished_run(synthetic_tiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(synthetic_tiles: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A finished run of the specified network on the synthetic tiles, made by the command line in one process."""
-    import subprocess
-    import sys
-
-    run = tmp_path_factory.mktemp("runs") / "run"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "gastropath",
-            "train",
-            str(synthetic_tiles),
-            "--out",
-            str(run),
-            "--recipe",
-            "baseline",
-            "--set",
-            "epochs=10",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return run
+    return made_once("run", lambda run: _trained(synthetic_tiles, run, "--recipe", "baseline", "--set", "epochs=10"))
 
 
 @pytest.fixture(scope="session")
-def transfer_run(synthetic_tiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def transfer_run(synthetic_tiles: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A finished run of the recipe that is the default, on the same tiles."""
-    import subprocess
-    import sys
+    return made_once("transfer", lambda run: _trained(synthetic_tiles, run))
 
-    run = tmp_path_factory.mktemp("transfer") / "run"
-    command = [sys.executable, "-m", "gastropath", "train", str(synthetic_tiles), "--out", str(run)]
+
+def _trained(tiles: Path, run: Path, *options: str) -> None:
+    command = [sys.executable, "-m", "gastropath", "train", str(tiles), "--out", str(run), *options]
     subprocess.run(command, check=True, capture_output=True)
-    return run
