@@ -97,7 +97,8 @@ def synthetic_tiles(made_once: Callable[[str, Callable[[Path], object]], Path]) 
 @pytest.fixture(scope="session")
 def finished_run(synthetic_tiles: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A finished run of the specified network on the synthetic tiles, made by the command line in one process."""
-    return made_once("run", lambda run: _trained(synthetic_tiles, run, "--recipe", "baseline", "--set", "epochs=10"))
+    settings = ("--recipe", "baseline", "--set", "epochs=10", "--set", "abstain_unmet=answer")
+    return made_once("run", lambda run: _trained(synthetic_tiles, run, *settings))
 
 
 @pytest.fixture(scope="session")

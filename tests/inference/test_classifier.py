@@ -186,9 +186,15 @@ def test_a_model_abstains_below_its_threshold_and_beyond_its_domain(finished_run
     assert bundle.card.abstention is not None
     strict = bundle.card.abstention.model_copy(update={"threshold": 1.0})
     always = bundle.card.model_copy(update={"abstention": strict})
+    below = bundle.card.abstention.model_copy(update={"threshold": 0.0, "state": "unmet", "answers_unmet": False})
+    told = below.model_copy(update={"answers_unmet": True})
     graph = bundle.graph.read_bytes()
     free = Classifier(never, graph).predict(tiles)
     assert set(free.decisions) == {"accepted"}
+    hushed = Classifier(bundle.card.model_copy(update={"abstention": below}), graph).predict(tiles)
+    assert hushed.is_abstained.all()
+    np.testing.assert_array_equal(hushed.probabilities, free.probabilities)
+    assert Classifier(bundle.card.model_copy(update={"abstention": told}), graph).predict(tiles).is_accepted.all()
     unsure = Classifier(always, graph).predict(tiles)
     assert set(unsure.reasons) <= {LOW_CONFIDENCE, ""}
     assert unsure.is_abstained.sum() >= len(tiles) - 1

@@ -136,7 +136,8 @@ def _card(metrics: Metrics | None = None, **changes: object) -> Card:
         "precision": "float32",
         "calibration": CardCalibration(method="temperature", temperature=1.5, fitted_on="validation", n=20),
         "abstention": Abstention(
-            threshold=0.6, target="accuracy", target_value=0.8, met=True, coverage=0.7, selective_accuracy=0.81,
+            threshold=0.6, target="accuracy", target_value=0.8, state="not_shown", coverage=0.7,
+            selective_accuracy=Interval(value=0.81, low=0.6, high=0.93),
             fitted_on="validation", n=20,
         ),
         "domain": Domain(

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import gastropath
+from gastropath.report.markdown import model_card
+from gastropath.report.notices import model_notices
 from gastropath.report.parts import Bullets, Chart, Section, Table, Text
 from gastropath.report.sections import accuracy, confidence, faithfulness, judged_tiles, leakage, robustness, split
 from gastropath.report.sections.order import accuracy_sections, card_sections, summary, trust_sections
+from gastropath.report.terminal import main_metrics
 from gastropath.results.card import UNLIKE_IS_MEASURED, LabelReview, TrainingData
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import SplitInfo
@@ -112,6 +115,29 @@ def test_abstention_is_told_as_rules_and_as_coverage(make_metrics, make_card):
     assert warnings_of(section) == [
         "The selective accuracy of 80% that the threshold was chosen for is missed on these tiles."
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "says"),
+    [
+        ("met", False, "a selective accuracy of 80% is met: selective accuracy 81.0% (60.0% to 93.0%)"),
+        ("not_shown", False, "That answers reach a selective accuracy of 80% is not shown on 20 tiles"),
+        ("unmet", False, "It abstains on every tile; its best guess and the probabilities are still given"),
+        ("unmet", True, "It answers nevertheless, as it was told to"),
+    ],
+)
+def test_whether_a_target_is_reached_is_said_in_the_same_words_everywhere(make_metrics, make_card, state, told, says):
+    rule = make_card(None).abstention.model_copy(update={"state": state, "answers_unmet": told})
+    card = make_card(make_metrics(), abstention=rule)
+    assert says in words(confidence.abstention(card, card.metrics))
+    assert says in " ".join(part.text for part in main_metrics(card.metrics, card) if isinstance(part, Text))
+    assert (says in " ".join(model_notices(card))) == (state == "unmet")
+    assert says in model_card(card)
+
+
+def test_a_target_of_an_earlier_version_has_no_interval_and_is_not_shown(make_card):
+    rule = make_card(None).abstention.model_copy(update={"selective_accuracy": Interval(value=0.81)})
+    assert confidence.target_in_words(rule).endswith("81.0% on the same tiles, without an interval.")
 
 
 def test_a_model_without_rules_never_abstains(make_metrics, make_card):

@@ -65,6 +65,20 @@ def test_no_figure_is_lost_when_metrics_are_brought_up():
     assert set(new) - set(old) == {"format_version", "by_source"}
 
 
+@pytest.mark.parametrize(
+    ("met", "target", "state"),
+    [(True, "accuracy", "not_shown"), (False, "accuracy", "unmet"), (True, "coverage", "met")],
+)
+def test_a_target_that_was_judged_without_an_interval_is_not_called_met(met, target, state):
+    old = json.loads((OLD / "card.json").read_text())
+    old["abstention"] |= {"met": met, "target": target}
+    rule = Card.parse(json.dumps(old), "card.json").abstention
+    assert rule is not None
+    assert rule.state == state
+    assert rule.selective_accuracy.numbers[0] == old["abstention"]["selective_accuracy"]
+    assert rule.selective_accuracy.low is rule.selective_accuracy.high is None
+
+
 def test_a_class_called_like_a_drawn_picture_is_told_from_it():
     old = json.loads((OLD / "metrics.json").read_text())
     pictures = Metrics.parse(json.dumps(old), "").domain.pictures

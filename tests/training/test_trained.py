@@ -28,7 +28,7 @@ CARD = Card(
 def test_a_model_whose_answers_are_not_finite_is_refused_when_it_is_trained(broken):
     parts = {"logits": np.zeros((3, 2), np.float32), "distances": np.zeros(3), "features": np.ones((4, 5), np.float32)}
     parts[broken].flat[0] = np.inf
-    held_out = HeldOut(parts["logits"], np.array([0, 1, 1]), parts["distances"], "validation")
+    held_out = HeldOut(parts["logits"], np.array([0, 1, 1]), parts["distances"], np.arange(3), "validation")
     references = References(parts["features"], np.array([0, 1, 0, 1]))
     with pytest.raises(BadBundle, match=f"{broken} are not finite"):
         Trained(keras.Sequential(), b"", held_out, references)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from gastropath.app.markup import table
+from gastropath.app.markup import plain, table
 from gastropath.report.parts import Bars, Bullets, Cards, Chart, Gallery, Part, Table, Text
 from gastropath.report.sections.order import card_sections
 from gastropath.results.card import Card
@@ -12,10 +12,10 @@ from gastropath.results.card import Card
 
 def show_about(card: Card) -> None:
     """Show the tab."""
-    st.header(_plain(card.name), anchor=False)
-    st.markdown(_plain(card.intended_use))
+    st.header(plain(card.name), anchor=False)
+    st.markdown(plain(card.intended_use))
     for section in card_sections(card):
-        st.subheader(_plain(section.title), anchor=False)
+        st.subheader(plain(section.title), anchor=False)
         charts = [part for part in section.parts if isinstance(part, Chart)]
         for part in section.parts:
             if not isinstance(part, Chart):
@@ -23,25 +23,20 @@ def show_about(card: Card) -> None:
         for column, chart in zip(st.columns(2), charts, strict=False):
             with column:
                 st.image(chart.source, width="stretch", alt=chart.alt)
-                st.caption(_plain(chart.caption))
+                st.caption(plain(chart.caption))
 
 
 def _show(part: Part) -> None:
     match part:
         case Text(text, "warning"):
-            st.warning(_plain(text), icon="⚠️")
+            st.warning(plain(text), icon="⚠️")
         case Text(text, "note"):
-            st.caption(_plain(text))
+            st.caption(plain(text))
         case Text(text):
-            st.markdown(_plain(text))
+            st.markdown(plain(text))
         case Bullets(items):
-            st.markdown("\n".join(f"- {_plain(item)}" for item in items))
+            st.markdown("\n".join(f"- {plain(item)}" for item in items))
         case Table(columns, rows, caption):
             st.html(table(columns, [[str(cell) for cell in row] for row in rows], caption))
         case Bars() | Gallery() | Cards() | Chart():
             pass  # a card has no tiles to show
-
-
-def _plain(text: str) -> str:
-    """Keep a text of the card from being taken for Markdown, or for HTML."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)

@@ -1,4 +1,4 @@
-"""Small tables as HTML, in which every text is escaped."""
+"""Texts of cards and files for the page: nothing in them is taken for markup."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def table_of_rows(columns: Sequence[str], body: str, caption: str = "") -> str:
 def _cell(text: str) -> str:
     kind = ' class="gp-number"' if Table.numeric(text) else ""
     return f"<td{kind}>{escape(text)}</td>"
+
+
+def plain(text: str) -> str:
+    """Keep a text of the card from being taken for Markdown, or for HTML."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)

@@ -14,11 +14,12 @@ import streamlit as st
 from gastropath.app.about import show_about
 from gastropath.app.answer import title
 from gastropath.app.examples import Example, read_examples
+from gastropath.app.markup import plain
 from gastropath.app.region import show_region
 from gastropath.app.tiles import show_tiles
 from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.inference.classifier import Classifier
-from gastropath.report.notices import RESEARCH_USE, SYNTHETIC_MODEL
+from gastropath.report.notices import RESEARCH_USE, model_notices
 from gastropath.results.card import Card
 
 _TABS = ("Tiles", "Map a region", "About this model")
@@ -74,8 +75,8 @@ def _introduction(card: Card) -> None:
     st.markdown(
         f"Which tissue does an H&E picture show? This page answers with one of {len(card.classes)} classes{doubts}."
     )
-    if card.training_data.synthetic:
-        st.warning(SYNTHETIC_MODEL, icon="⚠️")
+    for notice in model_notices(card):
+        st.warning(plain(notice), icon="⚠️")
     st.info(RESEARCH_USE, icon="ℹ️")
     with st.expander(f"The {len(card.classes)} classes, and what confidence means"):
         entries = (

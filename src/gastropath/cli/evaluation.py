@@ -41,6 +41,6 @@ def evaluate(
     if as_json:
         console.print_json(found.metrics.model_dump())
     else:
-        show(main_metrics(found.metrics), console)
+        show(main_metrics(found.metrics, found.card), console)
         console.say(f"look at {found.report}")
     console.end(found.refused)

@@ -48,7 +48,7 @@ def predict(
 
 
 def _tell(found: PredictionResult) -> None:
-    from gastropath.report.notices import SYNTHETIC_MODEL
+    from gastropath.report.notices import model_notices
 
     card = found.classifier.card
     names = {entry.code: entry.name for entry in card.classes}
@@ -68,5 +68,5 @@ def _tell(found: PredictionResult) -> None:
     if len(found.files) > _SHOWN:
         console.say(f"… and {len(found.files) - _SHOWN:,} more")
     console.say(f"wrote {found.table}")
-    if card.training_data.synthetic:
-        console.note(f"warning: {SYNTHETIC_MODEL}")
+    for notice in model_notices(card):
+        console.note(f"warning: {notice}")

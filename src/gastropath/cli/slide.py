@@ -66,7 +66,7 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are not mapped again.
     """
-    from gastropath.report.notices import SYNTHETIC_MODEL
+    from gastropath.report.notices import model_notices
     from gastropath.slides.writers.outputs import OVERLAY
     from gastropath.workflows.slides import map_slides
 
@@ -84,8 +84,8 @@ def slide(
         if maps.mapped:
             console.say(f"look at {maps.mapped[0].folder / OVERLAY}; all slides: {maps.table}")
     _tell(maps)
-    if maps.mapped and maps.mapped[0].summary.model.synthetic:
-        console.note(f"warning: {SYNTHETIC_MODEL}")
+    for notice in model_notices(maps.card) if maps.mapped else ():
+        console.note(f"warning: {notice}")
     console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
     if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):
         raise typer.Exit(console.EXIT_REFUSED)

@@ -18,7 +18,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.outputs import write_json
 from gastropath.report.charts.training import History, history_chart
 from gastropath.report.html import Page
-from gastropath.report.notices import SYNTHETIC_MODEL
+from gastropath.report.notices import SYNTHETIC_MODEL, model_notices
 from gastropath.report.parts import Bullets, Chart, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import cross_validation
 from gastropath.report.sections.order import accuracy_sections, summary, trust_sections
@@ -102,8 +102,7 @@ def report(
     footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled} where nothing else is said."
     alerts = [line for line in metrics.warnings if line.startswith(LEARNED_FROM)]
     drawn_tiles = assessment.index.synthetic
-    if card.training_data.synthetic and not drawn_tiles:
-        alerts.append(SYNTHETIC_MODEL)
+    alerts += [notice for notice in model_notices(card) if notice != SYNTHETIC_MODEL or not drawn_tiles]
     return Page(f"Evaluation of {card.name}", summary(metrics, folds), sections, drawn_tiles, footer, alerts)
 
 

@@ -3,7 +3,13 @@
 Callers write ``formulas.NAME``; each formula stands in the module of its subject.
 """
 
-from gastropath.formulas.abstention import CoveragePoint, choose_threshold, coverage_curve, risk_coverage_area
+from gastropath.formulas.abstention import (
+    CoveragePoint,
+    choose_threshold,
+    coverage_curve,
+    cross_fitted_answers,
+    risk_coverage_area,
+)
 from gastropath.formulas.calibration import (
     ReliabilityBin,
     brier_score,
@@ -29,6 +35,7 @@ __all__ = [
     "choose_threshold",
     "confusion_matrix",
     "coverage_curve",
+    "cross_fitted_answers",
     "f1",
     "fit_temperature",
     "holm",

@@ -244,7 +244,7 @@ class Classifier:
                     kept[rows] = found
         rule = self.card.abstention
         with np.errstate(invalid="ignore"):  # refused images have no numbers to compare
-            low = probabilities.max(axis=1) < rule.threshold if rule else np.zeros(n, bool)
+            low = probabilities.max(axis=1) < rule.answers_from if rule else np.zeros(n, bool)
             unlike = distances > self.ood.threshold if self.ood else np.zeros(n, bool)
         return Predictions(
             self.classes,

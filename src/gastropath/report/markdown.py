@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from gastropath.report.notices import SYNTHETIC_MODEL
+from gastropath.report.notices import model_notices
 from gastropath.report.parts import Bars, Bullets, Cards, Chart, Gallery, Part, Section, Table, Text
 from gastropath.report.sections.order import card_sections
 from gastropath.results.card import Card
@@ -26,8 +26,8 @@ def model_card(card: Card) -> str:
 def model_card_body(card: Card) -> list[str]:
     """Write the card as lines of Markdown, without the Hub's header."""
     lines = [f"# {escaped(card.name)}", ""]
-    if card.training_data.synthetic:
-        lines += [f"**{SYNTHETIC_MODEL}**", ""]
+    for notice in model_notices(card):
+        lines += [f"**{escaped(notice)}**", ""]
     return [*lines, escaped(card.intended_use), "", *sections_to_markdown(card_sections(card))]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from gastropath.report.sections.confidence import target_in_words
+from gastropath.results.card import Card
+
 RESEARCH_USE = (
     "For research and education only. GastroPath assists and does not replace a pathologist; clinical validation "
     "comes before any use on patients. Models make errors, and carry the bias of the tiles they learned from."
@@ -19,3 +22,12 @@ SYNTHETIC_MODEL = (
     "answers mean nothing."
 )
 """Said wherever a model that was trained on generated tiles answers."""
+
+
+def model_notices(card: Card) -> list[str]:
+    """Return what is said wherever a model answers: that it learned from drawn tiles, or misses its own target."""
+    missed = card.abstention is not None and card.abstention.state == "unmet"
+    return [
+        *([SYNTHETIC_MODEL] if card.training_data.synthetic else []),
+        *([target_in_words(card.abstention)] if card.abstention and missed else []),
+    ]

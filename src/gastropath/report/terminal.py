@@ -7,6 +7,8 @@ from typing import Protocol
 
 from gastropath.report.parts import Bullets, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import headline, warnings
+from gastropath.report.sections.confidence import target_in_words
+from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
 
@@ -23,11 +25,14 @@ class Console(Protocol):
         """Print a remark."""
 
 
-def main_metrics(metrics: Metrics) -> list[Part]:
+def main_metrics(metrics: Metrics, card: Card) -> list[Part]:
     """Return what `train` and `evaluate` print: the main metrics, and what makes them less than they look."""
+    rule = card.abstention
     parts: list[Part] = [headline(metrics), *warnings(metrics)]
     if metrics.synthetic:
         parts.append(Text("The tiles are synthetic: these metrics say nothing about real tissue.", "warning"))
+    if rule and rule.target == "accuracy":
+        parts.append(Text(target_in_words(rule), "warning" if rule.state == "unmet" else "plain"))
     return parts
 
 

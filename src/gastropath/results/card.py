@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from gastropath.results.documents import Document, Upgrade
-from gastropath.results.interval import Part, Share
+from gastropath.results.interval import Part, Share, ShareInterval
 from gastropath.results.metrics import Metrics
 from gastropath.results.versions import card_2, card_3
 from gastropath.tissue_classes import MAX_CODE
@@ -63,17 +64,33 @@ class Calibration(Part):
     n: Annotated[int, Field(ge=0)] = 0
 
 
+TargetState = Literal["met", "not_shown", "unmet"]
+"""Whether an accuracy asked for is reached: the interval lies above it, holds it, or lies below it."""
+
+
 class Abstention(Part):
-    """Below which confidence the model abstains, and what that gave on the ``n`` tiles it was chosen on."""
+    """Below which confidence the model abstains, and what that gave on the ``n`` tiles it was chosen on.
+
+    ``coverage`` is the share of these tiles that reach the threshold. ``selective_accuracy`` is the share of right
+    answers where the threshold for each tile is chosen without its group, so that it does not profit from the choice;
+    its interval is missing in models of earlier versions. Where the target is ``unmet`` the model abstains on every
+    tile, unless it was told to answer (``answers_unmet``).
+    """
 
     threshold: Share
     target: Literal["accuracy", "coverage"]
     target_value: Share
-    met: bool
+    state: TargetState
+    answers_unmet: bool = False
     coverage: Share
-    selective_accuracy: Share
+    selective_accuracy: ShareInterval
     fitted_on: Source
     n: Annotated[int, Field(ge=1)]
+
+    @property
+    def answers_from(self) -> float:
+        """The confidence from which the model answers; infinite where it never does."""
+        return math.inf if self.state == "unmet" and not self.answers_unmet else self.threshold
 
 
 class Domain(Part):

@@ -46,9 +46,19 @@ def card_2(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def card_3(document: dict[str, Any]) -> dict[str, Any]:
-    """``card.json``: its metrics are those of ``metrics.json``."""
-    metrics = document["metrics"]
-    return {**document, "format_version": 3, "metrics": metrics_3(metrics) if metrics else None}
+    """``card.json``: its metrics are those of ``metrics.json``; a target of abstention has a state and an interval.
+
+    Earlier a threshold was judged on the tiles it was chosen on, without an interval: that shows of no target that it
+    is met.
+    """
+    metrics, rule = document["metrics"], document.get("abstention")
+    if rule:
+        rule = dict(rule)
+        state = "unmet" if not rule.pop("met") else "not_shown" if rule["target"] == "accuracy" else "met"
+        accuracy = {"value": rule["selective_accuracy"], "low": None, "high": None}
+        rule |= {"state": state, "selective_accuracy": accuracy}
+    metrics = metrics_3(metrics) if metrics else None
+    return {**document, "format_version": 3, "metrics": metrics, "abstention": rule}
 
 
 def split_2(document: dict[str, Any]) -> dict[str, Any]:

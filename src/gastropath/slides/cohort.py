@@ -79,6 +79,8 @@ class MappedSlides:
         ``slides.csv``, a row for each slide that was ever mapped there.
     rows
         The rows of this call, in the order given: numbers as numbers.
+    card
+        Of the model.
     cases
         ``cases.csv``; ``None`` where no cases are given.
     """
@@ -89,6 +91,7 @@ class MappedSlides:
     same: tuple[tuple[Path, str], ...]
     table: Path
     rows: tuple[dict[str, object], ...]
+    card: Card
     cases: Cases | None = None
 
 
@@ -185,7 +188,7 @@ def map_slides(
     if not mapped and not same and not any(isinstance(slide.error, CannotReadSlide) for slide in failed):
         raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
     write_slides(table, classifier.classes, rows)
-    return MappedSlides(out, tuple(mapped), tuple(failed), tuple(same), table, tuple(rows))
+    return MappedSlides(out, tuple(mapped), tuple(failed), tuple(same), table, tuple(rows), classifier.card)
 
 
 def _reserved(path: Path, out: Path, settings: SlideSettings, card: Card) -> Path:

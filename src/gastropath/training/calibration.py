@@ -13,9 +13,12 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.errors import TooFewTiles
-from gastropath.results.card import Abstention, Calibration, Domain, Source
+from gastropath.results.card import Abstention, Calibration, Domain, Source, TargetState
+from gastropath.results.interval import Interval
 
 NEIGHBOURS = 5
+
+_ENOUGH_UNITS = 20
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class HeldOut:
         True class numbers, shape (n,).
     distances
         Distance of each tile to the training tiles of other groups, shape (n,).
+    units
+        Integer unit of each tile, shape (n,): tiles of one group, or of one block of file numbers, are not independent.
     source
         Where the tiles come from.
     """
@@ -37,6 +42,7 @@ class HeldOut:
     logits: np.ndarray
     labels: np.ndarray
     distances: np.ndarray
+    units: np.ndarray
     source: Source
 
     @classmethod
@@ -54,16 +60,24 @@ class HeldOut:
                 "for cross-validation",
                 remedy="add tiles, or use a `split` with a validation part",
             )
+        named = [(number, unit) for number, part in enumerate(parts) for unit in part.units]
         return cls(
             np.concatenate([part.logits for part in parts]),
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.distances for part in parts]),
+            np.unique(named, axis=0, return_inverse=True)[1].ravel(),
             max(parts, key=lambda part: len(part.labels)).source,
         )
 
 
 def calibrate(
-    held_out: HeldOut, references: int, *, by: Literal["accuracy", "coverage", "none"], at: float, in_domain: float
+    held_out: HeldOut,
+    references: int,
+    *,
+    by: Literal["accuracy", "coverage", "none"],
+    at: float,
+    in_domain: float,
+    answers_unmet: bool = False,
 ) -> tuple[Calibration, Abstention | None, Domain | None]:
     """Fit temperature, threshold of confidence and threshold of distance on held-out tiles.
 
@@ -77,6 +91,8 @@ def calibrate(
         See :func:`gastropath.formulas.choose_threshold`; ``"none"`` for a model that always answers.
     in_domain
         Share of the held-out tiles that must not be called unlike the training tiles.
+    answers_unmet
+        Whether the model answers although the accuracy asked for is not reached.
 
     Returns
     -------
@@ -103,16 +119,53 @@ def calibrate(
     probabilities = formulas.softmax(held_out.logits / temperature)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == held_out.labels
-    threshold, met = formulas.choose_threshold(confidence, right, by, at)
-    answers = confidence >= threshold
+    threshold, reached = formulas.choose_threshold(confidence, right, by, at)
+    accuracy = _selective_accuracy(confidence, right, held_out.units, by, at)
+    state = target_state(accuracy, at, len(np.unique(held_out.units))) if by == "accuracy" else "met"
     abstention = Abstention(
         threshold=threshold,
         target=by,
         target_value=at,
-        met=met,
-        coverage=float(answers.mean()),
-        selective_accuracy=float(right[answers].mean()),
+        state=state if reached else "unmet",
+        answers_unmet=answers_unmet,
+        coverage=float((confidence >= threshold).mean()),
+        selective_accuracy=accuracy,
         fitted_on=held_out.source,
         n=n,
     )
     return calibration, abstention, domain
+
+
+def target_state(accuracy: Interval, target: float, units: int) -> TargetState:
+    """Compare an accuracy with the one asked for.
+
+    Parameters
+    ----------
+    accuracy
+        With its interval; its value is ``None`` where no tile is answered.
+    target
+        The share of right answers asked for.
+    units
+        Independent units of tiles. On fewer than 20 an interval over units is too narrow to show anything.
+    """
+    _, low, high = accuracy.numbers
+    if not high >= target:
+        return "unmet"
+    return "met" if low >= target and units >= _ENOUGH_UNITS else "not_shown"
+
+
+def _selective_accuracy(
+    confidence: np.ndarray, right: np.ndarray, units: np.ndarray, by: Literal["accuracy", "coverage"], at: float
+) -> Interval:
+    """Return the share of right answers where each tile's threshold is chosen without its unit; interval over units."""
+    answered = formulas.cross_fitted_answers(confidence, right, units, by, at)
+    if not answered.any():
+        return Interval(value=None)
+
+    def share(rows: np.ndarray) -> float:
+        kept = rows[answered[rows]]
+        return float(right[kept].mean()) if len(kept) else float("nan")
+
+    value = share(np.arange(len(right)))
+    low, high = formulas.bootstrap(share, units)
+    return Interval.of(value, *formulas.boundary(value, len(np.unique(units[answered])), (float(low), float(high))))

@@ -54,6 +54,8 @@ class Settings(BaseModel, ABC, frozen=True):
     """What the threshold of confidence is chosen for: a share of right answers, or of answered tiles."""
     abstain_at: Share = 0.8
     """That share."""
+    abstain_unmet: Literal["abstain", "answer"] = "abstain"
+    """What a model does whose answers do not reach that accuracy: abstain on every tile, or answer and say so."""
     in_domain: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = 0.95
     """Share of tiles of other groups that must not be called unlike the training tiles; with 1 nothing ever is."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

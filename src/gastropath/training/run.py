@@ -87,7 +87,8 @@ class Start:
     def calibrated(self, trained: Trained, draft: Card) -> Card:
         """Return the card with what the recipe asks to be fitted on held-out tiles."""
         recipe = self.recipe
-        return trained.calibrated(draft, recipe.abstain_by, recipe.abstain_at, recipe.in_domain)
+        unmet = recipe.abstain_unmet == "answer"
+        return trained.calibrated(draft, recipe.abstain_by, recipe.abstain_at, recipe.in_domain, unmet)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,14 @@ class Trained:
 
     @classmethod
     def judged(
-        cls, model: keras.Model, train: PixelStore, val: PixelStore, seed: int, *, progress: Progress = silent
+        cls,
+        model: keras.Model,
+        train: PixelStore,
+        val: PixelStore,
+        units: np.ndarray,
+        seed: int,
+        *,
+        progress: Progress = silent,
     ) -> Trained:
         """Let the exported model answer for the validation part, and describe training tiles.
 
@@ -92,6 +99,8 @@ class Trained:
             Trained on ``train``.
         train, val
             Decoded tiles.
+        units
+            Of the validation tiles; see :class:`gastropath.training.calibration.HeldOut`.
         seed
             Of the choice of reference tiles.
         """
@@ -101,21 +110,28 @@ class Trained:
         features = _outputs(interpreters, train.pixels, chosen, "describing training tiles", progress)["features"]
         answers = _outputs(interpreters, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
         away = distances(answers["features"], features, min(NEIGHBOURS, len(features)))
-        held_out = HeldOut(answers["logits"], val.classes, away, "validation")
+        held_out = HeldOut(answers["logits"], val.classes, away, units, "validation")
         return cls(model, graph, held_out, References(features, train.classes[chosen]))
 
-    def calibrated(self, draft: Card, by: Literal["accuracy", "coverage", "none"], at: float, in_domain: float) -> Card:
+    def calibrated(
+        self,
+        draft: Card,
+        by: Literal["accuracy", "coverage", "none"],
+        at: float,
+        in_domain: float,
+        answers_unmet: bool = False,
+    ) -> Card:
         """Return the card with temperature, threshold and domain.
 
         Parameters
         ----------
         draft
             Card without calibration.
-        by, at, in_domain
+        by, at, in_domain, answers_unmet
             See :func:`gastropath.training.calibration.calibrate`.
         """
         calibration, abstention, domain = calibrate(
-            self.held_out, len(self.references), by=by, at=at, in_domain=in_domain
+            self.held_out, len(self.references), by=by, at=at, in_domain=in_domain, answers_unmet=answers_unmet
         )
         card = draft.model_copy(update={"calibration": calibration, "abstention": abstention, "domain": domain})
         if domain is None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gastropath.data.index import TileIndex
     from gastropath.evaluation.assessment import Assessment
     from gastropath.inference.classifier import Classifier
+    from gastropath.results.card import Card
     from gastropath.results.metrics import Metrics
     from gastropath.results.predictions import Predictions
 
@@ -43,6 +44,11 @@ class EvaluationResult:
     def metrics(self) -> Metrics:
         """Every figure with its interval; what ``metrics.json`` holds."""
         return self.assessment.metrics
+
+    @property
+    def card(self) -> Card:
+        """The card of the model."""
+        return self.assessment.tiles.card
 
     @property
     def predictions(self) -> Predictions:

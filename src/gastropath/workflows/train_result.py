@@ -11,6 +11,7 @@ from gastropath.tables import read_table
 
 if TYPE_CHECKING:
     from gastropath.evaluation.label_noise import Suspect
+    from gastropath.results.card import Card
     from gastropath.results.metrics import Metrics
 
 REFUSED = "refused.csv"
@@ -48,6 +49,13 @@ class TrainResult:
     def bundle(self) -> Path:
         """The folder of the sealed bundle."""
         return self.folder / "model"
+
+    @property
+    def card(self) -> Card:
+        """The sealed card."""
+        from gastropath.results.card import Card
+
+        return Card.parse((self.bundle / "card.json").read_bytes(), self.bundle / "card.json")
 
     @property
     def report(self) -> Path:

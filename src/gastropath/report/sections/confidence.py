@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gastropath.report.charts.confidence import reliability, risk_coverage
 from gastropath.report.parts import Bullets, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import VALUE, where
@@ -148,13 +150,42 @@ def _rules(card: Card) -> list[Part]:
 
 
 def _low_confidence(rule: Abstention) -> str:
-    missed = "" if rule.met else ", which could not be reached"
+    if math.isinf(rule.answers_from):
+        return f"Low confidence: always. {target_in_words(rule)}"
     target = "selective accuracy" if rule.target == "accuracy" else "coverage"
     return (
         f"Low confidence: below {rule.threshold:.3f}. This threshold was chosen on {rule.n:,} held-out tiles for a "
-        f"{target} of {rule.target_value:.0%}{missed}; there, coverage was {rule.coverage:.0%} and selective accuracy "
-        f"{rule.selective_accuracy:.0%}."
+        f"{target} of {rule.target_value:.0%}; there, coverage was {rule.coverage:.0%}. {target_in_words(rule)}"
     )
+
+
+def target_in_words(rule: Abstention) -> str:
+    """Say whether the share of right answers that the threshold was chosen for is reached on tiles held out."""
+    found = f"selective accuracy {_without_own_group(rule)}"
+    if rule.target == "coverage":
+        return f"On tiles held out, {found}."
+    target, tiles = f"a selective accuracy of {rule.target_value:.0%}", f"{rule.n:,} tiles"
+    if rule.state == "met":
+        return f"On {tiles} held out, {target} is met: {found}."
+    if rule.state == "not_shown":
+        return f"That answers reach {target} is not shown on {tiles}: {found}."
+    does = (
+        "It answers nevertheless, as it was told to"
+        if rule.answers_unmet
+        else "It abstains on every tile; its best guess and the probabilities are still given"
+    )
+    return (
+        f"This model does not reach {target} on {tiles} held out: {found}. {does}. What would help: more tiles, above "
+        "all from more patients; transfer learning in place of a network trained from scratch; more epochs."
+    )
+
+
+def _without_own_group(rule: Abstention) -> str:
+    if rule.selective_accuracy.value is None:
+        return "unknown, for no tile is answered"
+    if rule.selective_accuracy.low is None:
+        return f"{rule.selective_accuracy.percent()} on the same tiles, without an interval"
+    return f"{rule.selective_accuracy.percent()}, each tile judged by a threshold chosen without its group"
 
 
 def _distance(rule: Domain) -> str:

@@ -24,6 +24,7 @@ _PICTURE_PX = 2000
 _ROOM_FOR_LETTERS_PX, _LETTER_SHARE = 44, 0.22
 """Width of a tile on the map from which its code is written on it, and height of a letter to that width."""
 _MODEL_NOTE, _SLIDE_NOTE = "model of synthetic tiles", "synthetic slide"
+_UNMET_NOTE = "model below its accuracy target"
 _INK = "#1c2330"
 
 
@@ -88,6 +89,7 @@ class Overlay:
             What was counted, for the legend.
         """
         notes = [_MODEL_NOTE] if self._card.training_data.synthetic else []
+        notes += [_UNMET_NOTE] if self._card.abstention and self._card.abstention.state == "unmet" else []
         notes += [_SLIDE_NOTE] if self._tiled.slide.kind == DRAWN else []
         legend = [
             (rgb(entry.color), f"{entry.code}  {entry.name}", totals.area_px[entry.code])

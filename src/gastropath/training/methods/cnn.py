@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from gastropath.data.split.units import kept_together
 from gastropath.training.context import TrainingContext
 from gastropath.training.epochs import EpochTraining, decoded_parts
 from gastropath.training.recipe import CnnRecipe
@@ -64,4 +65,5 @@ def train(recipe: CnnRecipe, context: TrainingContext) -> Trained:
     training = EpochTraining(
         learned, watched, recipe, recipe.monitor, context.history, context.work, progress=context.progress
     )
-    return Trained.judged(training.fit(fresh), learned, watched, recipe.seed, progress=context.progress)
+    units = kept_together(context.split.part("val"))
+    return Trained.judged(training.fit(fresh), learned, watched, units, recipe.seed, progress=context.progress)

@@ -47,7 +47,8 @@ def train(recipe: FinetuneRecipe, context: TrainingContext) -> Trained:
         start_counts=True,
         progress=context.progress,
     )
-    return Trained.judged(training.fit(fresh), learned, watched, recipe.seed, progress=context.progress)
+    units = kept_together(context.split.part("val"))
+    return Trained.judged(training.fit(fresh), learned, watched, units, recipe.seed, progress=context.progress)
 
 
 def compiled(model: keras.Model, recipe: FinetuneRecipe, steps_per_epoch: int) -> keras.Model:

@@ -75,8 +75,8 @@ class SplitFeatures:
         Class numbers of the training tiles, shape (n,).
     units
         What must stay together of each training tile: groups, and blocks of file numbers, shape (n,).
-    val, val_labels
-        Of the validation part, shapes (m, f) and (m,); m may be 0.
+    val, val_labels, val_units
+        Of the validation part, shapes (m, f), (m,) and (m,); m may be 0.
     n_classes
         Number of classes.
     """
@@ -86,6 +86,7 @@ class SplitFeatures:
     units: np.ndarray
     val: np.ndarray
     val_labels: np.ndarray
+    val_units: np.ndarray
     n_classes: int
 
 
@@ -131,7 +132,9 @@ def fitted_head(recipe: TransferRecipe, context: TrainingContext, frozen: Frozen
     held_out = []
     if len(features.val):
         away = distances(features.val, references.features, min(NEIGHBOURS, len(references)))
-        held_out.append(HeldOut(learned.head.logits(features.val), features.val_labels, away, "validation"))
+        held_out.append(
+            HeldOut(learned.head.logits(features.val), features.val_labels, away, features.val_units, "validation")
+        )
     if len(features.val) < _ENOUGH_VALIDATION and learned.folds:
         logits, away = out_of_fold(
             features.train,
@@ -142,7 +145,7 @@ def fitted_head(recipe: TransferRecipe, context: TrainingContext, frozen: Frozen
             seed=recipe.seed,
             neighbours=NEIGHBOURS,
         )
-        held_out.append(HeldOut(logits, labels, away, "out-of-fold"))
+        held_out.append(HeldOut(logits, labels, away, features.units, "out-of-fold"))
     return FittedHead(learned.head, HeldOut.together(held_out), references, learned.scores)
 
 
@@ -152,5 +155,5 @@ def _features_of(recipe: TransferRecipe, context: TrainingContext, frozen: Froze
     count = views_of(recipe.views, len(train), len(val))
     of_train = extract(sources(train, recipe.mpp), frozen, store, views=count, progress=progress)
     of_val = extract(sources(val, recipe.mpp), frozen, store, progress=progress, what="features of val")[:, 0]
-    units = kept_together(train)
-    return SplitFeatures(of_train, train.numbers(codes), units, of_val, val.numbers(codes), len(codes))
+    units, val_units = kept_together(train), kept_together(val)
+    return SplitFeatures(of_train, train.numbers(codes), units, of_val, val.numbers(codes), val_units, len(codes))
