@@ -39,7 +39,7 @@ test: install
 	$(RUN)/pytest -m "not slow" $(ON_ALL_CORES)
 
 test-slow: install
-	$(RUN)/pytest -m slow $(ON_ALL_CORES)
+	$(RUN)/pytest -m slow
 
 lint: install
 	$(RUN)/ruff format --check .

@@ -144,6 +144,9 @@ def test_a_run_of_an_earlier_version_says_that_it_cannot_tell(finished_run, synt
     (old / "learned.csv").write_text("path,label,bytes\nTUM/TUM_1.png,TUM,1000\n")
     known = json.loads((old / "split.json").read_text())
     (old / "split.json").write_text(json.dumps({**known, "format_version": 2}))
+    card = json.loads((old / "model" / "card.json").read_text())
+    card["training_data"]["sha256"] = "0" * 64  # an older fingerprint was of paths
+    (old / "model" / "card.json").write_text(json.dumps(card))
     assert learned_tiles(old) == Learned(run_is_older=True)
     index = with_pixels(find_tiles([synthetic_tiles]))
     assert split_of_run(old, index) is None
