@@ -164,6 +164,7 @@ def test_page_and_tables_hold_the_same_numbers(tmp_path: Path):
     assert float(other["accuracy_difference"]) == pytest.approx(found.differences[0].accuracy.value, abs=1e-6)
     assert first["accuracy_difference"] == ""
     document = json.loads((tmp_path / "comparison.json").read_text())
+    assert document["format_version"] == 1
     assert document["differences"][0]["p"] == found.differences[0].p
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in ("differences", "f1_differences") for kind in ("svg", "png")

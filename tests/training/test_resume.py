@@ -288,6 +288,7 @@ def test_the_run_folder_is_as_designed(uninterrupted):
         "predictions.csv", "report.html", "figures", "misclassified", "model",
     }  # fmt: skip
     environment = json.loads((uninterrupted / "environment.json").read_text())
+    assert environment["format_version"] == 1
     assert "keras" in environment["versions"]
     assert environment["command"].startswith("gastropath train")
     assert list(_history(uninterrupted)[0]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]

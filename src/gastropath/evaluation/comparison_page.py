@@ -19,6 +19,9 @@ from gastropath.tables import write_table
 FILES = ("compare.html", "comparison.csv", "comparison.md", "comparison.json", "figures")
 """What a comparison writes."""
 
+FORMAT_VERSION = 1
+"""Of ``comparison.json``."""
+
 COLUMNS = (
     "model",
     "accuracy",
@@ -71,8 +74,9 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 
 def document(comparison: Comparison) -> dict[str, object]:
-    """Return all numbers; ``None`` for what is not defined."""
-    return {field.name: _plain(getattr(comparison, field.name)) for field in dataclasses.fields(comparison)}
+    """Return ``comparison.json``: all numbers; ``None`` for what is not defined."""
+    fields = {field.name: _plain(getattr(comparison, field.name)) for field in dataclasses.fields(comparison)}
+    return {"format_version": FORMAT_VERSION, **fields}
 
 
 def conclusion(difference: Difference, first: str) -> str:

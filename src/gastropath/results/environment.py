@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
+FORMAT_VERSION = 1
+
 _PACKAGES = (
     "gastropath",
     "tensorflow",
@@ -34,6 +36,7 @@ def version(package: str) -> str | None:
 def described(command: str, **more: object) -> dict[str, object]:
     """Return ``environment.json``: the command line, what else is given, versions, Python and the machine."""
     return {
+        "format_version": FORMAT_VERSION,
         "command": command,
         **more,
         "versions": versions(),
