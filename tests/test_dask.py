@@ -101,6 +101,7 @@ def test_a_slide_spreads_over_workers_and_outlives_one_to_the_same_bytes(mortal,
         assert (there / "slides" / name).read_bytes() == (here / "slides" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_features_are_those_of_this_computer_and_outlive_a_worker(mortal, noise_tiles, tmp_path):
     from gastropath.data.index import find_tiles
     from gastropath.training.backbones import backbone

@@ -162,11 +162,13 @@ def covered(draw, truth: float, groups: np.ndarray, times: int) -> float:
     return hits / times
 
 
+@pytest.mark.slow
 def test_intervals_over_tiles_cover_the_truth_as_often_as_they_say():
     share = covered(lambda rng: rng.random(150) < 0.7, 0.7, np.arange(150), 400)
     assert 0.90 <= share <= 0.98
 
 
+@pytest.mark.slow
 def test_intervals_over_groups_cover_the_truth_where_intervals_over_tiles_do_not():
     groups = np.repeat(np.arange(40), 10)
 
@@ -281,6 +283,7 @@ def share_covered(intervals: list[tuple[np.ndarray, np.ndarray]], truth: float) 
     return float(np.mean([low <= truth <= high for low, high in intervals]))
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_calibration_error_covers_the_true_one(rng: np.random.Generator):
     def statistic(rows: np.ndarray) -> float:
         return formulas.calibration_error(formulas.reliability(true[rows], answered[rows]))
@@ -303,6 +306,7 @@ def drawn_groups(rng: np.random.Generator, groups: int, tiles: int) -> tuple[np.
     return group, true, np.where(right, true, (true + 1) % 3)
 
 
+@pytest.mark.slow
 def test_the_interval_of_macro_f1_over_groups_covers_the_truth(rng: np.random.Generator):
     def macro_f1(rows: np.ndarray) -> float:
         matrix = formulas.confusion_matrix(true[rows], predicted[rows], 3)

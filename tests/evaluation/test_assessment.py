@@ -178,6 +178,7 @@ def test_a_model_of_drawn_tiles_on_real_ones_is_told_as_such(elsewhere, classifi
     assert SYNTHETIC_MODEL in page.alerts
 
 
+@pytest.mark.slow
 def test_evaluating_twice_gives_the_same_document(judged, classifier, finished_run, synthetic_tiles):
     index = find_tiles([synthetic_tiles])
     assert assess(classifier, index, split_of_run(finished_run, index)).metrics == judged.metrics

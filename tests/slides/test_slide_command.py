@@ -117,6 +117,7 @@ def test_the_table_of_slides_adds_up(done):
     assert sum(areas) + float(row["abstained_mm2"]) == pytest.approx(6000 * 4000 * 0.25 / 1e6, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(slide, done, tmp_path):
     command = [sys.executable, "-m", "gastropath", "slide", str(slide), "--features", "--no-mask"]
     kills = 0

@@ -132,6 +132,7 @@ def uninterrupted(few_tiles, tmp_path_factory) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_killed_four_times_ends_with_the_same_history_and_the_same_weights(few_tiles, uninterrupted, tmp_path):
     run = tmp_path / "run"
     moments = random.Random(11)
