@@ -12,6 +12,7 @@ import numpy as np
 from gastropath import __version__
 from gastropath.data.alike import cleaned, joined, skeleton
 from gastropath.data.index import TileIndex
+from gastropath.data.split.split import PIXELS
 from gastropath.errors import CannotReadTable, UnknownSetting, did_you_mean
 from gastropath.evaluation.assessment import Assessment, assess_answers
 from gastropath.outputs import write_json
@@ -93,11 +94,13 @@ def read_answers(table: Path, part: str | None = None) -> Answers:
     rows = [(number, row) for number, row in rows if row["true_label"] in classes]
     if not rows:
         raise CannotReadTable(f"has no row with a true label among {', '.join(classes)}", where=table)
+    pixels = tuple(row.get(PIXELS, "") for _, row in rows)
     index = TileIndex(
         table.parent,
         tuple(row.get("path") or f"row {number}" for number, row in rows),
         tuple(row["true_label"] for _, row in rows),
         tuple(row.get("group", "") for _, row in rows),
+        pixels=pixels if all(pixels) else (),  # by which an evaluation of ours orders its tiles
     )
     predictions = _predictions(rows, classes, bool(probabilities), table)
     return Answers(index, predictions, "test" if part == "test" else "all", bool(probabilities), others, notes)
