@@ -165,12 +165,6 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
-def write_pieces(path: Path, pieces: Iterable[str]) -> None:
-    """Write a UTF-8 text file piece by piece, complete or not at all; only one piece is in memory."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(pieces)
-
-
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file, complete or not at all."""
     with replacing(path) as partial:
