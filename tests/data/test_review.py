@@ -84,3 +84,33 @@ def test_a_class_that_is_called_like_a_decision_is_refused(split, tmp_path):
 def test_a_tile_that_is_listed_twice_is_named(split, tmp_path):
     with pytest.raises(CannotReadTable, match=r"row 2: 0\.png is listed twice"):
         read_review(table(tmp_path, "0.png,A,drop", "0.png,A,B"), split.index)
+
+
+def test_a_row_is_found_however_its_path_is_spelled(split, tmp_path):
+    index = replace(split.index, paths=("\u00dcber/1.png", *split.index.paths[1:]))
+    review = read_review(table(tmp_path, r".\Über\1.png,A,drop", " 1.png,B,A"), index)
+    assert review.decisions == {"\u00dcber/1.png": "drop", "1.png": "A"}
+    with pytest.raises(CannotReadTable, match=r"row 2: \.\\1\.png is listed twice"):
+        read_review(table(tmp_path, "1.png,B,A", r".\1.png,B,A"), index)
+
+
+def test_decisions_follow_tiles_that_were_renamed(split, tmp_path):
+    shows = tuple(f"{i:064x}" for i in range(len(split.index)))
+    before = replace(split.index, pixels=shows)
+    read_review(table(tmp_path, "0.png,A,drop", "1.png,B,A"), before).write(tmp_path / "kept.csv")
+    renamed = replace(before, paths=tuple(f"new/{path}" for path in before.paths))
+    assert read_review(tmp_path / "kept.csv", renamed).decisions == {"new/0.png": "drop", "new/1.png": "A"}
+    swapped = replace(before, paths=(*before.paths[:2][::-1], *before.paths[2:]))
+    assert read_review(tmp_path / "kept.csv", swapped).decisions == {"1.png": "drop", "0.png": "A"}
+    other = replace(before, pixels=("f" * 64, *shows[1:]))
+    with pytest.raises(CannotReadTable, match=r"row 1: 0\.png is another picture than when it was reviewed"):
+        read_review(tmp_path / "kept.csv", other)
+
+
+def test_a_renamed_tile_that_is_listed_twice_is_named(split, tmp_path):
+    index = replace(split.index, pixels=tuple(f"{i:064x}" for i in range(len(split.index))))
+    file = tmp_path / "review.csv"
+    rows = ["path,label,pixel_sha256,decision", *[f"old.png,A,{0:064x},drop"] * 2]
+    file.write_text("\n".join(rows) + "\n")
+    with pytest.raises(CannotReadTable, match=r"row 2: old\.png is listed twice"):
+        read_review(file, index)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gastropath.data.split.split import PIXELS, Split
+from gastropath.data.matching import PIXELS
+from gastropath.data.split.split import Split
 from gastropath.tables import read_table, write_table
 
 LEARNED = "learned.csv"

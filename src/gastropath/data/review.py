@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gastropath.data.alike import cleaned, skeleton
 from gastropath.data.audit.audit import with_pixels
 from gastropath.data.index import TileIndex
-from gastropath.data.split.split import PIXELS, Split
+from gastropath.data.matching import PIXELS, matched, spelled
+from gastropath.data.split.split import Split
 from gastropath.errors import CannotReadTable, did_you_mean
 from gastropath.tables import fingerprint, read_table, write_table
 
@@ -29,16 +30,19 @@ class Review:
         Label before the review of each tile with a decision, by path.
     decisions
         ``"drop"`` or the new label of each of these tiles, by path.
+    pixels
+        What each of these tiles is, see :class:`gastropath.data.index.TileIndex`, by path; empty where nobody has read
+        them.
     """
 
     labels: Mapping[str, str]
     decisions: Mapping[str, str]
+    pixels: Mapping[str, str] = field(default_factory=dict)
 
     def among(self, index: TileIndex) -> Review:
         """Return the decisions about the tiles of an index."""
         paths = set(index.paths)
-        decisions = {path: decided for path, decided in self.decisions.items() if path in paths}
-        return Review({path: self.labels[path] for path in decisions}, decisions)
+        return _review({path: decided for path, decided in self.decisions.items() if path in paths}, self.labels, index)
 
     def applied(self, split: Split) -> Split:
         """Return a split to train on: tiles of its training and validation parts are dropped and relabelled.
@@ -71,8 +75,12 @@ class Review:
 
     def write(self, path: Path) -> None:
         """Write the decisions as a table that :func:`read_review` reads."""
-        rows = ({"path": tile, "label": self.labels[tile], "decision": self.decisions[tile]} for tile in self.decisions)
-        write_table(path, ("path", "label", "decision"), rows)
+        columns = ("path", "label", *([PIXELS] if self.pixels else []), "decision")
+        rows = (
+            {"path": tile, "label": self.labels[tile], PIXELS: self.pixels.get(tile, ""), "decision": decided}
+            for tile, decided in self.decisions.items()
+        )
+        write_table(path, columns, ({name: row[name] for name in columns} for row in rows))
 
 
 def read_review(table: Path, index: TileIndex) -> Review:
@@ -98,36 +106,37 @@ def read_review(table: Path, index: TileIndex) -> Review:
         what = f"a class of the data is called {min(taken)!r}, which is a decision"
         raise CannotReadTable(what, where=table, remedy="rename the class")
     index = with_pixels(index) if PIXELS in columns else index
-    known = dict(zip(index.paths, index.labels, strict=True))
-    shows = dict(zip(index.paths, index.pixels, strict=False))
-    renamed = dict(zip(index.pixels, index.paths, strict=False))
+    found = matched(rows, index)
+    replaced = set(found.replaced)
     spellings = {skeleton(name): name for name in index.classes}
-
-    def spelled(name: str) -> str:
-        return spellings.get(skeleton(name), name)
-
-    labels: dict[str, str] = {}
+    seen: set[str | int] = set()
     decisions: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
-        path, label, decided = row["path"], cleaned(row["label"]), spelled(cleaned(row["decision"]))
-        where = f"{table}, row {number}"
-        if (picture := row.get(PIXELS, "")) and shows.get(path) != picture:
-            if picture not in renamed and path in known:
-                raise CannotReadTable(f"{path} is another picture than when it was reviewed", where=where)
-            path = renamed.get(picture, path)
-        if path not in known:
-            raise CannotReadTable(f"{path} is not among the tiles of {index.root}", where=where)
-        label = spelled(label)
-        if known[path] != label:
-            raise CannotReadTable(f"{path} is {label!r} here but {known[path]!r} in the data", where=where)
-        if path in labels:
-            raise CannotReadTable(f"{path} is listed twice", where=where, remedy="keep one of the rows")
-        labels[path] = label
+    for i, (row, tile) in enumerate(zip(rows, found.rows, strict=True)):
+        named, where = row["path"], f"{table}, row {i + 1}"
+        label, decided = (spellings.get(skeleton(row[name]), cleaned(row[name])) for name in ("label", "decision"))
+        if i in replaced:
+            raise CannotReadTable(f"{named} is another picture than when it was reviewed", where=where)
+        if {spelled(named), tile} & seen:
+            raise CannotReadTable(f"{named} is listed twice", where=where, remedy="keep one of the rows")
+        if tile is None:
+            raise CannotReadTable(f"{named} is not among the tiles of {index.root}", where=where)
+        if index.labels[tile] != label:
+            raise CannotReadTable(f"{named} is {label!r} here but {index.labels[tile]!r} in the data", where=where)
+        seen |= {spelled(named), tile}
         if decided in ("", KEEP, label):
             continue
         if decided != DROP and decided not in index.classes:
             choices = [KEEP, DROP, *index.classes]
             what = f"the decision is {decided!r}; expected keep, drop or a class of the data"
             raise CannotReadTable(f"{what}{did_you_mean(decided, choices)}", where=where)
-        decisions[path] = decided
-    return Review({path: labels[path] for path in decisions}, decisions)
+        decisions[index.paths[tile]] = decided
+    return _review(decisions, dict(zip(index.paths, index.labels, strict=True)), index)
+
+
+def _review(decisions: Mapping[str, str], labels: Mapping[str, str], index: TileIndex) -> Review:
+    pixels = dict(zip(index.paths, index.pixels, strict=False))
+    return Review(
+        {path: labels[path] for path in decisions},
+        decisions,
+        {path: pixels[path] for path in decisions} if pixels else {},
+    )

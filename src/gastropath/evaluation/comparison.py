@@ -11,7 +11,7 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.data.alike import joined
-from gastropath.data.split.split import PIXELS
+from gastropath.data.matching import PIXELS
 from gastropath.errors import CannotCompare, CannotReadTable
 from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.ranks import mcnemar

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gastropath.data.matching import PIXELS
 from gastropath.data.review import REVIEW_COLUMNS
-from gastropath.data.split.split import PIXELS, Split
+from gastropath.data.split.split import Split
 from gastropath.evaluation.assessment import Assessment
 from gastropath.tables import write_table
 

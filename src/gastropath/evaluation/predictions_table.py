@@ -12,7 +12,7 @@ import numpy as np
 from gastropath import __version__
 from gastropath.data.alike import cleaned, joined, skeleton
 from gastropath.data.index import TileIndex
-from gastropath.data.split.split import PIXELS
+from gastropath.data.matching import PIXELS
 from gastropath.errors import CannotReadTable, UnknownSetting, did_you_mean
 from gastropath.evaluation.assessment import Assessment, assess_answers
 from gastropath.outputs import write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gastropath import __version__
 from gastropath.data.index import TileIndex
-from gastropath.data.split.split import PIXELS
+from gastropath.data.matching import PIXELS
 from gastropath.evaluation.assessment import Assessment
 from gastropath.evaluation.caveats import LEARNED_FROM
 from gastropath.evaluation.confusions import confused_pairs, copy_misclassified, misclassified

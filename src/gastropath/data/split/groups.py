@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from unicodedata import normalize
 
 from gastropath.data.alike import cleaned, joined
 from gastropath.data.columns import GROUP_WORDS, counted_groups, group_column
 from gastropath.data.index import TileIndex
+from gastropath.data.matching import rows_by_path, spelled
 from gastropath.data.spelling import TAKEN_FROM, told
 from gastropath.errors import CannotReadTable
-from gastropath.tables import read_table, with_slashes
+from gastropath.tables import read_table
 
 
 def with_groups(index: TileIndex, table: Path) -> TileIndex:
@@ -40,19 +40,19 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
         what = f"has none of the columns {', '.join(GROUP_WORDS)}"
         raise CannotReadTable(what, where=table, remedy="add a column group with the patient or slide of each tile")
     column = chosen.name
-    position = {spelled: i for i, path in enumerate(index.paths) for spelled in (normalize("NFC", path), path)}
+    by_path = rows_by_path(index)
     by_name: dict[str, list[int]] = defaultdict(list)
     for i, path in enumerate(index.paths):
         name = path.rpartition("/")[2]
-        for spelled in {name, normalize("NFC", name)}:
-            by_name[spelled].append(i)
+        for form in {name, spelled(name)}:
+            by_name[form].append(i)
     groups: dict[int, str] = {}
     unknown: list[str] = []
     for number, row in enumerate(rows, start=1):
         path, group = row["path"], cleaned(row[column])
-        if path not in position:
-            path = normalize("NFC", with_slashes(path))
-        tiles = [position[path]] if path in position else by_name.get(path, [])
+        if path not in by_path:
+            path = spelled(path)
+        tiles = [by_path[path]] if path in by_path else by_name.get(path, [])
         if not tiles:
             unknown.append(f"row {number}: {path}")
             continue

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,17 +14,15 @@ from gastropath.data.audit.audit import Audit, with_pixels
 from gastropath.data.duplicates.duplicates import Duplicates
 from gastropath.data.index import TileIndex
 from gastropath.data.listing import extra_columns
+from gastropath.data.matching import PIXELS, matched
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 from gastropath.outputs import write_text
 from gastropath.results.split import FoldCounts, SplitDocument
-from gastropath.tables import fingerprint, read_table, with_slashes, write_table
+from gastropath.tables import fingerprint, read_table, write_table
 
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 SPLIT_COLUMNS = ("path", "label", "group", "part", "fold")
-
-PIXELS = "pixel_sha256"
-"""Column of a split, after the others, by which its tiles are known whatever they are called."""
 
 
 @dataclass(frozen=True)
@@ -224,12 +221,12 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
     extra = extra_columns(path, columns, (*SPLIT_COLUMNS, PIXELS))
     if PIXELS in columns:
         index = with_pixels(index)
-    found = _found(rows, index, audit.readable() if audit else range(len(index)))
+    found = matched(rows, index, audit.readable() if audit else None)
     if found.replaced:
         n = len(found.replaced)
         raise CannotReadTable(
             f"{n:,} of its {len(rows):,} tiles {'is another picture' if n == 1 else 'are other pictures'} than when "
-            f"it was made ({found.replaced[0]})",
+            f"it was made ({rows[found.replaced[0]]['path']})",
             where=path,
             remedy="make the split again",
         )
@@ -270,44 +267,6 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
     )
     folds = tuple(row["fold"] for row in listed)
     return Split(chosen, tuple(row["part"] for row in listed), "file", None, folds=folds if any(folds) else ())
-
-
-@dataclass(frozen=True)
-class _Found:
-    """For each row of a table the row of the index, ``None`` where there is none; and paths of replaced tiles."""
-
-    rows: tuple[int | None, ...]
-    replaced: tuple[str, ...]
-
-
-def _found(rows: Sequence[Mapping[str, str]], index: TileIndex, usable: Iterable[int]) -> _Found:
-    """Look up the tiles of a table: by pixels where both know them, and else by path."""
-    position = {index.paths[i]: i for i in usable if not index.pixels or index.pixels[i]}
-    digests = [row.get(PIXELS, "") if index.pixels else "" for row in rows]
-    found = [position.get(row["path"], position.get(with_slashes(row["path"]))) for row in rows]
-    same = [
-        i is not None and (not digest or index.pixels[i] == digest) for i, digest in zip(found, digests, strict=True)
-    ]
-    taken = {i for i, is_same in zip(found, same, strict=True) if is_same}
-    elsewhere: dict[str, list[int]] = defaultdict(list)
-    if not all(same):
-        for i in reversed(position.values()):
-            if i not in taken and index.pixels:
-                elsewhere[index.pixels[i]].append(i)
-    rows_found: list[int | None] = []
-    replaced: list[str] = []
-    for row, i, is_same, digest in zip(rows, found, same, digests, strict=True):
-        if is_same or not digest:
-            rows_found.append(i)
-            continue
-        others = elsewhere.get(digest, [])
-        alike = [other for other in others if index.labels[other] == row["label"]] or others
-        if alike:
-            others.remove(alike[-1])
-        elif i is not None:
-            replaced.append(row["path"])
-        rows_found.append(alike[-1] if alike else None)
-    return _Found(tuple(rows_found), tuple(replaced))
 
 
 _KNOWN_ONLY_THERE = (
