@@ -53,7 +53,7 @@ def matched(table: Sequence[Mapping[str, str]], index: TileIndex, usable: Iterab
     usable
         Rows of the index that may be found; ``None`` for all.
     """
-    rows = [i for i in (range(len(index)) if usable is None else usable) if not index.pixels or index.pixels[i]]
+    rows = list(range(len(index)) if usable is None else usable)
     by_path = rows_by_path(index, rows)
     digests = [row.get(PIXELS, "") if index.pixels else "" for row in table]
     named = [by_path.get(row["path"], by_path.get(spelled(row["path"]))) for row in table]

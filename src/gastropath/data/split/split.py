@@ -221,7 +221,8 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
     extra = extra_columns(path, columns, (*SPLIT_COLUMNS, PIXELS))
     if PIXELS in columns:
         index = with_pixels(index)
-    found = matched(rows, index, audit.readable() if audit else None)
+    usable = audit.readable() if audit else range(len(index))
+    found = matched(rows, index, [i for i in usable if not index.pixels or index.pixels[i]])
     if found.replaced:
         n = len(found.replaced)
         raise CannotReadTable(
