@@ -98,7 +98,8 @@ def slides(checkouts: dict[str, Path], folder: Path, rounds: int) -> None:
 
 def evaluation(checkouts: dict[str, Path], folder: Path, rounds: int) -> None:
     """Evaluate a run on its own tiles by whole commands."""
-    words = ("evaluate", "--model", folder / "run", "--data", folder / "tiles")
+    split = folder / "run" / "split.csv"  # an older run does not know its tiles by their pixels, and would judge all
+    words = ("evaluate", "--model", folder / "run", "--data", folder / "tiles", "--split", split)
     compare("evaluate", command(checkouts, folder, words), rounds)
 
 
