@@ -46,7 +46,13 @@ def slide(
     roi: Annotated[
         Path | None, typer.Option(metavar="GEOJSON", help="Only within these polygons, drawn in QuPath.")
     ] = None,
-    features: Annotated[bool, typer.Option("--features", help="Also write features.h5.")] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="Also write features.h5, as TRIDENT and CLAM read it.")
+    ] = False,
+    stamp: Annotated[bool, typer.Option("--stamp", help="Also write stamp.h5: features as STAMP reads them.")] = False,
+    anndata: Annotated[
+        bool, typer.Option("--anndata", help="Also write tiles.h5ad, as scanpy and squidpy read it.")
+    ] = False,
     qupath_origin: Annotated[
         QupathOrigin,
         typer.Option(help="Where QuPath's coordinates begin: at the bounds that a slide states, or at level 0."),
@@ -73,8 +79,8 @@ def slide(
     with console.progress() as progress:
         maps = map_slides(
             slides, out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi, features=features,
-            qupath_origin=qupath_origin.value, qupath_classes=qupath_classes, cases=cases, threads=threads,
-            scheduler=scheduler, overwrite=overwrite, progress=progress,
+            stamp=stamp, anndata=anndata, qupath_origin=qupath_origin.value, qupath_classes=qupath_classes,
+            cases=cases, threads=threads, scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share
-from gastropath.results.versions import summary_2, summary_3
+from gastropath.results.versions import summary_2, summary_3, summary_4
 
 Count = Annotated[int, Field(ge=0)]
 Area = Annotated[float, Field(ge=0)]
@@ -88,6 +88,7 @@ class SettingsRecord(Part):
 
     ``roi`` is the SHA-256 of the GeoJSON file. ``qupath_origin`` says where the coordinates of that file and of
     ``tiles.geojson`` begin, and ``qupath_classes`` what classes are called there, where that is not their code.
+    ``features``, ``stamp`` and ``anndata`` say which files with features are written.
     """
 
     mpp: float | None
@@ -95,6 +96,8 @@ class SettingsRecord(Part):
     mask: bool
     roi: str | None
     features: bool
+    stamp: bool
+    anndata: bool
     qupath_origin: Literal["bounds", "level0"]
     qupath_classes: dict[str, str]
 
@@ -116,9 +119,9 @@ class SlideSummary(Document):
     where the slide states them. ``job`` is ``None`` for a picture that was mapped in memory.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2, summary_3)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2, summary_3, summary_4)
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     slide: str
     kind: str
     size_px: tuple[Count, Count]

@@ -110,3 +110,11 @@ def summary_3(document: dict[str, Any]) -> dict[str, Any]:
         }
         job = {**job, "settings": settings}
     return {**document, "format_version": 3, "bounds_px": None, "warnings": [], "job": job}
+
+
+def summary_4(document: dict[str, Any]) -> dict[str, Any]:
+    """``summary.json``: two more files with features, which earlier versions did not write."""
+    job = document.get("job")
+    if job is not None:
+        job = {**job, "settings": {**job["settings"], "stamp": False, "anndata": False}}
+    return {**document, "format_version": 4, "job": job}

@@ -216,7 +216,7 @@ def _map(
     progress: Progress,
 ) -> SlideSummary:
     """Classify what is not classified yet, and feed all blocks to the outputs, which appear complete or not at all."""
-    settings, features = task.settings, task.settings.features
+    settings, features = task.settings, task.settings.needs_features
     if pool.remote:
         reader = remote_reader(task.path, settings.mpp, classifier, tiled.grid, features)
     else:
@@ -225,7 +225,7 @@ def _map(
     blocks = map_blocks(tiled, reader, pool, classes=classifier.classes, store=store, progress=progress)
     with writing(job.result):
         folder = _fresh(job.path / "outputs")
-    with SlideOutputs(tiled, task.card, folder, features=features) as outputs:
+    with SlideOutputs(tiled, task.card, folder, settings) as outputs:
         for block in blocks:
             with writing(job.result):
                 outputs.add(block)

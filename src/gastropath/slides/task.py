@@ -50,8 +50,8 @@ class SlideSettings:
         Leave glass, pen and dark borders out.
     roi
         GeoJSON with regions of interest; ``None`` for the whole slide.
-    features
-        Whether features are written.
+    features, stamp, anndata
+        Whether ``features.h5``, ``stamp.h5`` and ``tiles.h5ad`` are written.
     qupath_origin
         Where coordinates in QuPath begin: :data:`BOUNDS`, or :data:`LEVEL0`. Regions are read, and ``tiles.geojson`` is
         written, in these.
@@ -71,6 +71,13 @@ class SlideSettings:
     features: bool = False
     qupath_origin: Literal["bounds", "level0"] = BOUNDS
     qupath_names: Mapping[str, str] = field(default_factory=dict)
+    stamp: bool = False
+    anndata: bool = False
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether anything that is written holds features."""
+        return self.features or self.stamp or self.anndata
 
     def __post_init__(self) -> None:
         if self.qupath_origin not in (BOUNDS, LEVEL0):
@@ -200,6 +207,8 @@ class SlideTask:
             mask=settings.mask,
             roi=read_regions(settings.roi).sha256 if settings.roi else None,
             features=settings.features,
+            stamp=settings.stamp,
+            anndata=settings.anndata,
             qupath_origin=settings.qupath_origin,
             qupath_classes=dict(settings.qupath_names),
         )

@@ -28,6 +28,8 @@ def map_slide(
     mask: bool = True,
     roi: StrPath | None = None,
     features: bool = False,
+    stamp: bool = False,
+    anndata: bool = False,
     qupath_origin: Literal["bounds", "level0"] = "bounds",
     qupath_classes: StrPath | Mapping[str, str] | None = None,
     threads: int | None = None,
@@ -54,7 +56,11 @@ def map_slide(
     roi
         GeoJSON file, as drawn in QuPath: only within these polygons.
     features
-        Also write ``features.h5``.
+        Also write ``features.h5``: features and places as TRIDENT and CLAM read them.
+    stamp
+        Also write ``stamp.h5``: the same as STAMP reads it.
+    anndata
+        Also write ``tiles.h5ad``: features, places and answers as AnnData, for scanpy, squidpy and their like.
     qupath_origin
         Where QuPath's coordinates begin, in which ``roi`` is read and ``tiles.geojson`` is written: ``"bounds"`` of the
         slide, where it states them, or ``"level0"``.
@@ -96,8 +102,8 @@ def map_slide(
     """
     found = map_slides(
         slide, out, model, mpp=mpp, stride_um=stride_um, mask=mask, roi=roi, features=features,
-        qupath_origin=qupath_origin, qupath_classes=qupath_classes, threads=threads, scheduler=scheduler,
-        overwrite=overwrite, progress=progress,
+        stamp=stamp, anndata=anndata, qupath_origin=qupath_origin, qupath_classes=qupath_classes, threads=threads,
+        scheduler=scheduler, overwrite=overwrite, progress=progress,
     )  # fmt: skip
     if found.failed:
         raise found.failed[0].error
@@ -117,6 +123,8 @@ def map_slides(
     mask: bool = True,
     roi: StrPath | None = None,
     features: bool = False,
+    stamp: bool = False,
+    anndata: bool = False,
     qupath_origin: Literal["bounds", "level0"] = "bounds",
     qupath_classes: StrPath | Mapping[str, str] | None = None,
     cases: StrPath | None = None,
@@ -146,7 +154,7 @@ def map_slides(
     """
     if scheduler:
         need("slide --scheduler")
-    need("slide --features" if features else "slide")
+    need("slide --features" if features or stamp or anndata else "slide")
     from gastropath.parallel import at_most, pool
     from gastropath.slides.cases import write_cases
     from gastropath.slides.cohort import map_slides as mapped
@@ -162,7 +170,9 @@ def map_slides(
         if not isinstance(names, Mapping):
             names = read_qupath_names(Path(names), [*classifier.classes, abstained_name(classifier.classes)])
         one_mpp = float(mpp) if isinstance(mpp, float | int) else None
-        settings = SlideSettings(one_mpp, stride_um, mask, optional(roi), features, qupath_origin, names)
+        settings = SlideSettings(
+            one_mpp, stride_um, mask, optional(roi), features, qupath_origin, names, stamp, anndata,
+        )  # fmt: skip
         with pool(scheduler) as workers:
             found = mapped(
                 paths(slides), Path(out), classifier, settings, workers, mpp=each_mpp, overwrite=overwrite,

@@ -12,17 +12,20 @@ from gastropath.images import encode_png
 from gastropath.results.card import Card
 from gastropath.results.summary import MapRecord, SlideSummary
 from gastropath.slides.block_store import Block
-from gastropath.slides.task import TiledSlide
+from gastropath.slides.task import DEFAULTS, SlideSettings, TiledSlide
 from gastropath.slides.writers.csv import TilesCsv
 from gastropath.slides.writers.geojson import TilesGeojson
-from gastropath.slides.writers.h5 import FeaturesH5
+from gastropath.slides.writers.h5 import FeaturesH5, StampH5
+from gastropath.slides.writers.h5ad import TilesH5ad
 from gastropath.slides.writers.overlay import Overlay
 from gastropath.slides.writers.totals import Totals
 
-TILES_CSV, TILES_GEOJSON, OVERLAY, TISSUE, SUMMARY, FEATURES = FILES = (
-    "tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5",
+TILES_CSV, TILES_GEOJSON, OVERLAY, TISSUE, SUMMARY, FEATURES, STAMP, ANNDATA = FILES = (
+    "tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5", "stamp.h5", "tiles.h5ad",
 )  # fmt: skip
-"""What the result of a slide holds; features only where they were asked for."""
+"""What the result of a slide holds; the last three, which hold features, only where they were asked for."""
+
+_WITH_FEATURES = {FEATURES: FeaturesH5, STAMP: StampH5, ANNDATA: TilesH5ad}
 
 
 class SlideOutputs:
@@ -36,7 +39,9 @@ class SlideOutputs:
         The outputs in memory, by name, once :meth:`finish` was called; empty where they went to a folder.
     """
 
-    def __init__(self, tiled: TiledSlide, card: Card, folder: Path | None = None, *, features: bool = False) -> None:
+    def __init__(
+        self, tiled: TiledSlide, card: Card, folder: Path | None = None, settings: SlideSettings = DEFAULTS
+    ) -> None:
         """Open all outputs.
 
         Parameters
@@ -47,13 +52,13 @@ class SlideOutputs:
             Of the model.
         folder
             Is there, and empty; ``None`` to keep the outputs in memory.
-        features
-            Whether to write ``features.h5``, which needs a folder and blocks with features.
+        settings
+            Say which files with features are to be written; these need a folder, and blocks with features.
 
         Raises
         ------
         MissingExtra
-            If h5py is not installed and ``features`` are asked for.
+            If h5py is not installed and a file with features is asked for.
         """
         self._tiled, self._folder = tiled, folder
         self.contents: dict[str, bytes] = {}
@@ -62,10 +67,12 @@ class SlideOutputs:
         self._in_memory: dict[str, io.StringIO] = {}
         self._polygons = TilesGeojson(self._text(TILES_GEOJSON), tiled, card, tiled.qupath_names)
         self._writers = [self.totals, self._overlay, TilesCsv(self._text(TILES_CSV), tiled, card), self._polygons]
-        if features and folder is not None:
-            written = FeaturesH5(folder / FEATURES, tiled, card)
-            self._open.callback(written.close)
-            self._writers.append(written)
+        wanted = {FEATURES: settings.features, STAMP: settings.stamp, ANNDATA: settings.anndata}
+        for name, writer in _WITH_FEATURES.items():
+            if wanted[name] and folder is not None:
+                written = writer(folder / name, tiled, card)
+                self._open.callback(written.close)
+                self._writers.append(written)
 
     def add(self, block: Block) -> None:
         """Give a block to all writers."""
