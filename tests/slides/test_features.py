@@ -75,7 +75,9 @@ def test_trident_and_clam_find_places_and_sizes_in_pixels_of_level_0(mapped, row
 def test_stamp_does_not_take_the_file_in_pixels_for_one_in_micrometres(mapped):
     with h5py.File(mapped.folder / "features.h5") as file:
         assert (file.attrs["unit"], "tile_size_um" in file.attrs, "feats" in file) == ("px", False, False)
-        assert file.attrs["tile_size"] == 0  # neither 224, which stands for 256 µm, nor left out: then the stride counts
+        assert (
+            file.attrs["tile_size"] == 0
+        )  # neither 224, which stands for 256 µm, nor left out: then the stride counts
 
 
 def test_stamp_finds_places_and_sizes_in_micrometres(mapped, rows):

@@ -90,6 +90,29 @@ def test_a_failure_stays_until_its_own_slide_is_mapped(by_colour, tmp_path):
     assert {row["folder"] for row in rows(out).values()} == {"1", "1-2"}
 
 
+def test_a_slide_that_fails_while_its_result_is_replaced_is_no_longer_done(by_colour, tmp_path):
+    out, path, other = tmp_path / "out", drawn(tmp_path / "1.tif", 1), drawn(tmp_path / "2.tif", 2)
+    map_slides([path, other], out, by_colour, ALL)
+    result = (out / "1" / "summary.json").read_bytes()
+    path.write_bytes(b"II*\0")
+    found = map_slides([path, other], out, by_colour, ALL, overwrite=True)
+    row = rows(out)[str(path)]
+    assert (row["status"], row["folder"], row["classified"]) == (FAILED, "", "")
+    assert row["detail"].endswith("; folder 1 still holds the result of an earlier call")
+    assert ([slide.path for slide in found.failed], rows(out)[str(other)]["status"]) == ([path], DONE)
+    assert (out / "1" / "summary.json").read_bytes() == result
+
+
+def test_a_result_that_another_call_made_meanwhile_stays_done(tmp_path):
+    table, path = tmp_path / "slides.csv", str(tmp_path / "1.tif")
+    done = {"slide": path, "folder": "1", "status": DONE, "path": path}
+    write_slides(table, ["TUM"], [done])
+    before = list(rows(tmp_path).values())
+    write_slides(table, ["TUM"], [done | {"tiles": 7}])
+    write_slides(table, ["TUM"], [{"slide": path, "folder": "", "status": FAILED, "path": path}], before)
+    assert [(row["status"], row["tiles"]) for row in rows(tmp_path).values()] == [(DONE, "7")]
+
+
 def test_a_result_of_other_settings_is_an_error_and_changes_no_row(by_colour, tmp_path):
     out, path = tmp_path / "out", drawn(tmp_path / "1.tif")
     map_slides([path], out, by_colour, ALL)

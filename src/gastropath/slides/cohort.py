@@ -20,7 +20,7 @@ from gastropath.errors import (
 )
 from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import RECORD
-from gastropath.outputs import alone, write_json, writing
+from gastropath.outputs import alone, content, write_json, writing
 from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, Stages
 from gastropath.results.card import Card
@@ -146,7 +146,7 @@ def map_slides(
     if not entries:
         raise UnknownSetting("names no slide; expected at least one", parameter="slides")
     table = out / SLIDES_CSV
-    earlier_rows(table)  # better refused now than after the work
+    _, before = earlier_rows(table)  # better refused now than after the work
     if settings.roi:
         read_regions(settings.roi)
     mapped: list[MappedSlide] = []
@@ -181,13 +181,14 @@ def map_slides(
             raise
         except GastroPathError as error:
             failed.append(FailedSlide(path, folder, error.at(path)))
-            rows.append(failed_row(path, error))
+            left = folder.name if overwrite and folder and content(folder) else ""
+            rows.append(failed_row(path, error, left))
         finally:
             if folder:
                 _give_back(folder)
     if not mapped and not same and not any(isinstance(slide.error, CannotReadSlide) for slide in failed):
         raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
-    write_slides(table, classifier.classes, rows)
+    write_slides(table, classifier.classes, rows, before if overwrite else ())
     return MappedSlides(out, tuple(mapped), tuple(failed), tuple(same), table, tuple(rows), classifier.card)
 
 

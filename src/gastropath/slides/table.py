@@ -77,15 +77,19 @@ def same_row(path: Path, folder: str, other: str) -> dict[str, object]:
     }
 
 
-def failed_row(path: Path, error: GastroPathError) -> dict[str, object]:
-    """Return the row of a slide that failed: the kind of error as its reason, the message as its detail."""
+def failed_row(path: Path, error: GastroPathError, left: str = "") -> dict[str, object]:
+    """Return the row of a slide that failed: the kind of error as its reason, the message as its detail.
+
+    ``left`` is the folder that still holds the result of an earlier call, which was to be replaced.
+    """
     place = "" if error.where in (None, str(path)) else f"{error.where}: "
+    stale = f"; folder {left} still holds the result of an earlier call" if left else ""
     return {
         "slide": str(path),
         "folder": "",
         "status": FAILED,
         "reason": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
-        "detail": f"{place}{error.reason}",
+        "detail": f"{place}{error.reason}{stale}",
         PATH: os.path.abspath(path),
     }
 
@@ -139,15 +143,32 @@ def locked(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_slides(table: Path, classes: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+def write_slides(
+    table: Path,
+    classes: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    replaced: Sequence[Mapping[str, str]] = (),
+) -> None:
     """Write the rows of this call, and those of results that earlier calls left beside them.
 
     A slide has one row, known by its whole path. A result stays in the table when another call on its slide fails. A
     result whose slide now lies elsewhere has only the new row.
+
+    Parameters
+    ----------
+    table
+        ``slides.csv``.
+    classes
+        Codes of the model's classes.
+    rows
+        Of this call.
+    replaced
+        Rows of results that this call was to replace: of those a failure is written. One that a call beside this one
+        has made since is another row, and stays.
     """
     with locked(table.parent):
         known, earlier = earlier_rows(table)
-        done = {_key(row) for row in earlier if row["status"] == DONE}
+        done = {_key(row) for row in earlier if row["status"] == DONE and row not in replaced}
         new = [row for row in rows if row["status"] != FAILED or _key(row) not in done]
         keys = {_key(row) for row in new}
         folders = {row["folder"] for row in new if row["status"] == DONE}
