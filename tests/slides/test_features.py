@@ -59,7 +59,7 @@ def test_trident_and_clam_find_places_and_sizes_in_pixels_of_level_0(mapped, row
         assert (features.shape, features.dtype) == ((len(rows), len(CODES)), np.float32)
         assert coords.dtype == np.int64
         np.testing.assert_array_equal(coords[()], [[int(row["x_px"]), int(row["y_px"])] for row in rows])
-        found = dict(coords.attrs)
+        found: dict[str, Any] = dict(coords.attrs)
         assert dict(features.attrs)["encoder"] == "by colour"
     tile_px = round(TILE_UM / MPP)
     assert found["patch_size_level0"] == tile_px
