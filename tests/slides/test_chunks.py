@@ -12,11 +12,11 @@ import numpy as np
 import openslide
 import pytest
 import tifffile
-from chunked import APERIO, jpeg, rgb_jpeg, segments, shared_tables, tissue, write_chunks
+from chunked import APERIO, jpeg, pieces, rgb_jpeg, segments, shared_tables, tissue, write_chunks
 from PIL import Image
 
 from gastropath.data.synthetic.slide import write_slide
-from gastropath.errors import CannotReadRegion
+from gastropath.errors import CannotReadRegion, CannotReadSlide
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.chunked_level import ChunkedLevel
 from gastropath.slides.source.slide import Slide, open_slide
@@ -243,17 +243,39 @@ def test_a_chunk_that_is_not_there_is_what_openslide_makes_of_it(tmp_path):
         np.testing.assert_array_equal(whole(slide), expected)
 
 
-def test_directories_without_end_are_left_to_openslide(tmp_path):
-    from gastropath.slides.source.tiff_directory import read_directories
-
+def test_directories_in_a_circle_are_refused(tmp_path):
     path = write_chunks(tmp_path / "a.tif", tissue(300, 300), jpeg(), "jpeg")
     data = bytearray(path.read_bytes())
     first = struct.unpack_from("<I", data, 4)[0]
     n = struct.unpack_from("<H", data, first)[0]
     struct.pack_into("<I", data, first + 2 + 12 * n, first)
     path.write_bytes(bytes(data))
-    with path.open("rb") as file, pytest.raises(ValueError, match="do not end"):
-        read_directories(file)
+    with pytest.raises(CannotReadSlide, match="more than 1,000 pictures"):
+        opened(path)
+
+
+@pytest.mark.parametrize(("encode", "compression", "photometric"), [(jpeg(), "jpeg", "ycbcr"), (None, "zlib", "rgb")])
+def test_levels_in_subifds_are_decoded_straight_from_the_file_too(tmp_path, encode, compression, photometric):
+    picture = tissue(*SIZE)
+    pages: list[Any] = [picture, np.asarray(Image.fromarray(picture).reduce(2))]
+    how: Any = {"photometric": photometric, "compression": compression, "metadata": None, "tile": (256, 256)}
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tiff:
+        for number, page in enumerate(pages):
+            data: Any = {"data": page} if encode is None else {
+                "data": map(encode, pieces(page, (256, 256))), "shape": page.shape, "dtype": np.uint8}  # fmt: skip
+            place: Any = {"subfiletype": 1} if number else {"subifds": 1}
+            tiff.write(**data, **how, **place)
+    slide = opened(tmp_path / "a.ome.tif")
+    direct: Any = slide
+    assert (slide.kind, set(direct._direct)) == ("TIFF", {0, 1})
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        first: Any = tiff.pages[0]
+        np.testing.assert_array_equal(whole(slide), first.asarray())
+        np.testing.assert_array_equal(slide.read(1, 0, 0, 351, 260), first.pages[0].asarray())
+    if encode:
+        assert slide.smaller == ((1, 2, 4, 8), (1, 2, 4, 8))
+        half = slide.read(0, 0, 0, 256, 256, 2).astype(int)
+        assert np.abs(half - np.asarray(Image.fromarray(whole(slide)[:512, :512]).reduce(2))).mean() < 6
 
 
 DAMAGE = {

@@ -58,6 +58,50 @@ def test_a_macro_marked_as_a_smaller_copy_is_no_level(drawn, tmp_path):
     check(path, drawn, levels=2)
 
 
+def glass(width: int, height: int, seed: int = 1) -> np.ndarray:
+    """Draw what a macro photograph may look like: bright, with a dark label at one end."""
+    rows = np.random.default_rng(seed).normal(225, 4, (height, width, 3))
+    rows[:, : width // 4] = (60, 90, 120)
+    return np.clip(rows, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("how", [
+    {"subfiletype": 1}, {"subfiletype": 1, "photometric": "rgb", "tile": None}, {}, {"subfiletype": 9},
+    {"description": "Scanner\nmacro 125x105"}, {"extratags": [(285, 2, 0, "Label", True)]},
+], ids=["reduced", "strips", "plain", "subfile type of a macro", "description", "page name"])  # fmt: skip
+def test_a_macro_of_the_shape_of_the_slide_is_no_level(drawn, tmp_path, how):
+    blank = np.clip(np.random.default_rng(2).normal(235, 3, drawn.shape), 0, 255).astype(np.uint8)
+    blank[100:300, 150:400] = drawn[100:300, 150:400]
+    for name, slide in (("tissue", drawn), ("blank", blank)):
+        copy = (slide[::2, ::2], TILED | {"subfiletype": 1})
+        macro = glass(125 if how else 100, 105 if how else 84)  # a quarter or more may be another scene
+        path = write(tmp_path / f"{name}.tif", (slide, TILED), copy, (macro, TILED | how))
+        check(path, slide, levels=2)
+
+
+def test_a_macro_whose_picture_is_that_of_the_slide_by_chance_of_words_is_judged_by_them(drawn, tmp_path):
+    label = (drawn[::4, ::4], TILED | {"subfiletype": 1, "description": "label 125x105"})
+    check(write(tmp_path / "a.tif", (drawn, TILED | {"description": "label"}), label), drawn)
+
+
+def test_another_scene_of_the_same_shape_is_refused(drawn, tmp_path):
+    path = write(tmp_path / "a.tif", (drawn, TILED), (glass(250, 210), TILED))
+    with pytest.raises(CannotReadSlide, match=r"2 pictures that may each be the slide \(500 x 420, 250 x 210 pixels\)"):
+        open_slide(path)
+
+
+@pytest.mark.parametrize("times", [2, 4, 16])
+@pytest.mark.parametrize("tile", [(128, 128), None], ids=["tiled", "strips"])
+def test_a_copy_is_a_level_however_it_was_resampled(tmp_path, times, tile):
+    picture = glass(1600, 1280)
+    picture[200:900, 500:1400] = np.random.default_rng(3).integers(0, 255, (700, 900, 3), np.uint8) // 2 + 90
+    small = Image.fromarray(picture).resize((1600 // times, 1280 // times), Image.Resampling.LANCZOS)
+    for name, level in (("mean", np.asarray(small)), ("nearest", picture[::times, ::times])):
+        how = {key: value for key, value in (TILED | {"tile": tile}).items() if value}
+        path = write(tmp_path / f"{name}.tif", (picture, how), (level, how | {"subfiletype": 1}))
+        assert len(open_slide(path).downsamples) == 2
+
+
 def test_a_macro_before_the_slide_is_not_the_slide(drawn, tmp_path):
     macro = np.full((60, 110, 3), 243, np.uint8)
     path = write(tmp_path / "a.tif", (macro, TILED | {"resolution": (2500, 2500)}), (drawn, TILED))

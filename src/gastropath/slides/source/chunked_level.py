@@ -1,7 +1,7 @@
 """A level of a slide, decoded straight from the chunks of a TIFF wherever that was shown to be right.
 
-A way of coding is trusted once a chunk of it, with some contrast, had the pixels that OpenSlide reads. Chunks of every
-other coding are read by OpenSlide, one by one.
+A way of coding is trusted once a chunk of it, with some contrast, had the pixels that another reader reads: OpenSlide,
+or tifffile where OpenSlide does not read the level. Chunks of every other coding are read by that one, one by one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from PIL import Image
 
 from gastropath.errors import CannotReadRegion
 from gastropath.slides.source.chunk_decoder import ChunkDecoder, DamagedChunk, OddChunk, decoder_of
-from gastropath.slides.source.openslide_levels import OpenSlideLevels
-from gastropath.slides.source.tiff_directory import TiffDirectory, read_directories
+from gastropath.slides.source.stored_levels import StoredLevels
+from gastropath.slides.source.tiff_directory import TiffDirectory
 
 _CONTRAST = 16
 """Grey values between the lowest and the highest of each colour from which two equal chunks prove something."""
@@ -46,7 +46,7 @@ class ChunkedLevel:
         file: ChunkFile,
         directory: TiffDirectory,
         decoder: ChunkDecoder,
-        stored: OpenSlideLevels,
+        stored: StoredLevels,
         level: int,
         trusted: dict[Hashable, bool],
     ) -> None:
@@ -57,7 +57,7 @@ class ChunkedLevel:
         self.smaller = decoder.smaller
 
     def is_proven(self) -> bool:
-        """Tell whether its richest chunks have the pixels that OpenSlide reads there."""
+        """Tell whether its richest chunks have the pixels that the other reader reads there."""
         shown = 0
         for number in _richest(self._directory):
             try:
@@ -108,7 +108,7 @@ class ChunkedLevel:
         return pixels
 
     def _chunk(self, number: int, smaller: int) -> np.ndarray:
-        """Return a chunk: decoded here where its coding is trusted, and otherwise as OpenSlide reads it."""
+        """Return a chunk: decoded here where its coding is trusted, and otherwise as the other reader reads it."""
         try:
             with suppress(OddChunk):
                 data = self._data(number)
@@ -127,7 +127,7 @@ class ChunkedLevel:
         raise CannotReadRegion(reason)
 
     def _prove(self, number: int, data: bytes, coding: Hashable) -> bool:
-        """Compare a chunk with what OpenSlide reads, and keep the verdict where that says something."""
+        """Compare a chunk with what the other reader reads, and keep the verdict where that says something."""
         if not self._stored.is_exact(self._level, *self._corner(number)):
             return False
         most, _, contrast = self._difference(number, data)
@@ -137,7 +137,7 @@ class ChunkedLevel:
         return is_equal
 
     def _difference(self, number: int, data: bytes) -> tuple[float, float, int]:
-        """Return the largest and the mean difference of a chunk to what OpenSlide reads, and the contrast of that."""
+        """Return the largest and the mean difference of a chunk to what the other reader has, and its contrast."""
         here, there = self._decoder.decode(data, 1), self._reference(number)
         left, top = self._corner(number)
         width, height = self._size[0] - left, self._size[1] - top
@@ -159,7 +159,7 @@ class ChunkedLevel:
         return data
 
     def _reference(self, number: int, smaller: int = 1) -> np.ndarray:
-        """Return a chunk as OpenSlide reads it, with the means of its pixels where it is to be smaller."""
+        """Return a chunk as the other reader reads it, with the means of its pixels where it is to be smaller."""
         (x, y), (width, height) = self._corner(number), self._directory.chunk
         if smaller == 1:
             return self._stored.read(self._level, x, y, width, height)
@@ -192,7 +192,7 @@ class ChunkFile:
             return os.read(self._descriptor, length)
 
 
-def open_levels(path: Path, stored: OpenSlideLevels) -> dict[int, ChunkedLevel]:
+def open_levels(path: Path, stored: StoredLevels, directories: Sequence[TiffDirectory]) -> dict[int, ChunkedLevel]:
     """Return the levels of a TIFF that can be decoded straight from its chunks, by their number.
 
     Parameters
@@ -200,13 +200,13 @@ def open_levels(path: Path, stored: OpenSlideLevels) -> dict[int, ChunkedLevel]:
     path
         The file.
     stored
-        All its levels, as OpenSlide reads them.
+        All its levels, as another reader reads them.
+    directories
+        Where the chunks of its pictures lie.
     """
     try:
-        with path.open("rb") as file:
-            directories = read_directories(file)
         source = ChunkFile(path)
-    except (ValueError, OSError):
+    except OSError:
         return {}
     trusted: dict[Hashable, bool] = {}
     found: dict[int, ChunkedLevel] = {}

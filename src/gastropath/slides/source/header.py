@@ -5,13 +5,15 @@ Every parser of headers meets a file here first. Only what has passed is opened 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from gastropath.errors import CannotParse, CannotReadSlide, MissingExtra
 from gastropath.kept_process import in_kept_process
+from gastropath.slides.source.tiff_directory import TiffDirectory
 from gastropath.slides.source.tiff_layout import TiffLayout, check_upright, find_slide, is_level
 from gastropath.slides.source.tiff_pages import TiffPage, is_tiff, read_pages
 
@@ -57,12 +59,15 @@ class Header:
         For tifffile: the pages that are the slide; also for OpenSlide, where the file is a plain TIFF.
     properties
         Scale of a TIFF, as OpenSlide names such properties.
+    directories
+        Where the chunks of its pictures lie: of a TIFF, those of plain pictures in chunks.
     """
 
     reader: str
     levels: tuple[int, ...] = ()
     layout: TiffLayout | None = None
     properties: dict[str, str] = field(default_factory=dict)
+    directories: tuple[TiffDirectory, ...] = ()
 
 
 def read_header(path: Path) -> Header:
@@ -154,11 +159,20 @@ def _read_header(path: Path) -> Header:
     if vendor != "generic-tiff" or not pages:
         if pages:
             check_upright(pages[0])
-        return Header(OPENSLIDE, levels)
+        return Header(OPENSLIDE, levels, directories=_directories(pages))
     layout = find_slide(pages, description)
     if layout.main.place != (0,) or any(len(level.place) > 1 for level in layout.levels):
         return _by_tifffile(layout)
-    return Header(OPENSLIDE, levels, layout, _ome(layout))
+    shown = {level.size for level in layout.levels}
+    if not shown <= set(sizes):  # copies that are not marked as such, or another scene: OpenSlide passes over them
+        with suppress(CannotReadSlide):
+            return _by_tifffile(layout)
+    levels = tuple(number for number in levels if sizes[number] in shown)
+    return Header(OPENSLIDE, levels, layout, _ome(layout), _directories(layout.levels))
+
+
+def _directories(pages: Iterable[TiffPage]) -> tuple[TiffDirectory, ...]:
+    return tuple(page.directory for page in pages if page.directory is not None)
 
 
 def _unknown_to_openslide(path: Path) -> Header:
@@ -195,7 +209,7 @@ def _by_tifffile(layout: TiffLayout) -> Header:
         raise CannotReadSlide(what, remedy="save it as RGB")
     x, y, unit = main.resolution
     scale = {"tiff.XResolution": x, "tiff.YResolution": y, "tiff.ResolutionUnit": unit}
-    return Header(TIFF, (), layout, scale | _ome(layout))
+    return Header(TIFF, (), layout, scale | _ome(layout), _directories(layout.levels))
 
 
 def _decodes_to_rgb(page: TiffPage) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +23,13 @@ _EXACT_PX = 0.001
 
 
 class OpenSlideLevels:
-    """Reads a slide by OpenSlide; may be shared by threads.
-
-    Attributes
-    ----------
-    sizes, chunks
-        Width and height in pixels of each level, and of the chunks that it is compressed in.
-    properties
-        What OpenSlide says of the slide.
-    """
+    """Reads a slide by OpenSlide; see :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
 
     def __init__(self, path: Path, handle, levels: Sequence[int]) -> None:
         """Keep a handle, and the numbers that OpenSlide has for the levels that show the slide."""
         self._path, self._levels = path, levels
         self.properties: Mapping[str, str] = dict(handle.properties)
+        self.kind = self.properties.get("openslide.vendor", "OpenSlide")
         self.sizes: tuple[tuple[int, int], ...] = tuple(handle.level_dimensions[level] for level in levels)
         self.chunks = tuple(_chunk(self.properties, level) for level in levels)
         self._downsamples: tuple[float, ...] = tuple(handle.level_downsamples[level] for level in levels)
@@ -101,6 +95,14 @@ class OpenSlideLevels:
             self._of_thread.handle = None
             raise CannotReadRegion(f"cannot be read: {in_words(error)}") from None
         return np.asarray(_on_white(image))
+
+    def only(self, levels: Sequence[int]) -> OpenSlideLevels:
+        """See :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
+        kept = copy(self)
+        kept._damaged = {}
+        kept._levels, kept._downsamples = [self._levels[i] for i in levels], tuple(self._downsamples[i] for i in levels)
+        kept.sizes, kept.chunks = tuple(self.sizes[i] for i in levels), tuple(self.chunks[i] for i in levels)
+        return kept
 
     def is_exact(self, level: int, x_px: int, y_px: int) -> bool:
         """Tell whether OpenSlide reads pixels from this place on as they are stored, without resampling them."""

@@ -8,12 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from gastropath.errors import CannotReadImage, CannotReadSlide, GastroPathError, in_words
-from gastropath.slides.source.header import PICTURE, TIFF, read_header
+from gastropath.slides.source.header import PICTURE, read_header
 from gastropath.slides.source.overview import Box, Overview
 from gastropath.slides.source.picture import open_picture, require_brightfield
 from gastropath.slides.source.pyramid import Pyramid
 from gastropath.slides.source.spacing import Spacing
-from gastropath.slides.source.tiff_slide import TiffSlide
 
 _CHECKED_PX = 512
 """Longer side of what is looked at to tell a brightfield slide."""
@@ -117,7 +116,7 @@ def open_slide(path: Path, mpp: float | None = None, *, check_brightfield: bool 
         header = read_header(path)
         if header.reader == PICTURE:
             return open_picture(path, path.name, mpp)
-        slide = TiffSlide(path, header, mpp) if header.reader == TIFF else Pyramid.open(path, header, mpp)
+        slide = Pyramid.open(path, header, mpp)
         if check_brightfield:
             require_brightfield(slide.overview(_CHECKED_PX).pixels)
         return slide

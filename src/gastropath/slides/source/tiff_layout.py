@@ -92,6 +92,18 @@ def check_upright(page: TiffPage) -> None:
         raise CannotReadSlide(what, remedy="turn its pixels and save it with orientation 1")
 
 
+def check_no_scene(main: TiffPage, page: TiffPage) -> None:
+    """Refuse a slide beside which there is a picture of its shape that shows something else, and may be meant too.
+
+    Raises
+    ------
+    CannotReadSlide
+        Names the sizes of both.
+    """
+    if not page.is_reduced and _is_scene(main, page):
+        raise _scenes([("", main), ("", page)])
+
+
 def _of_ome(pages: Sequence[TiffPage], images: Sequence[OmeImage]) -> TiffLayout:
     def page(image: OmeImage) -> TiffPage:
         return pages[image.page or 0]
@@ -113,8 +125,10 @@ def _of_ome(pages: Sequence[TiffPage], images: Sequence[OmeImage]) -> TiffLayout
 
 
 def _of_pages(pictures: Sequence[TiffPage]) -> TiffLayout:
+    largest = max(pictures, key=lambda page: page.pixels)  # of equals the first
+    pictures = [page for page in pictures if page is largest or not page.goes_beside]
     full = [page for page in pictures if not page.is_reduced] or list(pictures)
-    main = max(full, key=lambda page: page.pixels)  # of equals the first
+    main = max(full, key=lambda page: page.pixels)
     twins = [page for page in full if page.size == main.size]
     if len(twins) > 1:
         if main.samples == 1 and main.photometric in _GREY:

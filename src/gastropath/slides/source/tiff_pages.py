@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ from typing import Any
 import numpy as np
 
 from gastropath.errors import CannotReadSlide, MissingExtra
+from gastropath.slides.source.tiff_directory import TiffDirectory
 
 Place = tuple[int, ...]
 """Number of a page, and behind it that of one of its own (a SubIFD), where that is meant."""
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_MOST_PAGES = 1000
-_REDUCED, _MASK = 1, 4
+_MOST_PAGES, _MOST_WORDS = 1000, 1000
+_REDUCED, _MASK, _MACRO = 1, 4, 8
+_BESIDE = re.compile(r"^\s*(macro|label|overview|barcode)\b", re.IGNORECASE | re.MULTILINE)
+"""How the description of a picture that goes with a slide has a line begin, as Aperio writes it (`label 387x463`)."""
+
 _WORDS = {
     "ADOBE_DEFLATE": "deflate", "DEFLATE": "deflate",
     "APERIO_JP2000_RGB": "JPEG 2000", "APERIO_JP2000_YCBC": "JPEG 2000",
@@ -54,12 +59,16 @@ class TiffPage:
         1 where it is stored upright.
     is_reduced, is_mask
         Whether it is marked as a smaller copy of another, or as its mask.
+    goes_beside
+        Whether it is marked, or described, as a macro photograph or a label.
     depth
         Planes that lie in this one page.
     is_planar
         Whether the values of a pixel lie apart, each colour as a picture of its own.
     resolution
         The resolution tags across and down, as text, and their unit.
+    directory
+        Where its chunks lie; ``None`` where it is not a plain picture in chunks.
     smaller
         Its own pages (SubIFDs).
     """
@@ -78,9 +87,11 @@ class TiffPage:
     orientation: int
     is_reduced: bool
     is_mask: bool
+    goes_beside: bool
     depth: int
     is_planar: bool
     resolution: tuple[str, str, str]
+    directory: TiffDirectory | None = field(default=None, compare=False)
     smaller: tuple[TiffPage, ...] = ()
 
     @property
@@ -154,9 +165,11 @@ def _page(place: Place, page: Any, smaller: tuple[TiffPage, ...] = ()) -> TiffPa
         orientation=int(tags.valueof(274, 1) or 1),
         is_reduced=bool(int(page.subfiletype) & _REDUCED),
         is_mask=bool(int(page.subfiletype) & _MASK) or int(page.photometric) == _MASK,
+        goes_beside=bool(int(page.subfiletype) & _MACRO) or _is_described_beside(tags),
         depth=max(int(page.imagedepth), 1),
         is_planar=int(page.planarconfig) == 2,
         resolution=_resolution(tags),
+        directory=TiffDirectory.of(page),
         smaller=smaller,
     )
 
@@ -179,6 +192,11 @@ def _is_decodable(compression: int) -> bool:
 def _is_cut_off(page: Any) -> bool:
     ends = np.asarray(page.dataoffsets, np.float64) + np.asarray(page.databytecounts, np.float64)
     return not bool((ends <= page.parent.filehandle.size).any())
+
+
+def _is_described_beside(tags: Any) -> bool:
+    """Tell whether the description or name of a page (tags 270, 285) is that of a macro photograph or a label."""
+    return any(_BESIDE.search(str(tags.valueof(code, ""))[:_MOST_WORDS]) for code in (270, 285))
 
 
 def _resolution(tags: Any) -> tuple[str, str, str]:

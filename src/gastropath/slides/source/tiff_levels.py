@@ -1,9 +1,11 @@
-"""A TIFF that OpenSlide does not read, or not all levels of: its tiles or strips are decoded one by one."""
+"""The levels of a TIFF that OpenSlide does not read, or not all of: tiles or strips are decoded one by one."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,6 @@ import numpy as np
 from PIL import Image
 
 from gastropath.errors import CannotReadRegion, CannotReadSlide
-from gastropath.slides.source.header import Header
-from gastropath.slides.source.overview import Box, Overview, read_overview
-from gastropath.slides.source.spacing import find_spacing
 from gastropath.slides.source.tiff_pages import TiffPage
 
 MOST_CHUNK_PIXELS = 200_000_000
@@ -23,55 +22,52 @@ _KEPT_BYTES = 96 * 2**20
 """Decoded tiles and strips that are kept for the next read; the last one is kept whatever its size."""
 
 _YCBCR_JPEG_2000 = 33003
-_OVERVIEW_PX = 2048
 
 
-class TiffSlide:
-    """A slide of several levels in a TIFF; see :class:`gastropath.slides.source.slide.Slide`."""
+class TiffLevels:
+    """Reads a slide by tifffile; see :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
 
-    def __init__(self, path: Path, header: Header, mpp: float | None) -> None:
+    def __init__(self, path: Path, pages: Sequence[TiffPage]) -> None:
         """Open it.
+
+        Parameters
+        ----------
+        path
+            The file.
+        pages
+            The slide and its smaller copies.
 
         Raises
         ------
         CannotReadSlide
-            If it has changed since its header was read, or its tiles or strips are too large to be decoded.
-        CannotReadSpacing
-            If its micrometres per pixel are not known.
+            If its tiles or strips are too large to be decoded.
         """
-        assert header.layout is not None
-        levels = header.layout.levels
-        if levels[0].chunk[0] * levels[0].chunk[1] > MOST_CHUNK_PIXELS:
-            width, height = levels[0].chunk
+        if pages[0].chunk[0] * pages[0].chunk[1] > MOST_CHUNK_PIXELS:
+            width, height = pages[0].chunk
             what = f"is one piece of {width:,} x {height:,} pixels, more than the {MOST_CHUNK_PIXELS:,} allowed"
             raise CannotReadSlide(what, remedy="save it as a tiled TIFF")
-        self.path, self.kind = path, "TIFF"
-        self.bounds_px: Box | None = None
-        self.spacing = find_spacing(header.properties, mpp)
-        self.size_px = levels[0].size
-        self._levels = [_Level(path, page) for page in levels if page.chunk[0] * page.chunk[1] <= MOST_CHUNK_PIXELS]
-        self.downsamples = tuple(
-            (self.size_px[0] / level.page.size[0], self.size_px[1] / level.page.size[1]) for level in self._levels
-        )
-        self.smaller = tuple((1,) for _ in self._levels)
-        self._overview: Overview | None = None
+        self.kind = "TIFF"
+        self.properties: Mapping[str, str] = {}
+        self._keep([_Level(path, page) for page in pages if page.chunk[0] * page.chunk[1] <= MOST_CHUNK_PIXELS])
 
-    def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
-        """See :class:`gastropath.slides.source.slide.Slide`."""
+    def _keep(self, levels: Sequence[_Level]) -> None:
+        self._levels = levels
+        self.sizes = tuple(level.page.size for level in levels)
+        self.chunks = tuple(level.page.chunk for level in levels)
+
+    def only(self, levels: Sequence[int]) -> TiffLevels:
+        """See :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
+        kept = copy(self)
+        kept._keep([self._levels[number] for number in levels])
+        return kept
+
+    def read(self, level: int, x_px: int, y_px: int, width: int, height: int) -> np.ndarray:
+        """See :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
         return self._levels[level].read(x_px, y_px, width, height)
 
-    def shift(self, level: int, smaller: int) -> float:
-        """See :class:`gastropath.slides.source.slide.Slide`."""
-        return 0.0
-
-    def overview(self, most_px: int) -> Overview:
-        """See :class:`gastropath.slides.source.slide.Slide`."""
-        if self._overview is None or max(self._overview.lost.shape) < min(most_px, max(self.size_px)):
-            large = max(most_px, _OVERVIEW_PX)
-            last = len(self._levels) - 1
-            level = self._levels[next((i for i in range(last, -1, -1) if max(self._levels[i].page.size) >= large), 0)]
-            self._overview = read_overview(level.read, level.page.size, level.page.chunk, large)
-        return self._overview.shrunk(most_px)
+    def is_exact(self, level: int, x_px: int, y_px: int) -> bool:
+        """See :class:`gastropath.slides.source.stored_levels.StoredLevels`."""
+        return True
 
 
 class _Level:
