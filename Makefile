@@ -8,7 +8,7 @@ RUN := .venv/bin
 INSTALLED := .venv/.installed
 ON_ALL_CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help install demo test test-slow lint app clean
+.PHONY: help install demo test test-slow lint app docs clean
 
 help:
 	@echo "make demo       the whole chain on synthetic tiles (under 4 minutes after installation)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make lint       formatting, lint and types"
+	@echo "make docs       the documentation site, into site/"
 	@echo "make install    only the set-up, with every extra, into .venv"
 
 install: $(INSTALLED)
@@ -46,5 +47,9 @@ lint: install
 	$(RUN)/ruff check .
 	$(RUN)/pyright
 
+docs: install
+	NO_COLOR=1 $(RUN)/zensical build --clean --strict
+	@echo "look at it:  $(RUN)/python -m http.server --directory site --bind 127.0.0.1 8000   then http://127.0.0.1:8000"
+
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache gastropath-demo
+	rm -rf site .venv .pytest_cache .ruff_cache gastropath-demo

@@ -1,4 +1,4 @@
-"""Write the tables of docs/tiles.md from what the tests try: the folders and tables of tiles that are understood.
+"""Write the lists of docs/tiles.md from what the tests try: the folders and tables of tiles that are understood.
 
 python -m tools.write_layouts
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 from tests.data.understood import FOLDERS, TABLES, Folders, Table
 
@@ -27,11 +28,9 @@ def guide(text: str) -> str:
 
 
 def _rows(cases: tuple[Folders, ...] | tuple[Table, ...]) -> Iterator[str]:
-    yield "| what | such as | read as |"
-    yield "|---|---|---|"
     for case in cases:
-        sketch = case.sketch.replace("|", "\\|")
-        yield f"| {case.name} | `{sketch}` | {case.read_as} |"
+        text = f"- **{case.name}**, such as `{case.sketch}`: {case.read_as}"
+        yield "\n".join(wrap(text, 118, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def main() -> None:

@@ -1,0 +1,126 @@
+"""Take the pictures of the documentation: pages of the demo in Chromium, and its map. All of it is synthetic.
+
+    make demo && python tools/photograph.py [--demo gastropath-demo]
+
+Runs the Python of docs/tutorial.md in a temporary folder beside the demo, and writes what it shows, and the page with
+the demo's model, into docs/pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+WIDTH_PX, HEIGHT_PX = 1000, 760
+
+
+def blocks() -> list[str]:
+    """Return the Python of the tutorial, a text a block."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.DOTALL)
+
+
+def main() -> None:
+    """Take all of them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--demo", type=Path, default=Path("gastropath-demo"))
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    arguments = parser.parse_args()
+    demo = arguments.demo.resolve()
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        folder = Path(scratch)
+        (folder / "gastropath-demo").symlink_to(demo)
+        subprocess.run([sys.executable, "-c", "\n".join(blocks())], cwd=folder, check=True)
+        made = folder / "tutorial"
+        browser = playwright.chromium.launch(
+            executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
+        )
+        page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
+        for name, file in (("tutorial_audit", "audit/audit.html"), ("tutorial_report", "run/report.html")):
+            page.goto((made / file).as_uri())
+            keep(page, name)
+        smaller(next((made / "maps").rglob("overlay.png")), "demo_map", 900)
+        smaller(next((made / "explained").glob("*.png")), "tutorial_explained", 448)
+        with served(made / "run") as address:
+            photograph_app(page, address, demo)
+        browser.close()
+
+
+def photograph_app(page: Page, address: str, demo: Path) -> None:
+    """Let the page answer three tiles, map a piece of the drawn slide, and tell of its model."""
+    page.set_viewport_size({"width": WIDTH_PX, "height": 1050})
+    page.goto(address)
+    page.get_by_role("tab").first.wait_for(timeout=60_000)
+    tiles = [sorted((demo / "new-tiles" / code).iterdir())[0] for code in ("TUM", "MUC", "LYM")]
+    page.locator("input[type=file]").first.set_input_files([str(tile) for tile in tiles])
+    page.get_by_text("%").nth(2).wait_for(timeout=60_000)
+    page.wait_for_timeout(2500)
+    keep(page, "app_tiles")
+    page.get_by_role("tab").nth(2).click()
+    page.wait_for_timeout(2500)
+    keep(page, "app_model")
+    page.get_by_role("tab").nth(1).click()
+    with Image.open(demo / "drawn-slide" / "drawn.tif") as slide:
+        width, height = slide.size
+        left, top = width // 2 - 900, height // 2 - 700
+        piece = slide.convert("RGB").crop((left, top, left + 1800, top + 1400))
+    with tempfile.TemporaryDirectory() as scratch:
+        region = Path(scratch) / "region.png"
+        piece.save(region)
+        page.locator("input[type=file]").nth(1).set_input_files(str(region))
+        page.get_by_label(re.compile("icrometres per pixel")).first.fill("0.5")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(9000)
+        keep(page, "app_region")
+
+
+def keep(page: Page, name: str) -> None:
+    """Write what a page shows as JPEG."""
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)
+
+
+def smaller(picture: Path, name: str, width_px: int) -> None:
+    """Write a picture as JPEG, not wider than so many pixels."""
+    with Image.open(picture) as image:
+        image = image.convert("RGB")
+        image.thumbnail((width_px, 10_000), Image.Resampling.LANCZOS)
+        image.save(PICTURES / f"{name}.jpg", quality=82)
+
+
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """Serve the web page with a model while the block lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gastropath", "app", "--model", str(run), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()
