@@ -40,7 +40,7 @@ test: install
 	$(RUN)/pytest -m "not slow" $(ON_ALL_CORES)
 
 test-slow: install
-	$(RUN)/pytest -m slow
+	$(RUN)/pytest -m slow $(ON_ALL_CORES)
 
 lint: install
 	$(RUN)/ruff format --check .

@@ -2,7 +2,7 @@
 
     make demo && python tools/photograph.py [--demo gastropath-demo]
 
-Runs the Python of docs/tutorial.md in a temporary folder beside the demo, and writes what it shows, and the page with
+Runs the Python of docs/tutorial.md in a folder beside the demo, and writes what it shows, and the page with
 the demo's model, into docs/pictures.
 """
 
@@ -38,20 +38,29 @@ def main() -> None:
     """Take all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--demo", type=Path, default=Path("gastropath-demo"))
+    parser.add_argument("--folder", type=Path, default=Path("gastropath-tutorial"), help="kept; not run again if there")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     arguments = parser.parse_args()
     demo = arguments.demo.resolve()
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        folder = Path(scratch)
-        (folder / "gastropath-demo").symlink_to(demo)
-        subprocess.run([sys.executable, "-c", "\n".join(blocks())], cwd=folder, check=True)
-        made = folder / "tutorial"
+    made = arguments.folder / "tutorial"
+    if not made.exists():
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        (arguments.folder / "gastropath-demo").symlink_to(demo)
+        subprocess.run([sys.executable, "-c", "\n".join(blocks())], cwd=arguments.folder, check=True)
+    made = made.resolve()
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
         page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
-        for name, file in (("tutorial_audit", "audit/audit.html"), ("tutorial_report", "run/report.html")):
+        for name, file, heading in (
+            ("tutorial_audit", "audit/audit.html", "Class distribution"),
+            ("tutorial_report", "run/report.html", ""),
+            ("tutorial_confidence", "run/report.html", "Confidence"),
+        ):
             page.goto((made / file).as_uri())
+            if heading:
+                page.get_by_role("heading", name=heading, exact=True).evaluate("found => found.scrollIntoView()")
             keep(page, name)
         smaller(next((made / "maps").rglob("overlay.png")), "demo_map", 900)
         smaller(next((made / "explained").glob("*.png")), "tutorial_explained", 448)
@@ -62,7 +71,7 @@ def main() -> None:
 
 def photograph_app(page: Page, address: str, demo: Path) -> None:
     """Let the page answer three tiles, map a piece of the drawn slide, and tell of its model."""
-    page.set_viewport_size({"width": WIDTH_PX, "height": 1050})
+    page.set_viewport_size({"width": WIDTH_PX, "height": 1500})
     page.goto(address)
     page.get_by_role("tab").first.wait_for(timeout=60_000)
     tiles = [sorted((demo / "new-tiles" / code).iterdir())[0] for code in ("TUM", "MUC", "LYM")]
@@ -82,7 +91,7 @@ def photograph_app(page: Page, address: str, demo: Path) -> None:
         region = Path(scratch) / "region.png"
         piece.save(region)
         page.locator("input[type=file]").nth(1).set_input_files(str(region))
-        page.get_by_label(re.compile("icrometres per pixel")).first.fill("0.5")
+        page.get_by_role("spinbutton").first.fill("0.5")
         page.keyboard.press("Enter")
         page.wait_for_timeout(9000)
         keep(page, "app_region")

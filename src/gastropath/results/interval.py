@@ -60,9 +60,9 @@ class Interval(Part):
         if self.value is None:
             return "–"
         if self.low is None or self.high is None:
-            return f"{self.value:.3f}".replace("-", "−")
+            return f"{self.value:z.3f}".replace("-", "−")
         dash = " to " if self.low < 0 else "–"
-        return f"{self.value:.3f} ({self.low:.3f}{dash}{self.high:.3f})".replace("-", "−")
+        return f"{self.value:z.3f} ({self.low:z.3f}{dash}{self.high:z.3f})".replace("-", "−")
 
     def percent(self) -> str:
         """Write it in percent: ``81.2% (75.0% to 87.1%)``."""
