@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from gastropath.errors import CannotReadTable
 from gastropath.slides import roi
+from gastropath.slides.area import draw
 from gastropath.slides.mapping import map_slide
-from gastropath.slides.roi import draw, read_regions
+from gastropath.slides.roi import read_regions
 from gastropath.slides.task import SlideSettings
 
 TILE = 64  # of the classifier that answers by colour, at 0.5 µm/px

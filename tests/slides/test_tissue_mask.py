@@ -316,3 +316,38 @@ def test_a_piece_that_is_too_small_is_called_so_and_not_glass(tmp_path):
     assert at.any()
     assert set(reasons[at].tolist()) == {SMALL}
     assert set(reasons[(corners < 500).any(axis=1)].tolist()) == {GLASS}
+
+
+@pytest.mark.real
+def test_large_cells_of_real_fat_are_no_gaps_of_a_torn_edge(real_tiles, tmp_path):
+    """A tile within fat, enclosed by walls on all sides, is tissue though hardly any of it is stained."""
+    side, margin, n = 28, 60, 15  # a tile of 112 µm at 4 µm a pixel
+    tables = [real_tiles, real_tiles.with_name("more.csv")]
+    paths = [
+        table.parent / row["path"]
+        for table in tables
+        for row in csv.DictReader(table.open())
+        if row["label"] == "ADI" and row["set"].startswith("hmu")
+    ]
+    tiles = [np.asarray(Image.open(path).convert("RGB").resize((side, side), BOX)) for path in paths]
+    rng = np.random.default_rng(0)
+    slide = np.full((n * side + 2 * margin, n * side + 2 * margin, 3), 244, np.uint8)
+    corners = margin + side * np.stack(np.divmod(np.arange(n * n), n), axis=1)
+    for y, x in corners:
+        slide[y : y + side, x : x + side] = tiles[rng.integers(len(tiles))]
+    Image.fromarray(slide).save(tmp_path / "fat.png")
+    mask = masked(tmp_path / "fat.png")
+    inner = corners[((corners > margin) & (corners < margin + side * (n - 1))).all(axis=1)]
+    fractions, reasons = mask.select(Placed(inner[:, ::-1], side), np.arange(len(inner)))  # pyright: ignore[reportArgumentType]
+    assert (fractions > 0.9).mean() > 0.9
+    assert set(reasons[fractions > 0.9].tolist()) == {""}
+
+
+class Placed:
+    """Tiles at corners of their own."""
+
+    def __init__(self, corners: np.ndarray, side: int) -> None:
+        self._rectangles = np.concatenate([corners, np.full_like(corners, side)], axis=1)
+
+    def rectangles(self, numbers: np.ndarray) -> np.ndarray:
+        return self._rectangles[numbers]

@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from gastropath.errors import MissingExtra
+from gastropath.slides.area import covered, draw, refine_shares, tiles_of_small_parts
+from gastropath.slides.glass import brightest, scanned_glass
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.ink import find_ink
-from gastropath.slides.roi import Regions, draw, refine_shares, tiles_of_small_parts
+from gastropath.slides.roi import Regions
 from gastropath.slides.source.overview import Overview
 from gastropath.slides.source.slide import Slide
 
@@ -38,17 +40,13 @@ _LARGE_SHARE = 0.25  # of a picture: a piece that covers so much of it is no dus
 _HALF = 0.5 - 1e-9  # of a tile in a region
 _MOST_PX, _SHOWN_PX = 4096, 1200
 _FAINT, _CLEAR, _OTHER_HUE = 5, 8, 20  # stain, or colour of any hue, beyond that of glass
-_GLASS_STAIN, _GLASS_TINT = 8, 20  # at most, of glass
-_SCANNED_STAIN = 12  # more than of glass that nothing pure lies beside: one grey stands for it
 _FILLED_PX = 41  # at least so wide and high is what a scanner fills
-_NEAR_PX, _SMOOTH = 7, 2.4  # greys by which glass differs from place to place, at most
-_LEAST_FILLED, _GREYS, _PEAK_SHARE = 0.02, 3, 0.4  # glass has one grey, give or take so many
 _WALL_UM, _DARKER = 1000.0, 7  # a wall is narrower than this, and darker than its surroundings by this
 _CLOSED_UM, _HOLE_MM2, _CELL_MM2, _DUST_MM2, _CLEAR_SHARE = 48.0, 0.3, 0.01, 0.02, 0.02
 _EDGE_PX = 2
 _BAND = 256  # rows at a time, where all at once would take much memory
 _AT_A_TIME = 2**18  # tiles: arrays on the way to their shares take ten times the memory of their numbers
-_BLACK, _COLOURLESS, _BRIGHT = 70, 30, 190
+_BLACK, _COLOURLESS = 70, 30
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,11 @@ class TissueMask:
         covers = (self.tissue, self.pen, self.dark, self.stained, self.small, self.roi, self.overview.lost)
         tissue, pen, dark, stained, small, roi, lost = (self._shares(cover, grid, numbers) for cover in covers)
         lacking = np.select([pen > 0.5, dark > 0.5, small >= _LEAST_STAINED], [PEN, DARK, SMALL], GLASS)
-        left_out = ((tissue + lost < MIN_TISSUE) | (stained + lost < _LEAST_STAINED)) & mask
+        bare = np.flatnonzero(stained + lost < _LEAST_STAINED)
+        bare = bare[~self._are_among_walls(grid.rectangles(numbers[bare]), stained[bare])]
+        left_out = tissue + lost < MIN_TISSUE
+        left_out[bare] = True
+        left_out &= mask
         outside = roi < 0.5
         if self.area is not None:
             outside = refine_shares(self.area, roi, grid.rectangles(numbers)) < _HALF
@@ -114,21 +116,21 @@ class TissueMask:
         return tissue, reasons
 
     def _shares(self, cover: np.ndarray, grid: TileGrid, numbers: np.ndarray) -> np.ndarray:
-        """Return the covered share of each tile, from sums over the mask."""
-        height, width = cover.shape
-        sums = np.zeros((height + 1, width + 1), np.int32)
-        np.cumsum(cover, axis=0, out=sums[1:, 1:])
-        np.cumsum(sums, axis=1, out=sums)
-        shares = np.empty(len(numbers))
-        for first in range(0, len(numbers), _AT_A_TIME):
-            rectangles = grid.rectangles(numbers[first : first + _AT_A_TIME])
-            x0 = np.clip(np.floor(rectangles[:, 0] / self.scale[0]).astype(int), 0, width - 1)
-            y0 = np.clip(np.floor(rectangles[:, 1] / self.scale[1]).astype(int), 0, height - 1)
-            x1 = np.clip(np.ceil((rectangles[:, 0] + rectangles[:, 2]) / self.scale[0]).astype(int), x0 + 1, width)
-            y1 = np.clip(np.ceil((rectangles[:, 1] + rectangles[:, 3]) / self.scale[1]).astype(int), y0 + 1, height)
-            covered = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-            shares[first : first + _AT_A_TIME] = covered / ((x1 - x0) * (y1 - y0))
-        return shares
+        """Return the covered share of each tile."""
+        parts = range(0, len(numbers), _AT_A_TIME)
+        return covered(cover, self.scale, (grid.rectangles(numbers[n : n + _AT_A_TIME]) for n in parts))
+
+    def _are_among_walls(self, rectangles: np.ndarray, stained: np.ndarray) -> np.ndarray:
+        """Tell which tiles with little stain lie in large cells of fat, and not in the gaps of a torn edge.
+
+        They have some, and places of their size on all four sides have enough: walls of fat go on all around, while a
+        shred goes one way, and has glass beside it.
+        """
+        among = stained >= _LEAST_STAINED / 2
+        for way in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            beside = np.concatenate([rectangles[:, :2] + np.array(way) * rectangles[:, 2:], rectangles[:, 2:]], axis=1)
+            among &= covered(self.stained, self.scale, [beside]) >= _LEAST_STAINED
+        return among
 
     def picture(self, slide: Slide) -> np.ndarray:
         """Draw the mask over its slide: tissue outlined, the rest veiled, and pen, dark border and damage coloured."""
@@ -201,12 +203,12 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     filler = (pixels.min(axis=2) == 255) & whole
     filler = ndimage.minimum_filter(filler, _FILLED_PX)  # no white within a fat cell
     filler = ndimage.maximum_filter(filler, _FILLED_PX)
-    if scanned := _scanned_glass(mean, stain, colour, filler, ndimage):
+    if scanned := scanned_glass(mean, stain, colour, filler, ndimage):
         of_glass, tint, grey = scanned
         beside = np.asarray(ndimage.binary_dilation(filler, iterations=2), bool)
         mean[beside] = round(27 * grey)  # beside it glass is no dark wall
     else:
-        of_glass, tint = _of_glass(*(of.ravel() if whole.all() else of[whole] for of in (mean, stain, colour)))
+        of_glass, tint = brightest(*(of.ravel() if whole.all() else of[whole] for of in (mean, stain, colour)))
     dark = np.asarray(ndimage.binary_opening(dark, iterations=2), bool)
     coloured = (stain > 18 * (of_glass + _FAINT)) | (colour > 9 * (tint + _OTHER_HUE))
     pen = find_ink(red, green, blue, ~coloured & ~dark, um, ndimage)
@@ -218,51 +220,6 @@ def find_tissue(slide: Slide, roi: Regions | None = None, origin_px: tuple[int, 
     wanted = np.ones(tissue.shape, bool) if area is None else draw(area, scale, tissue.shape)
     tissue &= ~pen & ~dark & whole
     return TissueMask(overview, scale, tissue, pen, dark, stained & tissue, small & ~pen & ~dark, wanted, area)
-
-
-def _scanned_glass(
-    mean: np.ndarray, stain: np.ndarray, colour: np.ndarray, filler: np.ndarray, ndimage
-) -> tuple[float, float, float] | None:
-    """Return stain, colour and grey of glass beside the pure white that a scanner fills what it did not scan with.
-
-    Mean, stain and colour are ``int16`` in 27ths, 18ths and ninths of a grey value; all shapes are (h, w). ``None``
-    where nothing is filled, or no smooth grey stands out among the other bright pixels: then the white may be glass.
-    """
-    if filler.mean() < _LEAST_FILLED:
-        return None
-    scanned = ~ndimage.binary_dilation(filler, iterations=2) & (mean > 27 * _BRIGHT)
-    if scanned.mean() <= 0.01:
-        return None
-    values = mean[scanned] / np.float32(27)
-    counts = np.convolve(np.bincount(np.rint(values).astype(int), minlength=256), np.ones(2 * _GREYS + 1), "same")
-    peak = int(counts.argmax())
-    if counts[peak] < _PEAK_SHARE * len(values):
-        return None
-    there = np.abs(values - peak) <= _GREYS
-    spread = ndimage.maximum_filter(mean, _NEAR_PX)
-    spread -= ndimage.minimum_filter(mean, _NEAR_PX)
-    if np.median(spread[scanned][there]) > 27 * _SMOOTH:  # tissue, however pale, has structure
-        return None
-    of_glass, tint = float(np.median(stain[scanned][there])) / 18, float(np.median(colour[scanned][there])) / 9
-    return (of_glass, tint, float(peak)) if abs(of_glass) <= _SCANNED_STAIN and tint <= _GLASS_TINT else None
-
-
-def _of_glass(mean: np.ndarray, stain: np.ndarray, colour: np.ndarray) -> tuple[float, float]:
-    """Return stain and colour of the brightest pixels of a slide, limited to what glass can have.
-
-    Parameters
-    ----------
-    mean, stain, colour
-        ``int16`` in 27ths, 18ths and ninths of a grey value, all shapes (n,).
-    """
-    bright = mean > 27 * _BRIGHT
-    if bright.sum() <= 0.01 * bright.size:
-        return 0.0, 3.0
-    brightest = bright & (mean >= np.percentile(mean[bright], 60))
-    return (
-        float(np.clip(np.median(stain[brightest]) / 18, -_GLASS_STAIN, _GLASS_STAIN)),
-        float(min(np.median(colour[brightest]) / 9, _GLASS_TINT)),
-    )
 
 
 def _smoothed(channel: np.ndarray) -> np.ndarray:
