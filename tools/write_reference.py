@@ -67,12 +67,8 @@ def _commands() -> Iterator[str]:
     for name in group.list_commands(click.Context(group)):
         command = group.commands[name]
         context = click.Context(command, info_name=f"gastropath {name}")
-        told, _, example = (command.help or "").partition("\n\nExample")
         yield from ("", f"## {name}", "", "```", command.get_usage(context).removeprefix("Usage: "), "```", "")
-        yield inspect.cleandoc(told)
-        if example:
-            yield from ("", "```", *(line.strip() for line in example.strip(":s\n ").splitlines()), "```")
-        yield ""
+        yield from (inspect.cleandoc(command.help or ""), "", command.epilog or "", "")
         for parameter in command.params:
             if getattr(parameter, "hidden", False):
                 continue

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gastropath.progress import Progress, Stage
+from gastropath.progress import Progress, Stage, silent
 
 EXIT_REFUSED = 3
 """Exit status when the work is done but some inputs were refused."""
@@ -24,8 +24,16 @@ _SHOWN_REFUSALS = 20
 _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _stdout = Console(highlight=False, soft_wrap=True)
 
+_quiet = _verbose = False
+
 _PLAIN_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where no line need be broken."""
+
+
+def be(*, quiet: bool, verbose: bool) -> None:
+    """Show no progress from now on, or name every refused input."""
+    global _quiet, _verbose
+    _quiet, _verbose = quiet, verbose
 
 
 @contextmanager
@@ -35,6 +43,9 @@ def progress() -> Iterator[Progress]:
     Both go to standard error. There is one bar: it is updated while its stage goes on, and becomes a line above the
     next one when that begins.
     """
+    if _quiet:
+        yield silent
+        return
     if not _stderr.is_terminal:
         yield _lines()
         return
@@ -85,11 +96,12 @@ def print_json(document: object) -> None:
 
 
 def refusals(refused: Mapping[str, str]) -> None:
-    """Name the refused inputs with their reasons, at most the first twenty."""
-    for path, reason in list(refused.items())[:_SHOWN_REFUSALS]:
+    """Name the refused inputs with their reasons: at most the first twenty, unless all are wanted."""
+    shown = len(refused) if _verbose else _SHOWN_REFUSALS
+    for path, reason in list(refused.items())[:shown]:
         note(f"refused: {path} {reason}")
-    if len(refused) > _SHOWN_REFUSALS:
-        note(f"refused: {len(refused) - _SHOWN_REFUSALS:,} more")
+    if len(refused) > shown:
+        note(f"refused: {len(refused) - shown:,} more; -v names them")
 
 
 def end(refused: Mapping[str, str]) -> None:

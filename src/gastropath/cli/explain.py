@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Model, Mpp, Overwrite
+from gastropath.cli.options import Model, Mpp, Overwrite, paths_given
 
 _TABLE = "explanations.csv"
 
@@ -27,6 +27,6 @@ def explain(
     from gastropath.workflows.explain import explain as show
 
     with console.progress() as progress:
-        found = show(images, model, out, code=code, mpp=mpp, overwrite=overwrite, progress=progress)
+        found = show(paths_given(images), model, out, code=code, mpp=mpp, overwrite=overwrite, progress=progress)
     console.say(f"wrote {len(found.overlays):,} overlays and {_TABLE} into {out}")
     console.end(found.refused)

@@ -26,32 +26,37 @@ from gastropath.cli import (
     split,
     training,
 )
+from gastropath.cli.switches import taken
 from gastropath.errors import GastroPathError, UnknownSetting
+from gastropath.parallel import at_most
 
 _INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 app = typer.Typer(
     help="Classify gastric-cancer tissue in H&E histology: audit, train, evaluate, publish. Research use only.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(demo.demo)
-app.command()(fetch.fetch)
-app.command()(audit.audit)
-app.command()(split.split)
-app.command()(training.train)
-app.command()(evaluation.evaluate)
-app.command()(compare.compare)
-app.command()(predict.predict)
-app.command()(explain.explain)
-app.command()(slide.slide)
-app.command()(training.export)
-app.command()(publish.app)
-app.command()(publish.space)
-app.command()(doctor.doctor)
+for _command, _example in (
+    (demo.demo, "gastropath demo"),
+    (fetch.fetch, "gastropath fetch --out gastric_data"),
+    (audit.audit, "gastropath audit gastric_data --out audit"),
+    (split.split, "gastropath split gastric_data --by group --groups patients.csv"),
+    (training.train, "gastropath train gastric_data --split split.csv --out run"),
+    (evaluation.evaluate, "gastropath evaluate --model run --data other_data --out evaluation"),
+    (compare.compare, "gastropath compare run fine cnn"),
+    (predict.predict, "gastropath predict tiles/*.png --model run --out predictions.csv"),
+    (explain.explain, "gastropath explain tiles/*.png --model run"),
+    (slide.slide, "gastropath slide slides/*.svs --model run --out maps"),
+    (training.export, "gastropath export run --precision int8 --out model"),
+    (publish.app, "gastropath app --model run"),
+    (publish.space, "gastropath space --model run --examples gastric_data --out space"),
+    (doctor.doctor, "gastropath doctor --model run"),
+):
+    app.command(epilog=f"Example: {_example}")(_command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -63,11 +68,14 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; warnings stay.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every refused input.")] = False,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Processor cores to use; default: all.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    pass
+    """Name what :mod:`gastropath.cli.switches` has taken out of the command line, wherever it stood, for the help."""
 
 
 def main() -> None:
@@ -77,10 +85,13 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal can show
     console.show_warnings("gastropath.tables")
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    arguments, debug = sys.argv[1:], "--debug" in sys.argv
     try:
-        app(arguments)
+        switches, arguments = taken(arguments)
+        switches.tell_libraries()
+        console.be(quiet=switches.quiet, verbose=switches.verbose)
+        with at_most(switches.threads):
+            app(arguments)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             told = "interrupted; nothing half-written has its final name; give the same command again"

@@ -48,3 +48,9 @@ def chosen(classes: str | None) -> list[str] | None:
 def command_line() -> str:
     """Return the command as it was given, for the record."""
     return shlex.join(["gastropath", *sys.argv[1:]])
+
+
+def paths_given(words: list[Path]) -> list[Path]:
+    """Put the lines of standard input in the place of a ``-`` among paths; empty lines are passed by."""
+    lines = [Path(line) for line in sys.stdin.read().splitlines() if line.strip()] if Path("-") in words else []
+    return [path for word in words for path in (lines if str(word) == "-" else [word])]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Mpp, Overwrite, Views
+from gastropath.cli.options import Json, Model, Mpp, Overwrite, Views, paths_given
 
 if TYPE_CHECKING:
     from gastropath.workflows.predict import PredictionResult
@@ -17,9 +18,16 @@ _SHOWN = 20
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files, and folders of them.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...", help="Image files, and folders of them; - reads their paths from standard input."
+        ),
+    ],
     model: Model = None,
-    out: Annotated[Path | None, typer.Option(help="Table to write; predictions.csv where --json is not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Table to write, - for standard output; predictions.csv without --json.")
+    ] = None,
     mpp: Mpp = None,
     views: Views = 1,
     as_json: Json = False,
@@ -28,14 +36,16 @@ def predict(
     """Classify image files: one row an image; files that cannot be read are refused and named."""
     from gastropath.workflows.predict import predict as answer
 
-    if out is None and not as_json:
-        out = Path("predictions.csv")
+    to_stdout = str(out) == "-"
+    table = None if to_stdout or (out is None and as_json) else out or Path("predictions.csv")
     with console.progress() as progress:
-        found = answer(images, model, out, mpp=mpp, views=views, overwrite=overwrite, progress=progress)
+        found = answer(paths_given(images), model, table, mpp=mpp, views=views, overwrite=overwrite, progress=progress)
     card = found.classifier.card
     if as_json:
         synthetic = card.training_data.synthetic
         console.print_json({"model": card.name, "synthetic": synthetic, "predictions": list(found.documents())})
+    elif to_stdout:
+        found.write_rows(sys.stdout)
     else:
         _tell(found)
     if found.guessed:

@@ -63,7 +63,6 @@ def slide(
     cases: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Table slide,case: write the sums of each case to cases.csv.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor cores to use; default: all.")] = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
     overwrite: Overwrite = False,
@@ -80,7 +79,7 @@ def slide(
         maps = map_slides(
             slides, out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi, features=features,
             stamp=stamp, anndata=anndata, qupath_origin=qupath_origin.value, qupath_classes=qupath_classes,
-            cases=cases, threads=threads, scheduler=scheduler, overwrite=overwrite, progress=progress,
+            cases=cases, scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)

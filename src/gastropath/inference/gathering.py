@@ -22,9 +22,12 @@ def gather(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     Raises
     ------
     NoTilesFound
-        If a path does not exist, a folder cannot be opened, or there is nothing to classify.
+        If no path exists, a folder cannot be opened, or there is nothing to classify. One of several paths that does
+        not exist is kept, to be refused like a damaged file.
     """
     found: dict[str, Path] = {}
+    if sources and not any(map(os.path.lexists, sources)):
+        raise NoTilesFound("there is no such file or folder", where=sources[0])
     for source in sources:
         for file in _files(Path(source)):
             found.setdefault(os.path.abspath(file), file)
@@ -46,10 +49,8 @@ def _files(source: Path) -> Iterator[Path]:
             kept = [(os.path.islink(os.path.join(parent, name)), name) for name in folders if not _hidden(name)]
             folders[:] = [name for _, name in sorted(kept)]  # links last: a folder is itself where it lies
             yield from (Path(parent) / name for name in sorted(names) if not _hidden(name))
-    elif os.path.lexists(source):
-        yield source
     else:
-        raise NoTilesFound("there is no such file or folder", where=source)
+        yield source
 
 
 def _cannot_open(error: OSError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
@@ -50,6 +50,13 @@ class PredictionResult:
     def guessed(self) -> int:
         """Images of another size than the model's that were taken for one field of view: their mpp is not known."""
         return int(self.predictions.is_field_of_view_assumed.sum())
+
+    def write_rows(self, file: TextIO) -> None:
+        """Write the table to an open file."""
+        from gastropath.results.predictions import Predictions
+        from gastropath.tables import write_rows
+
+        write_rows(file, Predictions.columns(self.classifier.classes), self.predictions.rows(self.paths))
 
     def documents(self) -> Iterator[dict[str, object]]:
         """Yield a row a file, numbers as numbers, for JSON."""
