@@ -87,7 +87,8 @@ def reading(listing: Path, cache: Path) -> dict:
     """Read tiles, with their keypoints, in this process and its children: core-seconds and seconds."""
     from inspect import signature
 
-    from gastropath.data.audit.audit import one_thread_each, read_tiles
+    from gastropath.data.audit.audit import read_tiles
+    from gastropath.parallel import one_thread_each
 
     keeping: dict[str, Any] = {"cache": cache} if "cache" in signature(read_tiles).parameters else {}
     index = find_tiles([listing])

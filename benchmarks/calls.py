@@ -22,10 +22,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.inference.graph import Interpreters
+from gastropath.inference.linear_head import Head
 from gastropath.parallel import cores
-from gastropath.training.export import export_graph, feature_graph
-from gastropath.training.feature_network import with_head
-from gastropath.training.methods.transfer import networks
+from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe, read_recipe
 
 TILES, ROUNDS = 128, 7
@@ -41,9 +40,12 @@ def main() -> None:
     tiles = np.stack(drawn * (TILES // len(drawn)))
     recipe = read_recipe("transfer")
     assert isinstance(recipe, TransferRecipe)
-    network, _ = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
-    kernel = rng.normal(size=(network.output_shape[-1], len(CLASSES)))
-    whole, features = export_graph(with_head(network, kernel, np.zeros(len(CLASSES)))), feature_graph(network)
+    backbone = frozen_backbone(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
+    kernel = rng.normal(size=(backbone.frozen.width, len(CLASSES))).astype(np.float32)
+    whole, features = (
+        backbone.with_head(Head(kernel, np.zeros(len(CLASSES), np.float32))).graph(),
+        backbone.frozen.graph(),
+    )
     ways: dict[str, Way] = {}
     for n in (1, 2, 4, 8, 16):
         ways[f"an interpreter a core, {n} tiles a call"] = side_by_side(whole, tiles, n)

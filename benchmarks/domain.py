@@ -30,7 +30,7 @@ from gastropath.inference.ood import distances
 from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head_strength import fit_views, grouped_folds
-from gastropath.training.methods.transfer import networks
+from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tile_source import TileSource, sources
 
@@ -71,7 +71,7 @@ def main() -> None:
     print(f"| maps | method | {' | '.join(strangers)} |\n|{'---|' * (len(strangers) + 2)}")
     with tempfile.TemporaryDirectory() as cache:
         for maps in MAPS:
-            _, frozen = networks(recipe.backbone, recipe.weights, maps, recipe.tile_px)
+            frozen = frozen_backbone(recipe.backbone, recipe.weights, maps, recipe.tile_px).frozen
             own = extract(sources(index, recipe.mpp), frozen, FeatureStore(Path(cache)))[:, 0]
             other = {name: extract(tiles, frozen, FeatureStore(Path(cache)))[:, 0] for name, tiles in strangers.items()}
             for method in METHODS:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 
 from gastropath import formulas
@@ -35,6 +36,7 @@ from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tile_source import sources
+from gastropath.training.trained import Trained
 
 CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 ROUNDS, TILES = 9, 64
@@ -46,6 +48,14 @@ class Contender:
 
     classifiers: list[Classifier] = field(default_factory=list)
     megabytes: float = 0.0
+
+
+def _in_keras(trained: Trained, folder: Path) -> keras.Model:
+    """Return what was trained as Keras opens it."""
+    trained.network.save(folder / "model.keras")
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    assert isinstance(model, keras.Model)
+    return model
 
 
 def main() -> None:
@@ -64,7 +74,7 @@ def main() -> None:
         def in_floats(number: int, part) -> Classifier:
             context = TrainingContext(part, cache, FeatureStore(cache))
             trained = recipe.train(context)
-            integers = recipe.quantise(trained.model, context)
+            integers = recipe.quantise(_in_keras(trained, cache), context)
             for name, model in (("float32", trained), ("int8", integers)):
                 card = model.calibrated(draft, recipe.abstain_by, recipe.abstain_at, recipe.in_domain)
                 contenders[name].classifiers.append(model.classifier(card))

@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "data" / "duplicate
 
 from planting import KINDS, copy_of  # pyright: ignore[reportMissingImports]  # found through the line above
 
-from gastropath.data.audit.audit import audit_tiles, one_thread_each, read_tiles
+from gastropath.data.audit.audit import audit_tiles, read_tiles
 from gastropath.data.duplicates import near
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import write_tiles
 from gastropath.decoding import decode
-from gastropath.parallel import each
+from gastropath.parallel import each, one_thread_each
 
 LOWEST = 0.50
 """Likeness from which pairs are looked at here, whatever the threshold."""

@@ -46,7 +46,7 @@ from gastropath.training.context import TrainingContext
 from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore, extract
 from gastropath.training.head_strength import Folds, choose_strength, fit_views, grouped_folds
-from gastropath.training.methods.transfer import networks
+from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
 from gastropath.training.tile_source import TileSource, sources
 
@@ -121,7 +121,7 @@ def main() -> None:
 def _features(index: TileIndex, candidate: Candidate, cache: Path) -> np.ndarray:
     recipe = read_recipe("transfer")
     assert isinstance(recipe, TransferRecipe)
-    _, frozen = networks(recipe.backbone, recipe.weights, candidate.maps, recipe.tile_px)
+    frozen = frozen_backbone(recipe.backbone, recipe.weights, candidate.maps, recipe.tile_px).frozen
     tiles = sources(index, recipe.mpp)
     if candidate.stain:
         tiles = [NormalisedTile(tile.file, tile.zoom) for tile in tiles]

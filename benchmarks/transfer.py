@@ -1,11 +1,16 @@
 """What transfer learning costs on the full data set's size, and how that grows.
 
     python benchmarks/transfer.py [--tiles FOLDER] [--sizes 1000,4000,16000,31096]
+    python benchmarks/transfer.py --against OLD --table ../shared/data/tiles.csv [--rounds 3] [--drawn 6000]
 
 Draws synthetic tiles where no folder is named (31,096 of them take about 20 minutes and 2 GB), and trains the recipe
 `transfer` with one view on parts of growing size, each in a process of its own with a fresh cache: features, strength,
 head, export. Then again with other settings, which finds the features in the cache. The largest is also interrupted
 after its first minute, and gone on with. Last, the whole command `gastropath train`, audit and evaluation included.
+
+With `--against`, an older checkout with an environment of its own (`make install`) and this one take turns at the whole
+command with its defaults and a fresh cache: on 160 tiles of a table, twenty of each class, and on drawn ones. Measured
+are the time of all cores together, which depends little on what else the machine does, and the peak memory.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +34,7 @@ import numpy as np
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.parallel import cores
 
+CLASSES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 VIEWS = ("views=1",)
 INTERRUPTED_AFTER_S = 60
 
@@ -37,11 +44,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tiles", type=Path)
     parser.add_argument("--sizes", default="1000,4000,16000,31096")
+    parser.add_argument("--against", type=Path, metavar="OLD")
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--drawn", type=int, default=6000, help="0 for none")
     parser.add_argument("--child", nargs=2, metavar=("LISTING", "FOLDER"))
     arguments = parser.parse_args()
     if arguments.child:
         listing, folder = map(Path, arguments.child)
         print(json.dumps(train(listing, folder)))
+        return
+    if arguments.against:
+        against(arguments.against.resolve(), arguments.table, arguments.drawn, arguments.rounds)
         return
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -67,6 +81,64 @@ def main() -> None:
             print(
                 f"{name}, {n:,} tiles: {command(listing, work / name, work / str(n) / 'whole', settings)}", flush=True
             )
+
+
+def against(old: Path, real: Path | None, drawn_tiles: int, rounds: int) -> None:
+    """Let an older checkout and this one train in turn, and print a row for each set of tiles."""
+    from gastropath.data.synthetic.tiles import write_tiles
+
+    ways = {
+        "old": (old, ()),
+        "new": (Path(__file__).parents[1], ()),
+        "new, quick": (Path(__file__).parents[1], ("--checks", "quick")),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        work, sets = Path(scratch), {}
+        if real:
+            sets["160 real tiles"] = work / "real.csv"
+            of_each_class(real, 20, sets["160 real tiles"])
+        if drawn_tiles:
+            sets[f"{drawn_tiles:,} drawn tiles"] = write_tiles(
+                work / "drawn", tiles_per_class=drawn_tiles // len(CLASSES), seed=0
+            )
+        print("| tiles | run | core-s | MB | times fewer core-s | rounds | load |\n|---|---|---|---|---|---|---|")
+        for name, data in sets.items():
+            found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+            for round_ in range(rounds):
+                for way in list(ways)[:: 1 if round_ % 2 else -1]:
+                    checkout, options = ways[way]
+                    found[way].append(whole(checkout, data, work / "out", options))
+            for way, figures in found.items():
+                seconds, megabytes = np.median(figures, axis=0)
+                fewer = np.median([a / b for (a, _), (b, _) in zip(found["old"], figures, strict=True)])
+                load = os.getloadavg()[0]
+                print(
+                    f"| {name} | {way} | {seconds:.1f} | {megabytes:.0f} | {fewer:.2f} | {rounds} | {load:.1f} |",
+                    flush=True,
+                )
+
+
+def whole(checkout: Path, data: Path, out: Path, options: tuple[str, ...]) -> tuple[float, float]:
+    """Run the whole command of a checkout; return core-seconds and peak memory in MB."""
+    shutil.rmtree(out, ignore_errors=True)
+    words = ["train", str(data), "--out", str(out / "run"), "--cache", str(out / "cache"), *options]
+    process = subprocess.Popen(
+        [str(checkout / ".venv/bin/gastropath"), *words],
+        cwd=checkout,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0, f"{checkout}: gastropath train ended with status {status}"
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def of_each_class(real: Path, n: int, file: Path) -> None:
+    """List the first tiles of each class of a table, with their groups."""
+    index = find_tiles([real], CLASSES)
+    rows = [row for code in CLASSES for row in np.flatnonzero(np.array(index.labels) == code)[:n]]
+    lines = [f"{index.root / index.paths[row]},{index.labels[row]},{index.groups[row]}" for row in rows]
+    file.write_text("\n".join(["path,label,group", *lines]) + "\n")
 
 
 def train(listing: Path, folder: Path) -> dict[str, float]:

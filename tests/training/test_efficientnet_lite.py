@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gastropath.errors import BadBundle
-from gastropath.training import efficientnet_lite
-from gastropath.training.efficientnet_lite import FEATURES, efficientnet_lite0, weights_sha256
+from gastropath.training import lite0
+from gastropath.training.efficientnet_lite import efficientnet_lite0
+from gastropath.training.lite0 import FEATURES, weights_sha256
 
 RECORDED = Path(__file__).with_name("efficientnet_lite0.npz")
 
@@ -58,6 +59,6 @@ def test_the_weights_in_the_package_are_small_and_carry_their_licence():
 
 
 def test_damaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(efficientnet_lite, "weights_sha256", lambda: "0" * 64)
+    monkeypatch.setattr(lite0, "weights_sha256", lambda: "0" * 64)
     with pytest.raises(BadBundle, match="install gastropath again"):
         efficientnet_lite0()

@@ -10,6 +10,7 @@ from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 from gastropath.training.calibration import HeldOut
 from gastropath.training.export import export_graph
 from gastropath.training.methods.cnn import specified_cnn
+from gastropath.training.network import KerasNetwork
 from gastropath.training.trained import References, Trained
 
 CARD = Card(
@@ -31,7 +32,7 @@ def test_a_model_whose_answers_are_not_finite_is_refused_when_it_is_trained(brok
     held_out = HeldOut(parts["logits"], np.array([0, 1, 1]), parts["distances"], np.arange(3), "validation")
     references = References(parts["features"], np.array([0, 1, 0, 1]))
     with pytest.raises(BadBundle, match=f"{broken} are not finite"):
-        Trained(keras.Sequential(), b"", held_out, references)
+        Trained(KerasNetwork(keras.Sequential()), b"", held_out, references)
 
 
 def test_a_network_that_diverged_is_not_exported():

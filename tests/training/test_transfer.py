@@ -134,9 +134,9 @@ def test_averaging_eight_views_makes_turning_a_tile_all_one(transfer_run, pixels
 
 def test_a_second_run_with_other_settings_computes_no_feature_again(transfer_run, synthetic_tiles, tmp_path):
     code = (
-        "import sys\nfrom gastropath.training.methods import transfer\n"
-        "def none(network): raise AssertionError('features were computed again')\n"
-        "transfer.feature_graph = none\nfrom gastropath.cli.main import main\nmain()"
+        "from gastropath.training import features\n"
+        "def none(graph): raise AssertionError('features were computed again')\n"
+        "features.Interpreters = none\nfrom gastropath.cli.main import main\nmain()"
     )
     arguments = ["train", synthetic_tiles, "--out", tmp_path / "run", "--set", "strength=3", "--set", "abstain_at=0.95"]
     subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True, capture_output=True)

@@ -13,10 +13,8 @@ import numpy as np
 from keras import layers
 
 from gastropath.errors import UnknownSetting, did_you_mean
-from gastropath.training.efficientnet_lite import efficientnet_lite0, weights_sha256
-
-LITE0 = "efficientnet-lite0"
-"""The backbone that needs neither network nor download."""
+from gastropath.training.efficientnet_lite import efficientnet_lite0
+from gastropath.training.lite0 import LITE0, weights_sha256
 
 _KERAS = "keras:"
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)

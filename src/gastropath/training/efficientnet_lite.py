@@ -1,51 +1,20 @@
-"""EfficientNet-Lite0 (Liu 2020), the backbone that needs no model hub, as a flat functional Keras model.
+"""The backbone of :mod:`gastropath.training.lite0` as a flat functional Keras model.
 
-The layers are Keras's own, so the model saves, loads and exports like any other. Weights are ImageNet's, converted once
-by ``tools/convert_backbone.py`` and kept in half precision in the package.
+The layers are Keras's own, so the model saves, loads and exports like any other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from importlib import resources
-from importlib.resources.abc import Traversable
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from gastropath.errors import BadBundle
+from gastropath.training.lite0 import EPSILON, MOST, Layer, lite0
 
-FEATURES = 1280
-"""Channels of the last map."""
-
-_EPSILON = 1e-3
-_FOLDER = "backbones"
 _NAME = "efficientnet_lite0"
-
-
-class Stage(NamedTuple):
-    """Blocks of one width; only the first has the stride."""
-
-    blocks: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
-
-
-STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
-)
 
 
 def efficientnet_lite0(tile_px: int = 224, *, pretrained: bool = True) -> keras.Model:
@@ -69,59 +38,37 @@ def efficientnet_lite0(tile_px: int = 224, *, pretrained: bool = True) -> keras.
     BadBundle
         If the weights in the package are damaged.
     """
-    image = keras.Input((tile_px, tile_px, 3), dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 128, -127 / 128, name="scale")(image)
-    x = _convolved(x, 32, 3, 2, "stem")
-    number = 0
-    for stage in STAGES:
-        for place in range(stage.blocks):
-            number += 1
-            stride = stage.stride if place == 0 else 1
-            x = _block(x, stage, stride, f"block_{number:02d}")
-    x = _convolved(x, FEATURES, 1, 1, "head")
-    model = keras.Model(image, x, name=_NAME)
+    listed = lite0(tile_px, pretrained=pretrained)
+    outputs: dict[str, Any] = {}
+    for layer in listed:
+        outputs[layer.name] = _built(layer, outputs)
+    model = keras.Model(outputs[listed[0].name], outputs[listed[-1].name], name=_NAME)
     if pretrained:
-        for variable, values in zip(model.variables, _weights(model), strict=True):
-            variable.assign(values)
+        weights = [values for layer in listed for values in layer.weights]
+        for variable, values in zip(model.variables, weights, strict=True):
+            variable.assign(np.asarray(values))
     return model
 
 
-def weights_sha256() -> str:
-    """Return the hash of the pretrained weights, which is part of the name of every feature made with them."""
-    return json.loads(_file(".json").read_text("utf-8"))["sha256"]
-
-
-def _block(x: keras.KerasTensor, stage: Stage, stride: int, name: str) -> keras.KerasTensor:
-    """Expand, filter each channel, project, and add the input where shapes allow (inverted residual, Sandler 2018)."""
-    entered, channels = x, x.shape[-1]
-    if stage.expansion > 1:
-        x = _convolved(x, channels * stage.expansion, 1, 1, f"{name}_expand")
-    x = layers.DepthwiseConv2D(stage.kernel, stride, "same", use_bias=False, name=f"{name}_depthwise")(x)
-    x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_depthwise_norm")(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
-    x = layers.Conv2D(stage.channels, 1, use_bias=False, name=f"{name}_project")(x)
-    joined = stride == 1 and channels == stage.channels
-    x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_project_norm" if joined else name)(x)
-    return layers.Add(name=name)([x, entered]) if joined else x
-
-
-def _convolved(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, name=name)(x)
-    x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_norm")(x)
-    return layers.ReLU(6.0, name=f"{name}_relu")(x)
-
-
-def _weights(model: keras.Model) -> list[np.ndarray]:
-    data = _file(".npz").read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != weights_sha256():
-        raise BadBundle(
-            f"{_file('.npz')}: the weights have the hash {found[:12]}…, expected {weights_sha256()[:12]}…; "
-            "install gastropath again"
-        )
-    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        return [stored[variable.path].astype(np.float32) for variable in model.variables]
-
-
-def _file(suffix: str) -> Traversable:
-    return resources.files("gastropath") / _FOLDER / f"{_NAME}{suffix}"
+def _built(layer: Layer, outputs: Mapping[str, Any]) -> Any:
+    taken = [outputs[name] for name in layer.inputs]
+    match layer.kind:
+        case "image":
+            return keras.Input(layer.shape, dtype="uint8", name=layer.name)
+        case "scale":
+            return layers.Rescaling(1 / 128, -127 / 128, name=layer.name)(*taken)
+        case "conv":
+            filters = layer.shape[-1]
+            made = layers.Conv2D(filters, layer.kernel, layer.stride, "same", use_bias=False, name=layer.name)
+            return made(*taken)
+        case "depthwise":
+            made = layers.DepthwiseConv2D(layer.kernel, layer.stride, "same", use_bias=False, name=layer.name)
+            return made(*taken)
+        case "norm":
+            return layers.BatchNormalization(epsilon=EPSILON, name=layer.name)(*taken)
+        case "relu":
+            return layers.ReLU(MOST, name=layer.name)(*taken)
+        case "add":
+            return layers.Add(name=layer.name)(taken)
+        case _:
+            raise ValueError(f"{layer.name}: a backbone has no layer of kind {layer.kind!r}")

@@ -10,6 +10,7 @@ import numpy as np
 from gastropath import formulas
 from gastropath.inference.linear_head import Head, class_weights, fit_head
 from gastropath.inference.ood import choose_references, distances
+from gastropath.parallel import cores, each
 from gastropath.progress import Progress, silent
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -150,11 +151,18 @@ def out_of_fold(
     """
     logits = np.full((len(labels), n_classes), np.nan, np.float32)
     away = np.full(len(labels), np.nan)
-    for train, held in learned.folds:
+
+    def answer(fold: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        train, held = fold
         head = fit_views(features[train], labels[train], n_classes, learned.strength, weighting, start=learned.head)
-        logits[held] = head.logits(features[held, 0])
         references = features[train[choose_references(labels[train], seed)], 0]
-        away[held] = distances(features[held, 0], references, min(neighbours, len(references)))
+        return (
+            head.logits(features[held, 0]),
+            distances(features[held, 0], references, min(neighbours, len(references))),
+        )
+
+    for (_, held), (answers, far) in zip(learned.folds, each(answer, learned.folds, workers=cores()), strict=True):
+        logits[held], away[held] = answers, far
     return logits, away
 
 
@@ -190,16 +198,24 @@ def choose_strength(
     used = np.ones(len(labels), bool)
     if len(labels) > _CHOOSING_TILES:
         used[np.random.default_rng(seed).permutation(len(labels))[_CHOOSING_TILES:]] = False
-    scores, heads = [], dict[int, Head]()
-    for number, strength in enumerate(strengths):
-        logits = np.zeros((len(labels), n_classes), np.float32)
-        for fold, (train, held) in enumerate(folds):
-            chosen, asked = train[used[train]], held[used[held]]
-            one = features[chosen, :1]
-            heads[fold] = fit_views(one, labels[chosen], n_classes, strength, weighting, start=heads.get(fold))
-            logits[asked] = heads[fold].logits(features[asked, 0])
-            progress("choosing the strength", number * len(folds) + fold + 1, len(strengths) * len(folds))
-        scores.append(_score(strength, logits[used], labels[used], n_classes))
+    asked = [held[used[held]] for _, held in folds]
+
+    def path(fold: int) -> list[np.ndarray]:
+        """Answer for one fold with every strength; each fit starts from the last, which is near."""
+        train = folds[fold][0][used[folds[fold][0]]]
+        head, answers = None, []
+        for strength in strengths:
+            head = fit_views(features[train, :1], labels[train], n_classes, strength, weighting, start=head)
+            answers.append(head.logits(features[asked[fold], 0]))
+        return answers
+
+    logits = np.zeros((len(strengths), len(labels), n_classes), np.float32)
+    for fold, answers in enumerate(each(path, range(len(folds)), workers=cores())):
+        logits[:, asked[fold]] = answers
+        progress("choosing the strength", fold + 1, len(folds))
+    scores = [
+        _score(strength, own[used], labels[used], n_classes) for strength, own in zip(strengths, logits, strict=True)
+    ]
     return min(scores, key=lambda score: score.nll).strength, tuple(scores)
 
 

@@ -110,6 +110,9 @@ class CnnRecipe(EpochSettings, frozen=True):
 
     def train(self, context: TrainingContext) -> Trained:
         """See :func:`gastropath.training.methods.cnn.train`."""
+        from gastropath.training.network import start_tensorflow
+
+        start_tensorflow()
         from gastropath.training.methods import cnn
 
         return cnn.train(self, context)
@@ -125,7 +128,7 @@ class PretrainedSettings(Settings, frozen=True):
     maps: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)] = ("block_05", "block_11", "last")
     """Layers whose maps are pooled into features; ``"last"`` is the last map."""
     views: Annotated[int, Field(ge=0, le=8)] = 0
-    """Flips and quarter turns of each training tile; 0 for as many as 60,000 tile views allow."""
+    """Flips and quarter turns of each training tile; 0 for four, or as many as 60,000 in all allow."""
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Inverse penalty of the head; 0 to choose it by grouped cross-validation."""
 
@@ -145,6 +148,9 @@ class TransferRecipe(PretrainedSettings, frozen=True):
 
     def quantise(self, model: keras.Model, context: TrainingContext) -> Trained:
         """See :func:`gastropath.training.methods.quantised.quantise`."""
+        from gastropath.training.network import start_tensorflow
+
+        start_tensorflow()
         from gastropath.training.methods import quantised
 
         return quantised.quantise(self, model, context)
@@ -170,6 +176,9 @@ class FinetuneRecipe(EpochSettings, PretrainedSettings, frozen=True):
 
     def train(self, context: TrainingContext) -> Trained:
         """See :func:`gastropath.training.methods.finetune.train`."""
+        from gastropath.training.network import start_tensorflow
+
+        start_tensorflow()
         from gastropath.training.methods import finetune
 
         return finetune.train(self, context)

@@ -27,9 +27,8 @@ from gastropath.tables import read_table
 from gastropath.training.context import HISTORY, WORK_FOLDER, TrainingContext
 from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
 from gastropath.training.draft_card import draft_card, uncalibrated, with_review
-from gastropath.training.export import Precision, export_graph
 from gastropath.training.features import FeatureStore
-from gastropath.training.methods.quantised import NO_VNNI
+from gastropath.training.network import Precision, start_tensorflow
 from gastropath.training.recipe import Recipe, read_recipe
 from gastropath.training.trained import Trained
 
@@ -43,6 +42,11 @@ _UNFINISHED = "unfinished"
 
 _WORDS = {"tiles": "other tiles", "split": "another split", "review": "another review of labels"}
 _WHO = "gastropath train"
+
+_NO_VNNI = (
+    "Computed in 8-bit integers: faster than floating point on processors with VNNI instructions, hardly faster or "
+    "slower on others."
+)
 
 
 @dataclass(frozen=True)
@@ -319,6 +323,8 @@ class Run:
         BadBundle
             If the run has no bundle or no ``bestmodel.keras``, or the graph answers with numbers that are not finite.
         """
+        from gastropath.training.export import export_graph
+
         bundle = open_bundle(find_bundle(self.folder))
         model, source = self._keras_model(bundle)
         graph = export_graph(model, precision, temperature=bundle.card.calibration.temperature)
@@ -356,11 +362,12 @@ class Run:
         split = start.reviewed.in_fixed_order()
         trained = start.recipe.quantise(model, TrainingContext(split, self.folder, store, progress))
         draft = uncalibrated(bundle.card)
-        more = {"precision": "int8", "limitations": (*draft.limitations, NO_VNNI)}
+        more = {"precision": "int8", "limitations": (*draft.limitations, _NO_VNNI)}
         return trained.write(start.calibrated(trained, draft.model_copy(update=more)), out)
 
     def _keras_model(self, bundle: Bundle) -> tuple[keras.Model, Path]:
         """Return the Keras model of the run and its file."""
+        start_tensorflow()
         import keras
 
         own = self.folder / KERAS_MODEL

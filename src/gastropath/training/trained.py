@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import keras
 import numpy as np
 
 from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, Bundle, write_bundle
@@ -20,9 +19,10 @@ from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.card import UNLIKE_IS_MEASURED, Card
 from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate
-from gastropath.training.export import export_graph
-from gastropath.training.feature_network import PROBABILITIES
-from gastropath.training.input_pipeline import PixelStore
+from gastropath.training.network import Network
+
+if TYPE_CHECKING:
+    from gastropath.training.input_pipeline import PixelStore
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Trained:
 
     Attributes
     ----------
-    model
-        The whole Keras model, from ``uint8`` tiles to probabilities.
+    network
+        The whole network, from ``uint8`` tiles to probabilities.
     graph
         The same as a LiteRT graph.
     held_out
@@ -61,7 +61,7 @@ class Trained:
         If it answers with numbers that are not finite: nothing of such a model is worth keeping.
     """
 
-    model: keras.Model
+    network: Network
     graph: bytes
     held_out: HeldOut
     references: References
@@ -83,7 +83,7 @@ class Trained:
     @classmethod
     def judged(
         cls,
-        model: keras.Model,
+        network: Network,
         train: PixelStore,
         val: PixelStore,
         units: np.ndarray,
@@ -95,7 +95,7 @@ class Trained:
 
         Parameters
         ----------
-        model
+        network
             Trained on ``train``.
         train, val
             Decoded tiles.
@@ -104,14 +104,14 @@ class Trained:
         seed
             Of the choice of reference tiles.
         """
-        graph = export_graph(model)
+        graph = network.graph()
         interpreters = Interpreters(graph)
         chosen = choose_references(train.classes, seed)
         features = _outputs(interpreters, train.pixels, chosen, "describing training tiles", progress)["features"]
         answers = _outputs(interpreters, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
         away = distances(answers["features"], features, min(NEIGHBOURS, len(features)))
         held_out = HeldOut(answers["logits"], val.classes, away, units, "validation")
-        return cls(model, graph, held_out, References(features, train.classes[chosen]))
+        return cls(network, graph, held_out, References(features, train.classes[chosen]))
 
     def calibrated(
         self,
@@ -159,21 +159,14 @@ class Trained:
         keras_file
             Where the Keras model goes, of which the bundle then carries a copy; ``None`` for a bundle without.
         """
-        graph = export_graph(self.model, card.precision) if card.precision == "float16" else self.graph
+        graph = self.network.graph(card.precision) if card.precision == "float16" else self.graph
         card = with_self_test(card, graph)
         files: dict[str, Path | bytes] = {GRAPH: graph, REFERENCES: self.references.to_bytes()}
         if keras_file is None:
             return write_bundle(folder, card, files)
-        fold_temperature(self.model, card.calibration.temperature)
         with replacing(keras_file) as partial:
-            self.model.save(partial)
+            self.network.save(partial, card.calibration.temperature)
         return write_bundle(folder, card, {**files, KERAS_MODEL: keras_file})
-
-
-def fold_temperature(model: keras.Model, temperature: float) -> None:
-    """Divide the last layer by the temperature, so that Keras answers with the same probabilities as the bundle."""
-    head = model.get_layer(PROBABILITIES)
-    head.set_weights([values / np.float32(temperature) for values in head.get_weights()])
 
 
 def _outputs(

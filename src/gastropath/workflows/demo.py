@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import StrPath
-from gastropath.workflows.extras import need_tensorflow
+from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
     from gastropath.data.synthetic.truth import Agreement
@@ -76,7 +76,7 @@ def draw(
     OutputExists, CannotWrite
         If ``out`` already holds something, or cannot be written.
     """
-    need_tensorflow("demo")
+    need("demo")
     from gastropath.data.synthetic.slide import PICTURE, write_slide
     from gastropath.data.synthetic.tiles import write_tiles
     from gastropath.outputs import new_folder

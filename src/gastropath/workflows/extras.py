@@ -70,7 +70,6 @@ def need(command: str) -> None:
 def need_tensorflow(command: str) -> None:
     """Check the same of a command that trains, and load TensorFlow with its start-up lines going nowhere."""
     need(command)
-    from gastropath.inference.nativelog import without_native_log
+    from gastropath.training.network import start_tensorflow
 
-    with without_native_log():
-        import tensorflow  # noqa: F401
+    start_tensorflow()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, cache_folder, changes, codes, now, paths
-from gastropath.workflows.extras import need_tensorflow
+from gastropath.workflows.extras import need
 from gastropath.workflows.train import RECIPE
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def train_on_all(
     MissingExtra, NoTilesFound, TooFewTiles, UnknownSetting, CannotWrite
         See :func:`gastropath.train`.
     """
-    need_tensorflow("train")
+    need("train")
     from gastropath.bundle.files import seal
     from gastropath.data.audit.audit import audit_tiles
     from gastropath.data.index import find_tiles

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gastropath.data.audit.audit import one_thread_each
+from gastropath.parallel import one_thread_each
 
 
 @pytest.fixture(autouse=True, scope="module")

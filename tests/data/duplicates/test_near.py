@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from planting import KINDS, copy_of, flipped_or_turned, reencoded, shifted, zoomed
 
 from gastropath.data.audit.against import compare
-from gastropath.data.audit.audit import Audit, audit_tiles, one_thread_each
+from gastropath.data.audit.audit import Audit, audit_tiles
 from gastropath.data.audit.record import BLANK
 from gastropath.data.duplicates.duplicates import NearPair
 from gastropath.data.duplicates.keypoints import Keypoints, find_keypoints, grey_picture
@@ -23,7 +23,7 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile, write_tiles
 from gastropath.decoding import decode
-from gastropath.parallel import each
+from gastropath.parallel import each, one_thread_each
 
 SLIDE = Path(__file__).parents[4] / "shared" / "data" / "slides" / "CMU-1-Small-Region.svs"
 SIDE_PX = 224

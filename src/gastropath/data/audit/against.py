@@ -9,11 +9,12 @@ from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 
-from gastropath.data.audit.audit import Audit, one_thread_each, read_tiles, reasons
+from gastropath.data.audit.audit import Audit, read_tiles, reasons
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import ALL_PAIRS_UP_TO, Row, write_rows
 from gastropath.data.index import TileIndex
+from gastropath.parallel import one_thread_each
 from gastropath.progress import Progress, silent
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,9 +17,8 @@ from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import write_pairs
 from gastropath.data.index import TileIndex
 from gastropath.data.left_out import LEFT_OUT
-from gastropath.errors import MissingExtra
 from gastropath.outputs import write_json
-from gastropath.parallel import each
+from gastropath.parallel import each, one_thread_each
 from gastropath.progress import Progress, silent
 from gastropath.results.prediction import Refusal
 from gastropath.tables import write_table
@@ -279,21 +277,6 @@ def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:
     files = [audit.index.root / audit.index.paths[row] for row in rows]
     pairs = find_near_duplicates(files, list(audit.points.values()), progress=progress)
     return replace(audit, near=tuple(replace(pair, a=rows[pair.a], b=rows[pair.b]) for pair in pairs))
-
-
-def one_thread_each() -> AbstractContextManager[object]:
-    """Keep the matrix library to one thread: every core is busy already, and more threads would slow each other down.
-
-    Raises
-    ------
-    MissingExtra
-        If threadpoolctl is not installed.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        raise MissingExtra("auditing tiles", "evaluate", "threadpoolctl") from None
-    return threadpool_limits(1)
 
 
 def sample_rows(index: TileIndex, rows: Sequence[int], code: str, n: int) -> list[int]:

@@ -8,6 +8,7 @@ from keras import layers
 from gastropath.data.split.units import kept_together
 from gastropath.training.context import TrainingContext
 from gastropath.training.epochs import EpochTraining, decoded_parts
+from gastropath.training.network import KerasNetwork
 from gastropath.training.recipe import CnnRecipe
 from gastropath.training.trained import Trained
 
@@ -66,4 +67,6 @@ def train(recipe: CnnRecipe, context: TrainingContext) -> Trained:
         learned, watched, recipe, recipe.monitor, context.history, context.work, progress=context.progress
     )
     units = kept_together(context.split.part("val"))
-    return Trained.judged(training.fit(fresh), learned, watched, units, recipe.seed, progress=context.progress)
+    return Trained.judged(
+        KerasNetwork(training.fit(fresh)), learned, watched, units, recipe.seed, progress=context.progress
+    )

@@ -11,11 +11,11 @@ from gastropath.outputs import replacing
 from gastropath.training.augment import Augmentation
 from gastropath.training.context import TrainingContext
 from gastropath.training.epochs import EpochTraining, decoded_parts
-from gastropath.training.feature_network import with_head
 from gastropath.training.features import extract
 from gastropath.training.head_strength import learn_head
 from gastropath.training.input_pipeline import steps
-from gastropath.training.methods.transfer import networks, views_of
+from gastropath.training.methods.transfer import views_of
+from gastropath.training.network import KerasNetwork, frozen_backbone
 from gastropath.training.recipe import FinetuneRecipe
 from gastropath.training.tile_source import sources
 from gastropath.training.trained import Trained
@@ -48,7 +48,9 @@ def train(recipe: FinetuneRecipe, context: TrainingContext) -> Trained:
         progress=context.progress,
     )
     units = kept_together(context.split.part("val"))
-    return Trained.judged(training.fit(fresh), learned, watched, units, recipe.seed, progress=context.progress)
+    return Trained.judged(
+        KerasNetwork(training.fit(fresh)), learned, watched, units, recipe.seed, progress=context.progress
+    )
 
 
 def compiled(model: keras.Model, recipe: FinetuneRecipe, steps_per_epoch: int) -> keras.Model:
@@ -76,10 +78,12 @@ def compiled(model: keras.Model, recipe: FinetuneRecipe, steps_per_epoch: int) -
 
 def _write_start(start: Path, recipe: FinetuneRecipe, context: TrainingContext) -> None:
     """Fit the head that training goes on from, and write the whole network with it."""
-    network, frozen = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
+    network = frozen_backbone(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
     tiles = context.split.part("train")
     views = views_of(recipe.views, len(tiles), len(context.split.part("val")))
-    features = extract(sources(tiles, recipe.mpp), frozen, context.store, views=views, progress=context.progress)
+    features = extract(
+        sources(tiles, recipe.mpp), network.frozen, context.store, views=views, progress=context.progress
+    )
     learned = learn_head(
         features,
         tiles.numbers(context.classes),
@@ -91,4 +95,4 @@ def _write_start(start: Path, recipe: FinetuneRecipe, context: TrainingContext) 
         progress=context.progress,
     )
     with replacing(start) as partial:
-        with_head(network, learned.head.kernel, learned.head.bias).save(partial)
+        network.with_head(learned.head).save(partial)

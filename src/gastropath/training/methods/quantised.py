@@ -13,17 +13,13 @@ from gastropath.training.export import quantised_graph
 from gastropath.training.feature_network import FEATURES, with_head
 from gastropath.training.features import FrozenNetwork
 from gastropath.training.methods.transfer import fitted_head
+from gastropath.training.network import KerasNetwork
 from gastropath.training.recipe import TransferRecipe
 from gastropath.training.tile_source import sources
 from gastropath.training.trained import Trained
 
 CALIBRATION_TILES = 128
 """Training tiles on which the range of every map is measured."""
-
-NO_VNNI = (
-    "Computed in 8-bit integers: faster than floating point on processors with VNNI instructions, hardly faster or "
-    "slower on others."
-)
 
 
 def quantise(recipe: TransferRecipe, model: keras.Model, context: TrainingContext) -> Trained:
@@ -47,4 +43,4 @@ def quantise(recipe: TransferRecipe, model: keras.Model, context: TrainingContex
     frozen = FrozenNetwork(f"int8 {digest}", network.output_shape[-1], recipe.tile_px, lambda: graph)
     fitted = fitted_head(recipe, context, frozen)
     whole = with_head(network, fitted.head.kernel, fitted.head.bias)
-    return Trained(whole, quantised_graph(whole, tiles), fitted.held_out, fitted.references)
+    return Trained(KerasNetwork(whole), quantised_graph(whole, tiles), fitted.held_out, fitted.references)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import keras
 import numpy as np
 
 from gastropath.data.split.units import kept_together
 from gastropath.inference.linear_head import Head
 from gastropath.inference.ood import choose_references, distances
-from gastropath.inference.views import VIEWS
+from gastropath.parallel import one_thread_each
 from gastropath.tables import write_table
-from gastropath.training.backbones import backbone
 from gastropath.training.calibration import NEIGHBOURS, HeldOut
 from gastropath.training.context import TrainingContext
-from gastropath.training.export import export_graph, feature_graph
-from gastropath.training.feature_network import feature_network, with_head
 from gastropath.training.features import FrozenNetwork, extract
 from gastropath.training.head_strength import StrengthScore, learn_head, out_of_fold
+from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe
 from gastropath.training.tile_source import sources
 from gastropath.training.trained import References, Trained
 
 MOST_VIEWS = 60_000
 """Tile views computed at most where the recipe leaves their number open."""
+
+USUAL_VIEWS = 4
+"""Views of a tile where it does, its quarter turns: on real tiles eight were no better (``benchmarks/views.py``)."""
 
 HISTORY_COLUMNS = ("strength", "nll", "macro_f1")
 
@@ -35,32 +33,16 @@ _ENOUGH_VALIDATION = 500
 
 def train(recipe: TransferRecipe, context: TrainingContext) -> Trained:
     """Train a linear head on frozen features, and put both together."""
-    network, frozen = networks(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
-    fitted = fitted_head(recipe, context, frozen)
+    backbone = frozen_backbone(recipe.backbone, recipe.weights, recipe.maps, recipe.tile_px)
+    fitted = fitted_head(recipe, context, backbone.frozen)
     write_table(context.history, HISTORY_COLUMNS, map(asdict, fitted.scores))
-    model = with_head(network, fitted.head.kernel, fitted.head.bias)
-    return Trained(model, export_graph(model), fitted.held_out, fitted.references)
-
-
-def networks(name: str, weights: str, maps: Sequence[str], tile_px: int) -> tuple[keras.Model, FrozenNetwork]:
-    """Build a feature network; the frozen one is named after all its answers depend on.
-
-    Parameters
-    ----------
-    name, weights, tile_px
-        See :func:`gastropath.training.backbones.backbone`.
-    maps
-        See :func:`gastropath.training.feature_network.feature_network`.
-    """
-    source = backbone(name, tile_px, weights)
-    network = feature_network(source, maps)
-    key = json.dumps([source.name, source.sha256, maps, tile_px])
-    return network, FrozenNetwork(key, network.output_shape[-1], tile_px, lambda: feature_graph(network))
+    network = backbone.with_head(fitted.head)
+    return Trained(network, network.graph(), fitted.held_out, fitted.references)
 
 
 def views_of(views: int, n_train: int, n_val: int) -> int:
-    """Return how many views of each training tile are used: those asked for, or for 0 as many as time allows."""
-    return views or max(1, min(VIEWS, (MOST_VIEWS - n_val) // n_train))
+    """Return how many views of each training tile are used: those asked for, or for 0 four where time allows."""
+    return views or max(1, min(USUAL_VIEWS, (MOST_VIEWS - n_val) // n_train))
 
 
 @dataclass(frozen=True)
@@ -116,6 +98,11 @@ def fitted_head(recipe: TransferRecipe, context: TrainingContext, frozen: Frozen
         The network; see :func:`gastropath.training.features.extract`.
     """
     features = _features_of(recipe, context, frozen)
+    with one_thread_each():
+        return _fitted(recipe, context, features)
+
+
+def _fitted(recipe: TransferRecipe, context: TrainingContext, features: SplitFeatures) -> FittedHead:
     labels, n_classes = features.labels, features.n_classes
     learned = learn_head(
         features.train,
