@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 UV_VERSION := 0.13.9
 RUN := .venv/bin
 INSTALLED := .venv/.installed
+DEMO := gastropath-demo/space/README.md
 ON_ALL_CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install demo test test-slow lint app docs clean
@@ -29,11 +30,13 @@ $(INSTALLED): requirements/all.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(RUN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: install
+demo: $(DEMO)
+	@echo "The demo is in gastropath-demo; gastropath-demo/run/report.html is its report. make clean removes it."
+
+$(DEMO): | install
 	$(RUN)/gastropath demo --overwrite
 
-app: install
-	@test -d gastropath-demo/run/model || $(RUN)/gastropath demo
+app: install $(DEMO)
 	$(RUN)/gastropath app --model gastropath-demo/run
 
 test: install

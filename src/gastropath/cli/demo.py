@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gastropath.data.synthetic.truth import Agreement
 
 EPOCHS = 5
+_STEPS = 7
 BATCH_SIZE = 16  # twice the steps of the recipe's own, so that few epochs suffice
 
 
@@ -30,18 +31,19 @@ def demo(
     from gastropath.workflows.demo import draw
 
     began = time.monotonic()
+    console.say(f"step 1 of {_STEPS}: drawing tiles and a slide")
     with console.progress() as progress:
         drawn = draw(out, seed=seed, overwrite=overwrite, progress=progress)
     run = str(out / "run")
-    _step("audit", drawn.tiles, "--out", out / "audit")
+    _step(2, "audit", drawn.tiles, "--out", out / "audit")
     settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "seed": seed}
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    _step("train", drawn.tiles, "--recipe", "baseline", "--out", run, *changes)
-    _step("evaluate", "--model", run, "--data", drawn.new_tiles, "--out", out / "new-stains")
-    _step("predict", drawn.new_tiles / "TUM", "--model", run, "--out", out / "predictions.csv")
-    _step("slide", drawn.slide, "--model", run, "--out", out / "slides")
+    _step(3, "train", drawn.tiles, "--recipe", "baseline", "--out", run, *changes)
+    _step(4, "evaluate", "--model", run, "--data", drawn.new_tiles, "--out", out / "new-stains")
+    _step(5, "predict", drawn.new_tiles / "TUM", "--model", run, "--out", out / "predictions.csv")
+    _step(6, "slide", drawn.slide, "--model", run, "--out", out / "slides")
     _tell_agreement(drawn.agreement(out / "slides" / drawn.slide.stem / "tiles.csv"))
-    _step("space", "--model", run, "--out", out / "space")
+    _step(7, "space", "--model", run, "--out", out / "space")
     console.say("")
     minutes = (time.monotonic() - began) / 60
     console.say(f"The demo took {minutes:.1f} minutes. All of it is synthetic: computer-drawn, no tissue. Open:")
@@ -68,10 +70,10 @@ def _tell_agreement(agreed: Agreement) -> None:
     )
 
 
-def _step(*given: object) -> None:
+def _step(number: int, *given: object) -> None:
     """Run a command as a user would, in a process of its own."""
     arguments = [str(argument) for argument in given]
-    console.say(f"\n$ gastropath {' '.join(arguments)}")
+    console.say(f"\nstep {number} of {_STEPS}\n$ gastropath {' '.join(arguments)}")
     sys.stdout.flush()
     status = subprocess.run([sys.executable, "-m", "gastropath", *arguments], check=False, env=os.environ).returncode
     if status:
