@@ -159,6 +159,7 @@ def _metrics() -> Metrics:
         resampled="tiles",
         parts={"train": 100, "val": 20, "test": 40},
         remembered=0,
+        checks="full",
         views=1,
         accuracy=half,
         train_accuracy=None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, command_line
+from gastropath.cli.options import Checks, Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, command_line
 from gastropath.cli.tiles import tell_of_tiles
 
 
@@ -23,6 +23,7 @@ def evaluate(
     mpp: Mpp = None,
     views: Views = 1,
     seed: Seed = 0,
+    checks: Checks = "full",
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -35,7 +36,7 @@ def evaluate(
 
     with console.progress() as progress:
         found = judge(
-            data, model, out, split=split, classes=chosen(classes), mpp=mpp, views=views, seed=seed,
+            data, model, out, split=split, classes=chosen(classes), mpp=mpp, views=views, seed=seed, checks=checks,
             overwrite=overwrite, command=command_line(), on_tiles=tell_of_tiles, progress=progress,
         )  # fmt: skip
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,6 +34,10 @@ Mpp = Annotated[
 Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster behind it, e.g. tcp://node7:8786."),
+]
+Checks = Annotated[
+    Literal["full", "quick", "none"],
+    typer.Option("--checks", metavar="full|quick|none", help="Checks beside the answers; quick: no further pictures."),
 ]
 Views = Annotated[
     int, typer.Option(min=1, max=8, help="Average over so many flips and quarter turns; as many times slower.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Cache, Classes, Data, Json, Mpp, Scheduler, chosen, command_line
+from gastropath.cli.options import Cache, Checks, Classes, Data, Json, Mpp, Scheduler, chosen, command_line
 from gastropath.cli.split import told
 from gastropath.cli.tiles import tell_of_tiles
 
@@ -42,6 +42,7 @@ def train(
     mpp: Mpp = None,
     cache: Cache = None,
     scheduler: Scheduler = None,
+    checks: Checks = "full",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -52,8 +53,8 @@ def train(
     with console.progress() as progress:
         found = run(
             data, out, recipe=recipe, split=split, folds=folds, classes=chosen(classes), settings=settings or [],
-            review=review, mpp=mpp, cache=cache, scheduler=scheduler, resume=resume, command=command_line(),
-            on_tiles=tell_of_tiles, on_begin=_tell_beginning, progress=progress,
+            review=review, mpp=mpp, cache=cache, scheduler=scheduler, checks=checks, resume=resume,
+            command=command_line(), on_tiles=tell_of_tiles, on_begin=_tell_beginning, progress=progress,
         )  # fmt: skip
     if found.was_finished:
         console.say(f"{found.folder}: this run is finished; look at {found.report}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,7 @@ from gastropath.evaluation.out_of_distribution import OutOfDistribution, judge_o
 from gastropath.evaluation.sample import draw_sample
 from gastropath.evaluation.tile_statistics import tile_statistics
 from gastropath.inference.classifier import Classifier
+from gastropath.parallel import one_thread_each
 from gastropath.progress import Progress, silent
 from gastropath.report.sections.leakage import count_leakage
 from gastropath.results.card import Calibration as CardCalibration
@@ -30,6 +32,7 @@ from gastropath.results.card import Card
 from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
+    Checks,
     DomainMetrics,
     JudgedPart,
     Metrics,
@@ -57,6 +60,8 @@ class _Checks:
     colour: ShortcutBaseline = field(default_factory=lambda: ShortcutBaseline(macro_f1=None))
     remembered: int | None = None
     views: int = 1
+    which: Checks | None = None
+    strange: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ def assess(
     learned: Collection[str] | None = None,
     views: int = 1,
     seed: int = 0,
+    checks: Checks = "full",
     notes: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Assessment:
@@ -131,6 +137,9 @@ def assess(
         judged ones; ``None`` if not known.
     views
         Flips and quarter turns over which each answer is averaged; changed tiles and maps are checked with one.
+    checks
+        ``"full"``; ``"quick"`` leaves out what asks the model for more pictures: changed tiles, activation maps and
+        pictures that show no tissue; ``"none"`` leaves out all that does not follow from the answers to the tiles.
     notes
         What else is to be said of the figures, a sentence each.
 
@@ -139,6 +148,21 @@ def assess(
     NoTilesFound
         If no tile has a class the model knows, or none of the judged part could be read.
     """
+    with one_thread_each():
+        return _assessed(classifier, index, split, learned, views, seed, checks, notes, progress)
+
+
+def _assessed(
+    classifier: Classifier,
+    index: TileIndex,
+    split: Split | None,
+    learned: Collection[str] | None,
+    views: int,
+    seed: int,
+    which: Checks,
+    notes: Sequence[str],
+    progress: Progress,
+) -> Assessment:
     card = classifier.card
     if split and not split.index.pixels:
         split = replace(split, index=with_pixels(split.index))
@@ -153,21 +177,27 @@ def assess(
     )
     tiles = JudgedTiles(card, index, predictions, parts, "test" if split else "all", split, seed)
     shortcut = np.full(len(index), -1)
-    if split:
+    if split and which != "none":
         shortcut = answers_by_colour(index, tiles.true, tiles.rows["train"], tiles.judged, progress=progress)
-    unknown = judge_out_of_distribution(classifier, strange, views=views, seed=seed, progress=progress)
-    sample = draw_sample(classifier, tiles, _CHANGED_TILES)
+    unknown = judge_out_of_distribution(
+        classifier, strange, views=views, seed=seed, pictures=which == "full", progress=progress
+    )
+    sample = draw_sample(classifier, tiles, _CHANGED_TILES) if which == "full" else None
     by_colour, answers = shortcut[tiles.judged], tiles.answers
     checks = _Checks(
-        data=tile_statistics(card, index.take(tiles.judged), answers, strange, seed, progress),
+        data=tile_statistics(card, index.take(tiles.judged), answers, strange, seed, progress)
+        if which != "none"
+        else None,
         other_classes=unknown.metrics(unknown.other_classes, answers, seed),
         pictures=unknown.metrics(unknown.pictures, answers, seed),
-        robustness=robustness(classifier, sample, progress=progress),
+        robustness=robustness(classifier, sample, progress=progress) if sample else None,
         explanations=explanation_checks(classifier, sample.first(_EXPLAINED_TILES), progress=progress)
-        if len(sample) >= _FEWEST_EXPLAINED
+        if sample and len(sample) >= _FEWEST_EXPLAINED
         else None,
         remembered=_remembered(tiles, learned),
         views=views,
+        which=which,
+        strange=Counter(strange.labels),
         colour=ShortcutBaseline(macro_f1=None)
         if (by_colour < 0).any()
         else against_colour(tiles.labels, answers.numbers, by_colour, tiles.resampling),
@@ -237,8 +267,8 @@ def _metrics(tiles: JudgedTiles, checks: _Checks, notes: Sequence[str] = ()) -> 
     matrix = formulas.confusion_matrix(labels, answers.numbers, len(card.codes))
     pairs = (split.identical_pairs_across_parts, split.near_pairs_across_parts) if split else (None, None)
     leakage = count_leakage(*pairs)
-    other_classes = checks.data.other_classes if checks.data else {}
-    warnings = caveats(tiles, overall.accuracy, leakage, remembered=checks.remembered or 0, other_classes=other_classes)
+    other_classes, remembered = dict(checks.strange), checks.remembered or 0
+    warnings = caveats(tiles, overall.accuracy, leakage, remembered=remembered, other_classes=other_classes)
     rule, abstained = card.domain, abstention(card, labels, answers, resampling)
     return Metrics(
         part=tiles.judged_part,
@@ -261,6 +291,7 @@ def _metrics(tiles: JudgedTiles, checks: _Checks, notes: Sequence[str] = ()) -> 
         parts={part: len(found) for part, found in tiles.rows.items()},
         remembered=checks.remembered,
         views=checks.views,
+        checks=checks.which,
         accuracy=overall.accuracy,
         train_accuracy=_accuracy(tiles, "train"),
         val_accuracy=_accuracy(tiles, "val"),

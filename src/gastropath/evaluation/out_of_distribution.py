@@ -56,7 +56,13 @@ class OutOfDistribution:
 
 
 def judge_out_of_distribution(
-    classifier: Classifier, others: TileIndex, *, views: int = 1, seed: int = 0, progress: Progress = silent
+    classifier: Classifier,
+    others: TileIndex,
+    *,
+    views: int = 1,
+    seed: int = 0,
+    pictures: bool = True,
+    progress: Progress = silent,
 ) -> OutOfDistribution:
     """Let a model answer for tiles of other classes and for pictures that show no tissue.
 
@@ -66,19 +72,23 @@ def judge_out_of_distribution(
         Tiles of classes that the model does not have.
     seed
         Of the drawn pictures.
+    pictures
+        Whether there are any; without, only tiles of other classes are asked for.
     """
     answers = classifier.predict(
         list(others.files()), mpp=others.mpp(), shown=others.pixels, views=views, progress=progress
     )
-    pictures = {
+    if not pictures:
+        return OutOfDistribution(others, answers, {})
+    stacks = {
         f"drawn {name}": np.stack([draw(np.random.default_rng([seed, number, i])) for i in range(EACH)])
         for number, (name, draw) in enumerate(NO_TISSUE.items())
     }
-    pictures["pieces of photographs"] = _photographs(seed)
+    stacks["pieces of photographs"] = _photographs(seed)
     drawn = {}
-    for name, stack in pictures.items():
+    for name, stack in stacks.items():
         drawn[name] = classifier.predict(stack, views=views)
-        progress("pictures that show no tissue", len(drawn), len(pictures))
+        progress("pictures that show no tissue", len(drawn), len(stacks))
     return OutOfDistribution(others, answers, drawn)
 
 

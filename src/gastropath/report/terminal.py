@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gastropath.report.parts import Bullets, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import headline, warnings
+from gastropath.report.sections.checks import not_checked_in_words
 from gastropath.report.sections.confidence import target_in_words
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
@@ -31,6 +32,8 @@ def main_metrics(metrics: Metrics, card: Card) -> list[Part]:
     parts: list[Part] = [headline(metrics), *warnings(metrics)]
     if metrics.synthetic:
         parts.append(Text("The tiles are synthetic: these metrics say nothing about real tissue.", "warning"))
+    if missing := not_checked_in_words(metrics):
+        parts.append(Text(missing))
     if rule and rule.target == "accuracy":
         parts.append(Text(target_in_words(rule), "warning" if rule.state == "unmet" else "plain"))
     return parts

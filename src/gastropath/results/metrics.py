@@ -12,7 +12,7 @@ from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval, Part, Share, ShareInterval
 from gastropath.results.robustness import Robustness
 from gastropath.results.tile_statistics import TileStatistics
-from gastropath.results.versions import metrics_2, metrics_3
+from gastropath.results.versions import metrics_2, metrics_3, metrics_4
 
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
@@ -108,6 +108,10 @@ class DomainMetrics(Part):
         return (*self.other_classes.items(), *self.pictures.items())
 
 
+Checks = Literal["full", "quick", "none"]
+"""Checks of a model beside its answers: all; those that ask it for no further pictures; none."""
+
+
 class SourceMetrics(Part):
     """How good a model is on the tiles of one source (a data set, a laboratory), and what it answers of them."""
 
@@ -158,13 +162,16 @@ class Metrics(Document):
     ``parts`` counts the tiles of each part that could be read and have a class of the model. ``remembered`` counts the
     judged tiles that the model learned from; ``None`` where that is not known.
 
+    ``checks`` says which checks of the model ran beside its answers to the judged tiles: what it leaves out is not
+    known, not passed. It is ``None`` for answers without their model.
+
     ``by_source`` is empty where the tiles name no source. ``data``, ``robustness`` and ``explanations`` are ``None``
     for answers of several models, one a fold.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2, metrics_3)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2, metrics_3, metrics_4)
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     part: JudgedPart
     n: int
     groups: int
@@ -176,6 +183,7 @@ class Metrics(Document):
     parts: dict[str, int]
     remembered: int | None
     views: int
+    checks: Checks | None
     accuracy: ShareInterval
     train_accuracy: ShareInterval | None
     val_accuracy: ShareInterval | None

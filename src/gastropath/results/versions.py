@@ -39,6 +39,11 @@ def metrics_3(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def metrics_4(document: dict[str, Any]) -> dict[str, Any]:
+    """``metrics.json``: which checks ran; until version 3 all did where a model was asked."""
+    return {**document, "format_version": 4, "checks": "full" if document.get("data") else None}
+
+
 def card_2(document: dict[str, Any]) -> dict[str, Any]:
     """``card.json``: its metrics are those of ``metrics.json``."""
     metrics = document.get("metrics")
@@ -59,6 +64,12 @@ def card_3(document: dict[str, Any]) -> dict[str, Any]:
         rule |= {"state": state, "selective_accuracy": accuracy}
     metrics = metrics_3(metrics) if metrics else None
     return {**document, "format_version": 3, "metrics": metrics, "abstention": rule}
+
+
+def card_4(document: dict[str, Any]) -> dict[str, Any]:
+    """``card.json``: its metrics are those of ``metrics.json``."""
+    metrics = document["metrics"]
+    return {**document, "format_version": 4, "metrics": metrics_4(metrics) if metrics else None}
 
 
 def split_2(document: dict[str, Any]) -> dict[str, Any]:

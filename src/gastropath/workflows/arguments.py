@@ -93,3 +93,18 @@ def today() -> str:
 
 def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def check_checks(checks: str) -> None:
+    """Check the name of a set of checks.
+
+    Raises
+    ------
+    UnknownSetting
+        If there is no such set.
+    """
+    from gastropath.errors import UnknownSetting
+
+    known = ("full", "quick", "none")
+    if checks not in known:
+        raise UnknownSetting(f"there is no {checks!r}; expected one of {', '.join(known)}", parameter="checks")

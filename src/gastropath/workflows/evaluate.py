@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, cache_folder, codes, folder_of, opened, optional, paths
+from gastropath.workflows.arguments import (
+    Paths,
+    StrPath,
+    cache_folder,
+    check_checks,
+    codes,
+    folder_of,
+    opened,
+    optional,
+    paths,
+)
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
     from gastropath.evaluation.assessment import Assessment
     from gastropath.inference.classifier import Classifier
     from gastropath.results.card import Card
-    from gastropath.results.metrics import Metrics
+    from gastropath.results.metrics import Checks, Metrics
     from gastropath.results.predictions import Predictions
 
 
@@ -85,6 +95,7 @@ def evaluate(
     mpp: float | None = None,
     views: int = 1,
     seed: int = 0,
+    checks: Checks = "full",
     overwrite: bool = False,
     command: str = "gastropath.evaluate",
     on_tiles: Callable[[TileIndex], object] | None = None,
@@ -112,6 +123,10 @@ def evaluate(
         Flips and quarter turns over which each answer is averaged, 1 to 8.
     seed
         Of the intervals.
+    checks
+        ``"full"``; ``"quick"`` leaves out changed tiles, activation maps and pictures that show no tissue, which take
+        most of the time; ``"none"`` computes only what follows from the answers to the tiles. What is left out is said
+        to be not checked.
     overwrite
         Replace an earlier evaluation in ``out``.
     command
@@ -153,6 +168,7 @@ def evaluate(
     from gastropath.outputs import check_replaceable, replacing_folder, write_json
     from gastropath.results.environment import described
 
+    check_checks(checks)
     folder, home = optional(out), folder_of(model)
     if folder:
         check_replaceable(folder, FILES, overwrite=overwrite)
@@ -172,6 +188,7 @@ def evaluate(
         learned=learned.pixels,
         views=views,
         seed=seed,
+        checks=checks,
         notes=(OLDER_RUN,) if learned.run_is_older and parts is None else (),
         progress=stages[_JUDGING],
     )

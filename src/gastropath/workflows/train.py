@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 
 from gastropath.errors import OutputExists, UnknownSetting
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, cache_folder, changes, codes, now, optional, paths
-from gastropath.workflows.extras import need, need_tensorflow
+from gastropath.workflows.arguments import (
+    Paths,
+    StrPath,
+    cache_folder,
+    changes,
+    check_checks,
+    codes,
+    now,
+    optional,
+    paths,
+)
+from gastropath.workflows.extras import need
 from gastropath.workflows.train_result import REFUSED, TrainResult, finished, refused_in
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from gastropath.data.split.split import Split
     from gastropath.evaluation.report import CrossValidated
     from gastropath.results.card import Card
-    from gastropath.results.metrics import Metrics
+    from gastropath.results.metrics import Checks, Metrics
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import Recipe
     from gastropath.training.run import Run, Start
@@ -71,6 +81,7 @@ def train(
     mpp: float | None = None,
     cache: StrPath | None = None,
     scheduler: str | None = None,
+    checks: Checks = "full",
     resume: bool = False,
     created: str | None = None,
     command: str = "gastropath.train",
@@ -105,6 +116,8 @@ def train(
         environment variable GASTROPATH_CACHE names.
     scheduler
         Address of a Dask scheduler, on whose cluster features are computed.
+    checks
+        Of the evaluation: see :func:`gastropath.evaluate`.
     resume
         Go on with an interrupted run, with identical results.
     created
@@ -146,7 +159,7 @@ def train(
     """
     if scheduler:
         need("train --scheduler")
-    need_tensorflow("train --folds" if folds else "train")
+    need("train --folds" if folds else "train")
     from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
@@ -155,6 +168,7 @@ def train(
     from gastropath.training.recipe import read_recipe
     from gastropath.training.run import Run, RunOptions, Start
 
+    check_checks(checks)
     run, table, lines = Run(Path(out)), optional(split), changes(settings)
     named = None if recipe is None else str(recipe)
     index = find_tiles(paths(data), codes(classes))
@@ -188,7 +202,7 @@ def train(
         store, name = FeatureStore(store_folder, workers), _name(paths(data))
         bundle = run.train(start, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
         folded = _cross_validated(run, start, bundle.card, store, stages[_FOLDS]) if folding else None
-        metrics = _sealed(run, start, folded, stages[_EVALUATING])
+        metrics = _sealed(run, start, folded, checks, stages[_EVALUATING])
         run.finish()
     if folded is None:
         return TrainResult(run.folder, metrics, refused=refused_in(run.folder))
@@ -255,7 +269,7 @@ def _cross_validated(run: Run, start: Start, card: Card, store: FeatureStore, pr
     return folded
 
 
-def _sealed(run: Run, start: Start, folded: CrossValidated | None, progress: Progress) -> Metrics:
+def _sealed(run: Run, start: Start, folded: CrossValidated | None, checks: Checks, progress: Progress) -> Metrics:
     """Evaluate the draft bundle of a run, write the report, and seal the bundle with the result."""
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.data.learned import learned_tiles
@@ -264,7 +278,9 @@ def _sealed(run: Run, start: Start, folded: CrossValidated | None, progress: Pro
     from gastropath.inference.classifier import Classifier
 
     classifier, learned, split = Classifier.load(run.folder), learned_tiles(run.folder).pixels, start.split
-    assessment = assess(classifier, split.index, split, learned=learned, seed=start.recipe.seed, progress=progress)
+    assessment = assess(
+        classifier, split.index, split, learned=learned, seed=start.recipe.seed, checks=checks, progress=progress
+    )
     write_evaluation(assessment, classifier, run.folder, run.history(), folded)
     seal(open_bundle(run.folder), assessment.metrics)
     return assessment.metrics

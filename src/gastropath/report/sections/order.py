@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gastropath.report.parts import Section, Text
-from gastropath.report.sections import accuracy, confidence, faithfulness, judged_tiles, model, robustness
+from gastropath.report.sections import accuracy, checks, confidence, faithfulness, judged_tiles, model, robustness
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
@@ -32,6 +32,7 @@ def accuracy_sections(metrics: Metrics) -> list[Section]:
 def trust_sections(card: Card, metrics: Metrics) -> list[Section]:
     """Return how far its confidence and its activation maps can be trusted, and whether its accuracy lasts."""
     found = (
+        checks.not_checked(metrics),
         confidence.confidence(metrics),
         confidence.abstention(card, metrics),
         confidence.out_of_distribution(metrics),
@@ -64,6 +65,7 @@ def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
         confidence.coverage_in_words(metrics),
         robustness.robustness_in_words(metrics.robustness) if metrics.robustness else None,
         faithfulness.maps_in_words(metrics.explanations) if metrics.explanations else None,
+        checks.not_checked_in_words(metrics),
     ]
     return [line for line in lines if line]
 
