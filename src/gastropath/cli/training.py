@@ -63,7 +63,7 @@ def train(
         console.print_json(found.metrics.model_dump())
     else:
         show(main_metrics(found.metrics, found.card), console)
-        for line in _told_of_folds(found):
+        for line in (*found.remarks, *_told_of_folds(found)):
             console.say(line)
         console.say(f"look at {found.report}; use the model with --model {found.folder}")
     console.end(found.refused)

@@ -45,6 +45,7 @@ def write_evaluation(
     out: Path,
     history: History = (),
     cross_validated: CrossValidated | None = None,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write ``predictions.csv``, ``figures/``, ``misclassified/``, ``report.html`` and, last, ``metrics.json``.
 
@@ -60,8 +61,10 @@ def write_evaluation(
         How training went, for a chart.
     cross_validated
         What models made without the tile say of it; ``None`` where there are none.
+    remarks
+        What is to be said of the training, a sentence each.
     """
-    page = report(assessment, classifier, history, cross_validated)
+    page = report(assessment, classifier, history, cross_validated, remarks)
     write_predictions(assessment, out / "predictions.csv")
     write_charts(page, out / "figures")
     copy_misclassified(misclassified(assessment), out / "misclassified")
@@ -82,6 +85,7 @@ def report(
     classifier: Classifier,
     history: History = (),
     cross_validated: CrossValidated | None = None,
+    remarks: Sequence[str] = (),
 ) -> Page:
     """Lay the page out; see :func:`write_evaluation`."""
     metrics, card = assessment.metrics, classifier.card
@@ -96,8 +100,9 @@ def report(
         suspects = suspected_labels(cross_validated.suspects, folds.n)
         sections += [Section("Labels to look at again", suspects), cross_validation(folds)]
     sections += trust_sections(card, metrics)
-    if history:
-        sections.append(Section("Training", [history_chart(history)]))
+    if history or remarks:
+        chart = [history_chart(history)] if history else []
+        sections.append(Section("Training", [*chart, *map(Text, remarks)]))
     sections.append(Section("How this was made", [_provenance(assessment, card)]))
     footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled} where nothing else is said."
     alerts = [line for line in metrics.warnings if line.startswith(LEARNED_FROM)]

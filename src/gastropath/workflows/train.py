@@ -202,11 +202,11 @@ def train(
         store, name = FeatureStore(store_folder, workers), _name(paths(data))
         bundle = run.train(start, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
         folded = _cross_validated(run, start, bundle.card, store, stages[_FOLDS]) if folding else None
-        metrics = _sealed(run, start, folded, checks, stages[_EVALUATING])
+        metrics, said = _sealed(run, start, folded, checks, stages[_EVALUATING])
         run.finish()
     if folded is None:
-        return TrainResult(run.folder, metrics, refused=refused_in(run.folder))
-    return TrainResult(run.folder, metrics, folded.assessment.metrics, folded.suspects, refused_in(run.folder))
+        return TrainResult(run.folder, metrics, refused=refused_in(run.folder), remarks=said)
+    return TrainResult(run.folder, metrics, folded.assessment.metrics, folded.suspects, refused_in(run.folder), said)
 
 
 def _divided(
@@ -269,21 +269,25 @@ def _cross_validated(run: Run, start: Start, card: Card, store: FeatureStore, pr
     return folded
 
 
-def _sealed(run: Run, start: Start, folded: CrossValidated | None, checks: Checks, progress: Progress) -> Metrics:
+def _sealed(
+    run: Run, start: Start, folded: CrossValidated | None, checks: Checks, progress: Progress
+) -> tuple[Metrics, tuple[str, ...]]:
     """Evaluate the draft bundle of a run, write the report, and seal the bundle with the result."""
     from gastropath.bundle.files import open_bundle, seal
     from gastropath.data.learned import learned_tiles
     from gastropath.evaluation.assessment import assess
     from gastropath.evaluation.report import write_evaluation
     from gastropath.inference.classifier import Classifier
+    from gastropath.training.remarks import remarks
 
     classifier, learned, split = Classifier.load(run.folder), learned_tiles(run.folder).pixels, start.split
     assessment = assess(
         classifier, split.index, split, learned=learned, seed=start.recipe.seed, checks=checks, progress=progress
     )
-    write_evaluation(assessment, classifier, run.folder, run.history(), folded)
+    said = tuple(remarks(start.recipe, start.reviewed, classifier.card, run.history()))
+    write_evaluation(assessment, classifier, run.folder, run.history(), folded, said)
     seal(open_bundle(run.folder), assessment.metrics)
-    return assessment.metrics
+    return assessment.metrics, said
 
 
 def _name(data: Sequence[Path]) -> str:

@@ -34,6 +34,8 @@ class TrainResult:
         Labels to doubt, the most suspicious first; none without folds.
     refused
         Path and reason of each file that could not be read.
+    remarks
+        Settings of the recipe that changed nothing, and whether training gained nothing, a sentence each.
     was_finished
         Whether nothing was left to do.
     """
@@ -43,6 +45,7 @@ class TrainResult:
     cross_validation: Metrics | None = None
     suspects: Sequence[Suspect] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
     was_finished: bool = False
 
     @property
