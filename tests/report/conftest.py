@@ -61,6 +61,7 @@ def _metrics(classes: Sequence[str] = ("TUM", "STR", "empty"), **changes: object
         "parts": {"train": 100, "val": 20, "test": 40},
         "remembered": 0,
         "views": 1,
+        "checks": "full",
         "accuracy": HALF,
         "train_accuracy": HALF,
         "val_accuracy": HALF,
