@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar
@@ -42,12 +43,46 @@ _STARTED, _DONE, _REFUSED, _FAILED, _MEMORY = "started", "done", "refused", "fai
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+class _Turns:
+    """A lock that whoever came first gets first: one who asks again at once does not overtake those who wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._is_taken = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._is_taken:
+                self._is_taken = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        try:
+            turn.wait()
+        except BaseException:  # interrupted while it waited
+            with self._lock:
+                has_turn = turn.is_set()
+                if not has_turn:
+                    self._waiting.remove(turn)
+            if has_turn:
+                self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._is_taken = False
+
+
 class KeptProcess:
-    """A process that runs one function at a time; may be shared by threads, which wait for each other."""
+    """A process that runs one function at a time; may be shared by threads, which take turns as they came."""
 
     def __init__(self, megabytes: int = MEGABYTES) -> None:
         self._megabytes = megabytes
-        self._lock = threading.Lock()
+        self._turns = _Turns()
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
         self._started_by = 0
@@ -72,7 +107,7 @@ class KeptProcess:
             In place of every other exception, and where the function takes too long, needs too much memory or ends its
             process.
         """
-        with self._lock:
+        with self._turns:
             try:
                 return self._call(function, arguments, seconds)
             except GastroPathError:
@@ -152,12 +187,25 @@ class KeptProcess:
         return self._process
 
 
+_is_kept = False
+"""Set in a kept process."""
+
 _KEPT = KeptProcess()
 atexit.register(_KEPT.stop)
 
 
 def in_kept_process(function: Callable[..., Result], *arguments: object, seconds: float = SECONDS) -> Result:
-    """Return ``function(*arguments)``, computed in the one process that is kept; see :meth:`KeptProcess.call`."""
+    """Return ``function(*arguments)``, computed in the one process that is kept; see :meth:`KeptProcess.call`.
+
+    Asked by a function that runs in a kept process itself, it runs there too, within that one's bounds.
+    """
+    if _is_kept:
+        try:
+            return function(*arguments)
+        except (GastroPathError, MemoryError):
+            raise
+        except Exception as error:
+            raise CannotParse(in_words(error)) from None
     return _KEPT.call(function, *arguments, seconds=seconds)
 
 
@@ -196,6 +244,8 @@ def serve(megabytes: int) -> None:
     megabytes
         Memory that this process may take.
     """
+    global _is_kept
+    _is_kept = True
     inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):  # what a library prints must not come between the messages

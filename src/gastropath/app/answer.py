@@ -14,7 +14,8 @@ from html import escape
 
 import numpy as np
 
-from gastropath.app.limits import in_turn, not_taken
+from gastropath.app.decoders import tile_reader
+from gastropath.app.limits import not_taken
 from gastropath.images import encode_jpeg, encode_png
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.explain import heat, tint
@@ -29,7 +30,7 @@ MAX_BARS = 12
 """Classes shown in a chart; what is left of a longer list is summed up in one line."""
 
 AT_ONCE = 8
-"""Files that are answered together; they are decoded one after the other."""
+"""Files that are answered together; they are decoded one after the other, in turn with those of other visitors."""
 
 _HEAT_PX = 56
 _HEAT_OPACITY = 0.8
@@ -67,7 +68,6 @@ class Answer:
     html: str
 
 
-@in_turn
 def answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
     """Classify a few uploads, at most :data:`AT_ONCE`, in one go.
 
@@ -80,7 +80,7 @@ def _answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
     reasons = {i: reason for i, upload in enumerate(uploads) if (reason := not_taken(upload.data))}
     taken = [upload.data for i, upload in enumerate(uploads) if i not in reasons]
     try:
-        found = classifier.predict(taken, maps=True, tiles=True, max_pixels=MAX_PIXELS, workers=1)
+        found = classifier.predict(taken, maps=True, tiles=True, max_pixels=MAX_PIXELS, workers=1, reader=tile_reader())
     except Exception:
         # Decoders fail in ways nobody foresaw, and the files come from strangers. The log has the details.
         _log.exception("uploads could not be classified")

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from gastropath.app.answer import MAX_PIXELS, title
+from gastropath.app.decoders import read_picture, read_spacing
 from gastropath.app.limits import in_turn, not_taken
 from gastropath.app.markup import table_of_rows
 from gastropath.app.tiles import TYPES
@@ -17,7 +18,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.mapping import PictureMap, map_picture
-from gastropath.slides.source.picture import open_picture, picture_spacing
+from gastropath.slides.source.spacing import Spacing
 from gastropath.slides.writers.legend import ABSTAINED_COLOUR, abstained_name
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def show_region(classifier: Classifier) -> None:
     )
     if file is None:
         st.session_state.pop("map", None)
+        st.session_state.pop("stated", None)
         st.markdown(
             f"The picture is cut into tiles of {field:g} × {field:g} µm, each is classified, and the map shows "
             "the tissue with areas and shares."
@@ -45,7 +47,7 @@ def show_region(classifier: Classifier) -> None:
     if reason := not_taken(data):
         st.error(reason, icon="⚠️")
         return
-    mpp = _resolution(data)
+    mpp = _resolution(file.file_id, data)
     if mpp is None:
         return
     mask = not st.checkbox("Classify empty glass, pen marks and dark borders too")
@@ -67,14 +69,13 @@ def show_region(classifier: Classifier) -> None:
         _show(classifier, found)
 
 
-def _resolution(data: bytes) -> float | None:
+def _resolution(upload: str, data: bytes) -> float | None:
     """Return the micrometres per pixel that the picture or else the visitor states; ``None`` where neither does yet."""
-    try:
-        stated = picture_spacing(data)
-    except CannotReadSpacing:
-        stated = None
-    except (CannotReadImage, CannotReadSlide) as error:
-        st.error(f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000.", icon="⚠️")
+    if st.session_state.get("stated", (None, None))[0] != upload:  # read once, not for every click
+        st.session_state["stated"] = (upload, _stated(data))
+    stated = st.session_state["stated"][1]
+    if isinstance(stated, str):
+        st.error(stated, icon="⚠️")
         return None
     if stated is not None and stated.x == stated.y:
         st.caption(f"{stated.x:.4g} µm per pixel, from the {stated.source} of the file.")
@@ -98,18 +99,29 @@ def _resolution(data: bytes) -> float | None:
     return given
 
 
+def _stated(data: bytes) -> Spacing | str | None:
+    try:
+        return read_spacing(data)
+    except (CannotReadImage, CannotReadSlide) as error:
+        return _not_read(error)
+
+
+def _not_read(error: CannotReadImage | CannotReadSlide) -> str:
+    return f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000."
+
+
 @in_turn
 def _mapped(
     classifier: Classifier, name: str, data: bytes, mpp: float, mask: bool, progress: Progress
 ) -> PictureMap | str:
     """Map a picture, or say why there is no map. Never raises: a file must not break the page."""
     try:
-        picture = open_picture(data, name, mpp, max_pixels=MAX_PIXELS)
+        picture = read_picture(data, name, mpp, MAX_PIXELS)
         return map_picture(picture, classifier, mask=mask, progress=progress)
     except CannotReadSpacing as error:
         return f"The picture cannot be mapped: {error.reason}"
     except (CannotReadImage, CannotReadSlide) as error:
-        return f"The file {error.reason}. Upload one picture as PNG, JPEG, TIFF, WebP, BMP or JPEG 2000."
+        return _not_read(error)
     except Exception:
         _log.exception("a picture could not be mapped")
         return "The file cannot be read as a picture."

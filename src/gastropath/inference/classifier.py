@@ -14,7 +14,7 @@ from gastropath.bundle.files import open_bundle, starter
 from gastropath.decoding import MAX_PIXELS
 from gastropath.errors import BadBundle
 from gastropath.formulas import softmax
-from gastropath.inference.field_of_view import Tile, check_mpp, read_tiles
+from gastropath.inference.field_of_view import Reader, Tile, check_mpp, read_tiles
 from gastropath.inference.graph import Graph, Outputs
 from gastropath.inference.ood import OodCheck
 from gastropath.inference.sources import Images, count, sources
@@ -128,6 +128,7 @@ class Classifier:
         tiles: bool = False,
         max_pixels: int = MAX_PIXELS,
         workers: int | None = None,
+        reader: Reader | None = None,
         progress: Progress = silent,
     ) -> Predictions:
         """Classify images. One that cannot be read is refused; the others are answered.
@@ -155,6 +156,9 @@ class Classifier:
             Images with more pixels are refused.
         workers
             Images decoded at a time; by default one more than there are cores.
+        reader
+            What reads an image, e.g. :func:`gastropath.inference.bounded.read_bounded` for files from strangers; by
+            default :func:`gastropath.inference.field_of_view.read_tile`.
         progress
             Called as images are answered.
 
@@ -172,7 +176,7 @@ class Classifier:
         keep = (features, maps, tiles)
         done: list[Predictions] = []
         total, answered = count(images), 0
-        for chunk in self._chunks(images, mpp, shown, max_pixels, workers):
+        for chunk in self._chunks(images, mpp, shown, max_pixels, workers, reader):
             done.append(self._answered(chunk, views, *keep))
             answered += len(chunk)
             progress("classifying", answered, max(total or 0, answered))
@@ -197,6 +201,7 @@ class Classifier:
         shown: Sequence[str],
         max_pixels: int,
         workers: int | None,
+        reader: Reader | None,
     ) -> Iterator[Sequence[Tile]]:
         """Yield tiles of the model's size, some at a time."""
         side = self.tile_px
@@ -212,7 +217,7 @@ class Classifier:
             each_with_mpp = zip(sources(images), mpp, strict=True)
         each_shown = zip(each_with_mpp, shown or repeat(""), strict=False)
         pictures = ((source, own, hashed) for (source, own), hashed in each_shown)
-        tiles = read_tiles(pictures, self.card.input, max_pixels=max_pixels, workers=workers)
+        tiles = read_tiles(pictures, self.card.input, max_pixels=max_pixels, workers=workers, reader=reader)
         while chunk := list(islice(tiles, BATCH)):
             yield chunk
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,12 +85,17 @@ def read_tile(source: Source, model: CardInput, mpp: float | None, max_pixels: i
     return Tile(to_tile(pixels, model.tile_px, zoom), name, None, assumed, (width, height))
 
 
+Reader = Callable[[Source, CardInput, float | None, int, str], Tile]
+"""What reads a picture: :func:`read_tile`, or the same elsewhere."""
+
+
 def read_tiles(
     pictures: Iterable[tuple[Source, float | None, str]],
     model: CardInput,
     *,
     max_pixels: int,
     workers: int | None = None,
+    reader: Reader | None = None,
 ) -> Iterator[Tile]:
     """Decode pictures, each with its resolution and what it must show, in order and ahead of what takes them.
 
@@ -98,10 +103,13 @@ def read_tiles(
     ----------
     workers
         Pictures decoded at a time; by default one more than there are cores.
+    reader
+        What reads a picture; by default :func:`read_tile`.
     """
+    function = reader or read_tile
 
     def read(picture: tuple[Source, float | None, str]) -> Tile:
         source, mpp, shown = picture
-        return read_tile(source, model, mpp, max_pixels, shown)
+        return function(source, model, mpp, max_pixels, shown)
 
     return each(read, pictures, workers=workers)

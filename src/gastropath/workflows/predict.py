@@ -106,6 +106,7 @@ def predict(
     OutputExists, CannotWrite
         If ``out`` already exists, or cannot be written.
     """
+    from gastropath.inference.bounded import read_bounded
     from gastropath.inference.gathering import gather
     from gastropath.outputs import new_file
     from gastropath.results.predictions import Predictions
@@ -116,7 +117,7 @@ def predict(
         new_file(table, overwrite=overwrite)
     classifier = opened(model)
     stage = Stages(["classifying"], progress)["classifying"]
-    predictions = classifier.predict(files, mpp=mpp, views=views, progress=stage)
+    predictions = classifier.predict(files, mpp=mpp, views=views, reader=read_bounded, progress=stage)
     found = PredictionResult(classifier, tuple(files), predictions, table)
     if table:
         write_table(table, Predictions.columns(classifier.classes), predictions.rows(found.paths))

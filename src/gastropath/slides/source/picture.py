@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ class Picture:
         self.smaller = ((1,),)
         self._image = image
 
+    def __reduce__(self) -> tuple[Callable[..., Picture], tuple[Path, np.ndarray, Spacing]]:
+        return _of_pixels, (self.path, np.asarray(self._image), self.spacing)  # decoded in another process
+
     def read(self, level: int, x_px: int, y_px: int, width: int, height: int, smaller: int = 1) -> np.ndarray:
         """See :class:`gastropath.slides.source.slide.Slide`."""
         found = Image.new("RGB", (width, height), "white")
@@ -45,6 +49,10 @@ class Picture:
     def overview(self, most_px: int) -> Overview:
         """See :class:`gastropath.slides.source.slide.Slide`."""
         return Overview.of(self._image, most_px)
+
+
+def _of_pixels(path: Path, pixels: np.ndarray, spacing: Spacing) -> Picture:
+    return Picture(path, Image.fromarray(pixels), spacing)
 
 
 def open_picture(
