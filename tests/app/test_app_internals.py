@@ -10,6 +10,7 @@ import streamlit.config
 from streamlit import net_util
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web import bootstrap
 from streamlit.web.server import server_util
 from streamlit.web.server.starlette import starlette_routes
@@ -42,6 +43,7 @@ MOVED = {
     "spool_max_size": lambda patch: patch.delattr(starlette.formparsers.MultiPartParser, "spool_max_size"),
     "file_storage": lambda patch: patch.setattr(MemoryUploadedFileManager, "__init__", _stores_elsewhere),
     "Runtime.close_session": lambda patch: patch.delattr(Runtime, "close_session"),
+    "Runtime._session_mgr": lambda patch: patch.delattr(WebsocketSessionManager, "list_sessions"),
     "/_stcore/upload_file": lambda patch: patch.setattr(starlette_routes, "_ROUTE_UPLOAD_FILE", "upload/{a}/{b}"),
     "upload_file ": lambda patch: patch.delattr(starlette_routes, "create_upload_routes"),
     "index.html": _page_with("<script type='module'>second()</script>"),

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -27,9 +28,14 @@ class Visitors:
         self.uploaded_file_mgr = MemoryUploadedFileManager("/_stcore/upload_file")
         self.present: set[str] = set()
         self.closed: list[str] = []
+        self.stored: list[str] = []
+        self._session_mgr = self
 
     def is_active_session(self, session: str) -> bool:
         return session in self.present
+
+    def list_sessions(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(session=SimpleNamespace(id=session)) for session in self.stored]
 
     def close_session(self, session: str) -> None:
         self.closed.append(session)
@@ -142,9 +148,33 @@ def test_all_visitors_together_are_limited_and_the_next_is_told_to_come_back(ser
     assert visitors.contents("d")["three.png"] == bytes(20_000)
 
 
-def test_an_upload_that_does_not_say_how_long_it_is_counts_as_the_longest(server, visitors):
+def test_an_upload_that_does_not_say_how_long_it_is_counts_as_it_comes(server, visitors):
     assert asyncio.run(put(server, "a", form("tile.png", b"short"))) == 204
-    assert not_taken(visitors.contents("a")["tile.png"])
+    assert visitors.contents("a")["tile.png"] == b"short"
+    assert asyncio.run(put(server, "a", form("long.png", bytes(150_000)))) == 204
+    assert not_taken(visitors.contents("a")["long.png"])
+
+
+def test_what_is_announced_and_never_sent_takes_no_room(server, visitors):
+    """Ten visitors promise all there is and send nothing, while another uploads."""
+
+    async def promised(session: str) -> None:
+        headers = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"90000")]
+        path = f"/_stcore/upload_file/{session}/1"
+        scope = {"type": "http", "method": "PUT", "path": path, "headers": headers, "query_string": b""}
+        await server(scope, asyncio.Event().wait, None)
+
+    async def all_of_it() -> int:
+        promises = [asyncio.create_task(promised(f"{i}")) for i in range(10)]
+        await asyncio.sleep(0)
+        body = form("tile.png", bytes(90_000))
+        status = await put(server, "a", body, announced=len(body))
+        for promise in promises:
+            promise.cancel()
+        return status
+
+    assert asyncio.run(all_of_it()) == 204
+    assert visitors.contents("a")["tile.png"] == bytes(90_000)
 
 
 def test_very_many_files_are_refused_however_small(server, visitors, monkeypatch):
@@ -164,8 +194,9 @@ def test_very_many_files_are_refused_however_small(server, visitors, monkeypatch
     assert answers[0]["status"] == 429
 
 
-def test_an_upload_that_never_ends_is_given_up_and_its_place_is_free_again(server, visitors, monkeypatch):
-    monkeypatch.setattr(limits, "_UPLOAD_SECONDS", 0.01)
+@pytest.mark.parametrize("bound", ["_UPLOAD_SECONDS", "_SILENT_SECONDS"])
+def test_an_upload_that_never_ends_is_given_up_and_its_place_is_free_again(server, visitors, monkeypatch, bound):
+    monkeypatch.setattr(limits, bound, 0.01)
 
     async def never():
         await asyncio.sleep(3600)
@@ -183,7 +214,7 @@ def test_an_upload_that_never_ends_is_given_up_and_its_place_is_free_again(serve
         return answers[0]["status"]
 
     assert asyncio.run(attempt()) == 408
-    monkeypatch.setattr(limits, "_UPLOAD_SECONDS", 60)
+    monkeypatch.setattr(limits, bound, 60)
     upload(server, "a", ("tile.png", bytes(90_000)))
     assert visitors.contents("a")["tile.png"] == bytes(90_000)
 
@@ -258,6 +289,26 @@ def test_files_of_a_visitor_who_left_are_forgotten_and_those_of_one_who_came_bac
     asyncio.run(asyncio.wait_for(some_time(), 60))
     assert visitors.closed == ["gone"]
     assert set(visitors.uploaded_file_mgr.file_storage) == {"here", "away for a moment"}
+
+
+def test_sessions_that_left_are_closed_within_seconds_and_very_many_at_once(visitors, monkeypatch):
+    monkeypatch.setattr(limits, "_SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(limits, "_ABSENT_WITHOUT_FILES_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "_MOST_ABSENT", 3)
+    visitors.present = {"here"}
+    visitors.stored = ["here", "left"]
+    for session in "abcd":
+        visitors.hold(session, "tile.png", b"tile")
+
+    async def some_time() -> None:
+        sweeping = asyncio.create_task(limits.forget_absent())
+        while "left" not in visitors.closed:
+            await asyncio.sleep(0.01)
+        sweeping.cancel()
+
+    asyncio.run(asyncio.wait_for(some_time(), 60))
+    assert "here" not in visitors.closed
+    assert len(set(visitors.uploaded_file_mgr.file_storage)) == 3
 
 
 def test_pictures_are_decoded_one_at_a_time():

@@ -87,6 +87,16 @@ def _forgets_sessions() -> bool:
     )
 
 
+def _lists_sessions() -> bool:
+    import inspect
+
+    from streamlit.runtime import Runtime
+    from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
+
+    named = "self._session_mgr" in inspect.getsource(Runtime.__init__)
+    return named and callable(WebsocketSessionManager.list_sessions)
+
+
 def _takes_uploads_at_the_path() -> bool:
     from streamlit.web.server.starlette import starlette_routes
 
@@ -107,6 +117,7 @@ INTERNALS: Mapping[str, Callable[[], bool]] = {
     "starlette.formparsers.MultiPartParser.spool_max_size": _has_spool_size,
     "MemoryUploadedFileManager.file_storage": _stores_files_in_memory,
     "Runtime.close_session": _forgets_sessions,
+    "Runtime._session_mgr": _lists_sessions,
     "/_stcore/upload_file": _takes_uploads_at_the_path,
     "an inline script of static/index.html": _finds_all_scripts,
     "streamlit.web.bootstrap.load_config_options": _reads_settings,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
@@ -39,10 +39,16 @@ MAX_VISITOR_FILES = 1_000
 ABSENT_SECONDS = 60
 """Files of a visitor who left are forgotten after this time; one whose network failed is back before."""
 
+_ABSENT_WITHOUT_FILES_SECONDS = 5  # nothing of theirs is lost, and a session keeps descriptors open
+_MOST_ABSENT = 20  # sessions kept for visitors who may come back; of more, the first to leave are forgotten at once
 _UPLOAD_SECONDS = 300  # 25 MB at 0.7 Mbit/s; what arrives more slowly keeps others from their turn
-_SWEEP_SECONDS = 5
+_SILENT_SECONDS = 15  # an upload of which nothing more comes is given up
+_SWEEP_SECONDS = 2
 _LEAST_BYTES = 4_096  # what a file takes at least, with its name and the objects around it
 _HEAD_BYTES = 16_384  # of a form part: its headers, and in them the file's name
+
+_END_OF_HEAD = b"\r\n\r\n"
+_DIGITS = 16  # of a length in bytes
 
 _NOT_TAKEN = b"\0gastropath: not taken\0"
 
@@ -81,9 +87,10 @@ def in_turn(function: Callable[_P, _T]) -> Callable[_P, _T]:
 class UploadLimits:
     """Middleware that keeps uploads within :data:`MAX_VISITOR_BYTES` and :data:`MAX_ALL_BYTES`.
 
-    A file that is one too many never gets into memory: it is thrown away as it arrives, and Streamlit gets a note in
-    its place, so that the page can say why beside the file's name (see :func:`not_taken`). An error status instead
-    would reach the visitor as "AxiosError: Request failed with status code 413".
+    What has come counts, not what was announced: nobody takes others' room by promising files. A file that turns out
+    to be one too many is thrown away as it arrives, and Streamlit gets a note in its place, so that the page can say
+    why beside the file's name (see :func:`not_taken`). An error status instead would reach the visitor as "AxiosError:
+    Request failed with status code 413".
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -99,16 +106,36 @@ class UploadLimits:
         if len(_files().get(session, ())) >= MAX_VISITOR_FILES:
             await PlainTextResponse("Too many files", 429)(scope, receive, send)
             return
-        if reason := self._refusal(session, size):
-            receive, size = _note_instead(receive, reason), 0
-        self._arriving[session] += size
+        came = 0
+        parts: deque[bytes] = deque()
+        reason = self._refusal(session, size)
         try:
             async with asyncio.timeout(_UPLOAD_SECONDS):
-                await self._app(scope, receive, send)
+                more = True
+                while more:
+                    async with asyncio.timeout(_SILENT_SECONDS):
+                        message = await receive()
+                    if message["type"] != "http.request":
+                        return  # the visitor left
+                    part, more = message.get("body", b""), message.get("more_body", False)
+                    reason = reason or self._refusal(session, len(part))
+                    if reason:
+                        part = _head_of(b"".join([*parts, part]))
+                        parts.clear()
+                        self._arriving[session] -= came
+                        came = 0
+                    else:
+                        came += len(part)
+                        self._arriving[session] += len(part)
+                    parts.append(part)
+            if reason:
+                parts = deque([_note_instead(parts[0], reason)])
+            await self._app(scope, _again(parts, receive), send)
         except TimeoutError:
-            await PlainTextResponse("The upload took too long", 408)(scope, receive, send)
+            headers = {"Connection": "close"}
+            await PlainTextResponse("The upload took too long", 408, headers)(scope, receive, send)
         finally:
-            self._arriving[session] -= size
+            self._arriving[session] -= came
             self._arriving += Counter()  # drops those at zero
 
     def _refusal(self, session: str, size: int) -> str:
@@ -126,16 +153,21 @@ class UploadLimits:
 async def forget_absent() -> None:
     """Close the sessions of visitors who left, with their files, for as long as the server runs.
 
-    Streamlit does so for those whose time is over when the next visitor leaves, which may be tomorrow.
+    Streamlit does so for those whose time is over when the next visitor leaves, which may be tomorrow; until then each
+    keeps memory and descriptors.
     """
     runtime = get_instance()
     clock = asyncio.get_running_loop()
     since: dict[str, float] = {}
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
-        absent = [session for session in _files() if not runtime.is_active_session(session)]
+        files = _files()
+        known = [*files, *(info.session.id for info in vars(runtime)["_session_mgr"].list_sessions())]
+        absent = [session for session in dict.fromkeys(known) if not runtime.is_active_session(session)]
         since = {session: since.get(session, clock.time()) for session in absent}
-        gone = [session for session, left in since.items() if clock.time() - left >= ABSENT_SECONDS]
+        kept = {True: ABSENT_SECONDS, False: _ABSENT_WITHOUT_FILES_SECONDS}
+        over = sorted(since, key=lambda session: (session not in files, -since[session]))[_MOST_ABSENT:]
+        gone = [s for s, left in since.items() if clock.time() - left >= kept[s in files] or s in over]
         for session in gone:
             runtime.close_session(session)
             runtime.uploaded_file_mgr.remove_session_files(session)
@@ -153,28 +185,30 @@ def _files() -> dict[str, list[int]]:
 
 
 def _announced(scope: Scope) -> int:
-    """Return the bytes that a request says it brings; the most it may where it does not say."""
+    """Return the bytes that a request says it brings; 0 where it does not say."""
     length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else MAX_FILE_MB * 2**20
+    return int(length) if length.isascii() and length.isdigit() and len(length) < _DIGITS else 0
 
 
-def _note_instead(receive: Receive, reason: str) -> Receive:
-    """Replace the file in a form by a note as the form arrives; the part's headers, with the name, stay."""
+def _head_of(part: bytes) -> bytes:
+    """Return as much of the beginning of a form as a note on its file needs."""
+    head, found, _ = part[:_HEAD_BYTES].partition(_END_OF_HEAD)
+    return head + found
 
-    async def replaced() -> Message:
-        head, more = b"", True
-        while more and b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            head, more = head + message.get("body", b""), message.get("more_body", False)
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            more = message.get("more_body", False)
-        headers, delimiter = head.partition(b"\r\n\r\n")[0], head.partition(b"\r\n")[0]
-        body = b"\r\n".join([headers, b"", _NOT_TAKEN + reason.encode(), delimiter + b"--", b""])
-        return {"type": "http.request", "body": body, "more_body": False}
 
-    return replaced
+def _note_instead(head: bytes, reason: str) -> bytes:
+    """Return a form with a note in place of its file; the part's headers, with the name, stay."""
+    headers, delimiter = head.partition(_END_OF_HEAD)[0], head.partition(b"\r\n")[0]
+    return b"\r\n".join([headers, b"", _NOT_TAKEN + reason.encode(), delimiter + b"--", b""])
+
+
+def _again(parts: deque[bytes], after: Receive) -> Receive:
+    """Give the parts of a request that has come, each once."""
+
+    async def given() -> Message:
+        if not parts:
+            return await after()
+        part = parts.popleft()
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    return given

@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 
 from gastropath.app.examples import DRAWN
 from gastropath.app.headers import SafeHeaders
+from gastropath.app.house import FullHouse, PromptProtocol, descriptors, most_visitors
 from gastropath.app.internals import check_internals
 from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
@@ -37,6 +38,9 @@ SETTINGS: dict[str, Any] = {
     "server.maxMessageSize": 20,  # MB from a browser over the WebSocket; files take another way
     "server.maxUploadSize": MAX_FILE_MB,
 }
+
+_OF_THE_PROCESS = 64  # descriptors: files, pipes, threads
+_LEAST_CONNECTIONS = 32
 
 _BACKLOG = 512  # connections that wait to be accepted
 
@@ -67,7 +71,7 @@ def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
     return {
         "script_path": Path(__file__).with_name("script.py"),
         "secrets": {MODEL: str(folder.resolve()), EXAMPLES: str((examples or DRAWN).resolve())},
-        "middleware": [Middleware(SafeHeaders), Middleware(UploadLimits)],
+        "middleware": [Middleware(SafeHeaders), Middleware(FullHouse), Middleware(UploadLimits)],
         "lifespan": _lifespan,
     }
 
@@ -135,8 +139,16 @@ def serve(model: Path, listening: socket.socket, *, base_path: str | None = None
         ws_max_size=SETTINGS["server.maxMessageSize"] * 2**20,
         ws_per_message_deflate=False,  # pictures are compressed already
         timeout_graceful_shutdown=5,
+        http=PromptProtocol,
+        limit_concurrency=_connections(),
     )
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _connections() -> int:
+    """Return how many connections and requests may be open at a time; what is over is answered 503."""
+    allowed = descriptors()
+    return max(_LEAST_CONNECTIONS, allowed - _OF_THE_PROCESS - most_visitors(allowed))
 
 
 def _ask_nobody_for_the_address() -> None:
