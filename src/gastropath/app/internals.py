@@ -94,7 +94,7 @@ def _lists_sessions() -> bool:
     from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
     named = "self._session_mgr" in inspect.getsource(Runtime.__init__)
-    return named and callable(WebsocketSessionManager.list_sessions)
+    return named and "list_sessions" in vars(WebsocketSessionManager)
 
 
 def _takes_uploads_at_the_path() -> bool:

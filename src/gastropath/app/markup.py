@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 from gastropath.report.parts import Table
+
+_ADDRESS = re.compile(r"(?i)https?(?=:)|www(?=\.)|@|mailto(?=:)|xmpp(?=:)")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
@@ -30,5 +33,9 @@ def _cell(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Keep a text of the card from being taken for Markdown, or for HTML."""
+    """Keep a text of the card from being taken for Markdown, for HTML, or for an address.
+
+    What looks like an address becomes a link whatever is escaped in it, so a character that shows nothing breaks it up.
+    """
+    text = _ADDRESS.sub(lambda found: f"{found[0]}\N{WORD JOINER}", text)
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)

@@ -6,12 +6,14 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from gastropath.app.answer import AT_ONCE, MAX_PIXELS, Answer, Upload, answers, title
 from gastropath.app.examples import Example
+from gastropath.app.markup import plain
 from gastropath.formats import FORMAT_NAMES, SUFFIXES
 from gastropath.inference.classifier import Classifier
 from gastropath.results.card import Card
@@ -85,12 +87,16 @@ def _chosen(examples: Sequence[Example]) -> list[Example]:
         return []
     chosen: list[str] = st.session_state.setdefault("examples", [])
     with st.expander("Nothing at hand? Try an example tile", expanded=not st.session_state.get("tiles")):
-        st.caption(examples[0].source)
+        st.caption(plain(examples[0].source))
         with st.container(horizontal=True):
             for example in examples:
                 with st.container(width=_EXAMPLE_PX):
-                    st.html(f'<img class="gp-example" src="{example.address}" alt="Example tile, {example.told}">')
-                    if st.button(f"Try {example.label}", key=f"try {example.name}", type="tertiary", width="stretch"):
+                    st.html(
+                        f'<img class="gp-example" src="{example.address}" alt="Example tile, {escape(example.told)}">'
+                    )
+                    if st.button(
+                        f"Try {plain(example.label)}", key=f"try {example.name}", type="tertiary", width="stretch"
+                    ):
                         chosen.append(example.name)
         if chosen and st.button("Remove the examples"):
             chosen.clear()
