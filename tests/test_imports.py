@@ -18,6 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 GROUND_FLOOR = (
     "errors",
     "kept_process",
+    "arrays",
     "tissue_classes",
     "formulas",
     "debris",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from pathlib import Path
 
@@ -133,3 +134,14 @@ def test_a_comma_within_a_first_line_of_semicolons_separates_nothing(tmp_path: P
     assert read_table(tmp_path / "t.csv", ("path", "label"))[1] == [
         {"path": "a.png", "label": "TUM", "size, in mm": "1,5"}
     ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\tx", "'=x", "''=x", "=", "-", "-1.5", "'x", "x=1"]
+)
+def test_no_cell_is_a_formula_in_a_spreadsheet_and_all_are_read_as_they_were(tmp_path, cell):
+    table = tmp_path / "table.csv"
+    write_table(table, ["path", "label"], [{"path": cell, "label": "TUM"}])
+    written = list(csv.reader(table.read_text().splitlines()))[1][0]
+    assert written == cell if cell in ("=", "-", "-1.5", "'x", "x=1") else written == f"'{cell}"
+    assert read_table(table, ["path"])[1] == [{"path": cell, "label": "TUM"}]

@@ -23,6 +23,7 @@ _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Excel and OpenDocument; 
 _SEPARATORS = (",", ";", "\t")
 _SEPARATOR_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 _BETWEEN = (b",", b";", b"\t", b"\n", b"\r")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20].")
 _SHOWN = 40
 _PIECE = 1 << 20
 
@@ -53,10 +54,29 @@ class RowWriter:
 
     def add(self, row: Mapping[str, object]) -> None:
         """Write a row. Columns that it lacks stay empty, others are left out."""
-        cells = [row.get(column, "") for column in self._columns]
+        cells = [_harmless(row.get(column, "")) for column in self._columns]
         # Python quotes a line feed by itself, a carriage return only since 3.13; unquoted, it would end the line.
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (self._quoted if has_return else self._plain).writerow(cells)
+
+
+def _harmless(cell: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; numbers stay as they are."""
+    if not isinstance(cell, str) or not _FORMULA.match(cell) or _is_number(cell):
+        return cell
+    return f"'{cell}"
+
+
+def _as_it_was(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def fingerprint(rows: Iterable[Iterable[str]]) -> str:
@@ -163,7 +183,7 @@ def _parsed(path: Path, text: str, required: tuple[str, ...]) -> tuple[list[str]
         if None in row or None in row.values():
             where = f"{path}, line {reader.line_num}"
             raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
-        rows.append(row)
+        rows.append({column: _as_it_was(cell) for column, cell in row.items()})
     if columns.count("") > 1 and not any(row[""] for row in rows):  # separators at the end of every line
         for row in rows:
             del row[""]

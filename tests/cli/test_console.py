@@ -177,3 +177,11 @@ def test_a_table_in_a_pipe_keeps_a_long_name_on_one_line(capsys):
     name = "a-very-long-folder-name/" * 5 + "tile.png"
     console.table(["class", "image"], [("TUM", name)])
     assert name in capsys.readouterr().out
+
+
+def test_what_a_terminal_would_obey_is_shown_and_not_done(capfd):
+    console.say("tile\x1b[2J\x07.png \u202egnp\nsecond \udcff é")
+    console.note("refused: \x1b]0;title\x07")
+    out, err = capfd.readouterr()
+    assert out == "tile\\x1b[2J\\x07.png \\u202egnp\nsecond \\udcff é\n"
+    assert "\x1b" not in err

@@ -132,3 +132,19 @@ def test_a_share_beyond_its_range_is_refused(value: float):
     document["accuracy"]["value"] = value
     with pytest.raises(CannotReadTable, match="between 0 and 1"):
         Metrics.parse(json.dumps(document), "metrics.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"x": 1e999}', "not a finite number"),
+        ('{"x": NaN}', "not a finite number"),
+        (f'{{"x": {"9" * 5000}}}', "digits"),
+        (f'{{"x": {"9" * 21}}}', "digits"),
+        ('{"x": ' + "[" * 60 + "]" * 60 + "}", "levels deep"),
+        ('{"x": ' + "[" * 100_000 + "]" * 100_000 + "}", "not valid JSON"),
+    ],
+)
+def test_numbers_and_depth_are_bounded(text, said):
+    with pytest.raises(CannotReadTable, match=said):
+        Card.parse(text, "card.json")

@@ -55,9 +55,20 @@ def progress() -> Iterator[Progress]:
         yield bar.show
 
 
+def shown(text: str) -> str:
+    """Escape characters that a terminal would obey, or that turn the direction of writing, as Python does.
+
+    Examples
+    --------
+    >>> shown("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def note(text: str) -> None:
     """Tell something on standard error."""
-    _stderr.print(escape(text))
+    _stderr.print(escape(shown(text)))
 
 
 def show_warnings(logger: str) -> None:
@@ -74,7 +85,7 @@ class _Notes(logging.Handler):
 
 def say(text: str) -> None:
     """Tell a result on standard output."""
-    _stdout.print(escape(text))
+    _stdout.print(escape(shown(text)))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -85,7 +96,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(escape(str(cell)) for cell in row))
+        drawn.add_row(*(escape(shown(str(cell))) for cell in row))
     wide = _stdout if _stdout.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
     wide.print(drawn, soft_wrap=False)
 

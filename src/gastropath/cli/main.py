@@ -100,7 +100,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"error: {_one_line(error, arguments)}", err=True)
+        typer.echo(f"error: {console.shown(_one_line(error, arguments))}", err=True)
         sys.exit(2 if isinstance(error, UnknownSetting) else 1)
 
 

@@ -31,10 +31,17 @@ def synthetic_marker(folder: Path) -> dict[str, Any] | None:
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """Read the marker in a folder itself; see :func:`synthetic_marker`."""
     file = folder / MARKER
-    if not file.is_file():
+    if not _is_file(file):
         return None
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = None
     return content if isinstance(content, dict) else {"synthetic": True}
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # e.g. a name that is too long for any file
+        return False

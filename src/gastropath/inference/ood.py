@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from gastropath.errors import BadBundle
+from gastropath.arrays import read_arrays
+from gastropath.errors import BadBundle, CannotParse
 
 MAX_REFERENCES = 4000
 """Training tiles that a bundle keeps the features of, at most."""
@@ -65,11 +66,12 @@ class OodCheck:
             If it is damaged or holds something else.
         """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                features = stored["features"] if "features" in stored else stored["references"]
-                labels = stored.get("labels")
-        except Exception as error:  # a damaged archive fails in many ways
-            raise BadBundle(f"holds no reference features: {error}", where=where) from None
+            stored = read_arrays(data)
+        except CannotParse as error:
+            raise BadBundle(f"holds no reference features: {error.what}", where=where) from None
+        features, labels = stored.get("features", stored.get("references")), stored.get("labels")
+        if features is None:
+            raise BadBundle("holds no reference features", where=where)
         if features.ndim != 2 or features.dtype.kind != "f" or not neighbours <= len(features) <= _MOST_READ:
             raise BadBundle(
                 f"has references of shape {features.shape} and type {features.dtype}; expected floating-point numbers "
@@ -78,10 +80,13 @@ class OodCheck:
             )
         if labels is not None and (labels.shape != features.shape[:1] or labels.dtype.kind not in "iu"):
             raise BadBundle(f"has {labels.shape} labels for {len(features)} references", where=where)
-        if not np.isfinite(features).all():
-            raise BadBundle("has references that are not finite numbers", where=where)
+        with np.errstate(over="ignore"):  # what is too large for it becomes infinite, and is refused
+            references = features.astype(np.float32)
+            lengths = np.linalg.norm(references, axis=1)
+        if not np.isfinite(lengths).all():
+            raise BadBundle("has references that are not finite numbers of single precision", where=where)
         numbers = None if labels is None else labels.astype(np.int64)
-        return OodCheck(features.astype(np.float32), neighbours, threshold, numbers)
+        return OodCheck(references, neighbours, threshold, numbers)
 
 
 def choose_references(labels: np.ndarray, seed: int, most: int = MAX_REFERENCES) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from os import PathLike
 from typing import Any, ClassVar, NoReturn, Self
@@ -14,6 +15,9 @@ from gastropath.results.interval import Part
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns a document of one format version into one of the next."""
+
+
+_MOST_LEVELS, _MOST_DIGITS = 40, 20
 
 
 class Document(Part):
@@ -55,7 +59,7 @@ class Document(Part):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise CannotReadTable(f"{place}: {first['msg']}".removeprefix(": "), where=where) from None
-        except (KeyError, TypeError, AttributeError, ValueError) as error:  # an older document that never was valid
+        except Exception as error:  # an older document that never was valid, or one that nobody foresaw
             what = f"is not a document of format version {version}: {type(error).__name__} {error}"
             raise CannotReadTable(what, where=where) from None
 
@@ -66,12 +70,40 @@ class Document(Part):
 
 def _json(data: bytes | str, where: str | PathLike[str]) -> dict[str, Any]:
     try:
-        found = json.loads(data, parse_constant=_not_finite)
+        found = json.loads(data, parse_constant=_not_finite, parse_float=_finite, parse_int=_short)
+        _check_depth(found)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise CannotReadTable(f"is not valid JSON: {error}", where=where) from None
     if not isinstance(found, dict):
         raise CannotReadTable("is not a JSON object", where=where)
     return found
+
+
+def _check_depth(found: object) -> None:
+    level, depth = [found], 0
+    while level:
+        if depth > _MOST_LEVELS:
+            raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
+        depth += 1
+        level = [
+            item
+            for part in level
+            if isinstance(part, dict | list)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _not_finite(text[:_MOST_DIGITS])
+    return number
+
+
+def _short(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(text):,} digits; at most {_MOST_DIGITS} are read")
+    return int(text)
 
 
 def _not_finite(name: str) -> NoReturn:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gastropath.errors import CannotReadTable, MissingExtra, in_words
+from gastropath.errors import CannotReadTable, GastroPathError, MissingExtra, in_words
 
 MOST_BYTES = 50_000_000
 """Bytes of a file of regions: the outlines of thousands of annotations, and not every cell of a slide."""
@@ -113,7 +113,9 @@ def read_regions(path: Path) -> Regions:
                 remedy="export only the annotations that are meant",
             )
         return _read(path, status.st_mtime_ns, status.st_size)
-    except (OSError, ValueError, RecursionError) as error:
+    except GastroPathError:
+        raise
+    except Exception as error:  # of JSON and of Shapely, whatever it is
         what = f"cannot be read as GeoJSON: {in_words(error)}"
         raise CannotReadTable(what, where=path, parameter="roi") from None
 

@@ -11,13 +11,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastropath.errors import CannotResume
+from gastropath.arrays import read_arrays
+from gastropath.errors import CannotParse, CannotResume
 from gastropath.outputs import replacing, writing
 from gastropath.progress import Progress, Stage
 from gastropath.tables import write_table
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """Of ``history.csv``; what is watched follows where it is none of them."""
+
+_MOST_BYTES = 2**33  # of weights and moments
 
 Row = Mapping[str, float]
 
@@ -51,10 +54,10 @@ class TrainingState:
     def read(path: Path) -> TrainingState:
         """Read a state that :meth:`write` wrote."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(arrays["about"].tobytes())
-                variables = tuple(arrays[name] for name in sorted(arrays.files) if name != "about")
-        except (OSError, ValueError, KeyError) as error:
+            arrays = read_arrays(path, _MOST_BYTES)
+            about = json.loads(arrays["about"].tobytes())
+            variables = tuple(arrays[name] for name in sorted(arrays) if name != "about")
+        except (OSError, ValueError, KeyError, CannotParse) as error:
             raise CannotResume(
                 f"cannot be read ({error})", where=path, remedy="delete it to train from the start"
             ) from None

@@ -11,7 +11,6 @@ import hashlib
 import os
 import stat
 import tempfile
-import zipfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,11 +21,12 @@ import numpy as np
 import PIL
 
 from gastropath import __version__, decoding
+from gastropath.arrays import read_arrays
 from gastropath.data.audit import record
 from gastropath.data.audit.record import TileRecord
 from gastropath.data.duplicates import keypoints
 from gastropath.data.duplicates.keypoints import DIMENSIONS, Keypoints
-from gastropath.errors import CannotWrite
+from gastropath.errors import CannotParse, CannotWrite
 from gastropath.outputs import replacing
 
 FOLDER = "readings"
@@ -48,6 +48,7 @@ _ROW = np.dtype(
 )
 _POINT = np.dtype([("position", "<f4", (2,)), ("orientation", "u1"), ("description", "i1", (DIMENSIONS,))])
 
+_MOST_BYTES = 2**34  # of what is kept, unpacked
 _UNSURE_NS, _UNSURE_WHOLE_SECONDS_NS = 20_000_000, 2_000_000_000
 """A file changed so shortly before it was read may change again and keep its time, as file systems round it."""
 
@@ -175,12 +176,12 @@ class KeptReadings:
         if self.file is None:
             return
         try:
-            with np.load(self.file, allow_pickle=False) as arrays:
-                if arrays["reader"].tobytes().decode() != _reader():
-                    return
-                names = arrays["names"].tobytes().split(b"\0")
-                table, points = arrays["table"], arrays["points"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            arrays = read_arrays(self.file, _MOST_BYTES)
+            if arrays["reader"].tobytes().decode() != _reader():
+                return
+            names = arrays["names"].tobytes().split(b"\0")
+            table, points = arrays["table"], arrays["points"]
+        except (OSError, ValueError, KeyError, CannotParse):
             return  # none yet, or damaged: the tiles are read again
         if table.dtype == _ROW and points.dtype == _POINT and len(names) == len(table):
             self._rows = {name: row for row, name in enumerate(names)}

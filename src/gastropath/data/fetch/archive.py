@@ -20,6 +20,7 @@ from gastropath.outputs import writing
 from gastropath.progress import Progress, silent
 
 _BLOCK_BYTES = 4096
+_SMALL_BYTES, _SMALL_TOTAL_BYTES = 65_536, 1_000_000
 _SYMBOLIC_LINK_OF_WINDOWS = 0x400
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
@@ -41,7 +42,7 @@ class Limits:
     file_bytes, total_bytes
         Of one file and of all, unpacked.
     ratio
-        Unpacked to packed bytes of one file; files under a megabyte may be packed more tightly.
+        Unpacked to packed bytes of one file, and of all together; very small files may be packed more tightly.
     depth
         Folders above a file.
     """
@@ -101,6 +102,8 @@ def read_contents(archive: Path, limits: Limits = Limits()) -> Contents:
     if unpacked > limits.total_bytes:
         what = f"unpacks to {unpacked:,} bytes, at most {limits.total_bytes:,} are unpacked"
         raise BadArchive(what, where=archive)
+    if unpacked > max(limits.ratio * packed, _SMALL_TOTAL_BYTES):
+        raise BadArchive(f"unpacks to {unpacked:,} bytes from {packed:,}, as a bomb does", where=archive)
     if packed > archive.stat().st_size:
         raise BadArchive("its entries overlap, as they do in archives made to fill a disk", where=archive)
     return Contents(archive, tuple(files))
@@ -190,7 +193,7 @@ def _check_entry(archive: Path, info: zipfile.ZipInfo, limits: Limits) -> None:
         raise _bad(archive, info, f"is packed by method {info.compress_type}, not as ordinary zip files are")
     if info.file_size > limits.file_bytes:
         raise _bad(archive, info, f"unpacks to {info.file_size:,} bytes, at most {limits.file_bytes:,} are unpacked")
-    if info.file_size > max(limits.ratio * info.compress_size, 1_000_000):
+    if info.file_size > max(limits.ratio * info.compress_size, _SMALL_BYTES):
         raise _bad(archive, info, f"unpacks to {info.file_size:,} bytes from {info.compress_size:,}, as a bomb does")
 
 
