@@ -1,11 +1,17 @@
+import errno
 import io
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from gastropath.cli import console
+from gastropath.cli import main as cli_main
 from gastropath.progress import Stage, Stages
 
 
@@ -185,3 +191,51 @@ def test_what_a_terminal_would_obey_is_shown_and_not_done(capfd):
     out, err = capfd.readouterr()
     assert out == "tile\\x1b[2J\\x07.png \\u202egnp\nsecond \\udcff é\n"
     assert "\x1b" not in err
+
+
+def full(stream: str) -> str:
+    return f"import sys; sys.{stream} = open('/dev/full', 'w'); from gastropath.cli import console; "
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("tell", ["say('done')", "print_json({})", "table(['a'], [['b']])"])
+def test_a_full_disk_behind_standard_output_is_told_as_such(tell):
+    done = run(f"{full('stdout')}from gastropath.errors import GastroPathError\ntry: console.{tell}\n"
+               "except GastroPathError as error: sys.stderr.write(str(error))")  # fmt: skip
+    assert done.stderr == "standard output: cannot be written: No space left on device"
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_behind_standard_error_does_not_end_the_work():
+    done = run(f"{full('stderr')}console.note('a note'); console.say('done')")
+    assert done.stdout == "done\n"
+
+
+def test_an_interruption_while_the_command_starts_is_one_line():
+    code = (
+        "import sys\nclass Interrupted:\n def find_spec(self, name, *_):\n"
+        "  if name == 'gastropath.cli.main': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\nfrom gastropath.__main__ import main\nmain()"
+    )
+    done = run(code)
+    assert done.returncode == 130
+    assert done.stderr == "interrupted; nothing was begun\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EROFS])
+def test_a_fault_of_the_machine_is_no_bug_of_ours(monkeypatch, capfd, number):
+    def fail(arguments):
+        raise OSError(number, os.strerror(number), "out/x")
+
+    monkeypatch.setattr(cli_main, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["gastropath", "doctor"])
+    with pytest.raises(SystemExit) as end:
+        cli_main.main()
+    assert end.value.code == 1
+    said = capfd.readouterr().err
+    assert said == f"error: out/x: {os.strerror(number)}; this is about the computer, not about the input\n"

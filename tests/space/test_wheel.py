@@ -70,7 +70,7 @@ def test_name_metadata_and_folder_agree_on_the_version(wheel):
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(f"gastropath-{version}.dist-info/METADATA").decode()
         assert f"\nVersion: {version}\n" in text
-        assert b"gastropath.cli.main:main" in archive.read(f"gastropath-{version}.dist-info/entry_points.txt")
+        assert b"gastropath.__main__:main" in archive.read(f"gastropath-{version}.dist-info/entry_points.txt")
 
 
 def test_compiled_and_hidden_files_stay_out(tmp_path, monkeypatch):

@@ -7,12 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gastropath.errors import CannotWrite
 from gastropath.progress import Progress, Stage, silent
 
 EXIT_REFUSED = 3
@@ -67,8 +68,9 @@ def shown(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Tell something on standard error."""
-    _stderr.print(escape(shown(text)))
+    """Tell something on standard error; where that is full or closed, the work goes on."""
+    with suppress(OSError, ValueError):
+        _stderr.print(escape(shown(text)))
 
 
 def show_warnings(logger: str) -> None:
@@ -85,7 +87,8 @@ class _Notes(logging.Handler):
 
 def say(text: str) -> None:
     """Tell a result on standard output."""
-    _stdout.print(escape(shown(text)))
+    with _told():
+        _stdout.print(escape(shown(text)))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -98,12 +101,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in rows:
         drawn.add_row(*(escape(shown(str(cell))) for cell in row))
     wide = _stdout if _stdout.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
-    wide.print(drawn, soft_wrap=False)
+    with _told():
+        wide.print(drawn, soft_wrap=False)
 
 
 def print_json(document: object) -> None:
     """Print one JSON document and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    with _told():
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say plainly that standard output cannot be written; a reader that has enough (``| head``) is no fault of ours."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # what is left in its buffer would fail once more at the end
+        raise CannotWrite(f"cannot be written: {error.strerror or error}", where="standard output") from None
 
 
 def refusals(refused: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -29,6 +30,11 @@ from gastropath.cli import (
 from gastropath.cli.switches import taken
 from gastropath.errors import GastroPathError, UnknownSetting
 from gastropath.parallel import at_most
+
+_OF_THE_MACHINE = {
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "EROFS", "EFBIG", "ENOMEM")
+}
+"""Faults that no input and no line of ours causes; Windows lacks some."""
 
 _INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -100,7 +106,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"error: {console.shown(_one_line(error, arguments))}", err=True)
+        console.note(f"error: {_one_line(error, arguments)}")
         sys.exit(2 if isinstance(error, UnknownSetting) else 1)
 
 
@@ -109,6 +115,11 @@ def _one_line(error: Exception, arguments: Sequence[str]) -> str:
         options = _options_of(arguments)
         return " ".join(error.spelled(lambda name: options.get(name, name)).split())
     text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; close other programs, or give fewer or smaller inputs"
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}; this is about the computer, not about the input"
     return f"{type(error).__name__}: {text} (this is a bug in GastroPath or its set-up; --debug shows where)"
 
 
