@@ -176,7 +176,7 @@ def test_many_refusals_are_cut_short_and_counted(shown):
     lines = text.getvalue().splitlines()
     assert len(lines) == 21
     assert lines[0] == "refused: 0.png is empty"
-    assert lines[-1] == "refused: 5 more"
+    assert lines[-1] == "refused: 5 more; -v names them"
 
 
 def test_a_table_in_a_pipe_keeps_a_long_name_on_one_line(capsys):
