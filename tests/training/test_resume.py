@@ -94,6 +94,8 @@ def _train(
         recipe,
         "--out",
         str(run),
+        "--checks",
+        "none",
         *settings,
     ]
     done = subprocess.run([*command, *["--resume"] * resume], capture_output=True, text=True, check=False)
