@@ -4,10 +4,12 @@
 
 Enlarges real tiles so far that they would come from a slide of MPP micrometres per pixel, and stores them as slides of
 JPEG in two qualities and two subsamplings, and of pixels without loss, each tile amid its mirror image. Every tile is
-read as `gastropath slide` reads it, and again with chunks decoded whole and resampled once. Prints the share of tiles
-that are given the same class, of all and of those that are accepted both times; the cosine of their features; the mean
-difference of their pixels in grey values. The last row tells what so small a difference does: the tiles that were
-decoded whole, against the same with half of their values changed by one.
+read as `gastropath slide` reads it (one that is close to a tie a second time, whole), and again with chunks decoded
+whole and resampled once. Prints the share of tiles that are given the same class by the first reading alone; the share
+that is read twice; the share that is given the same class in the end, of all and of those that are accepted both times;
+the cosine of their features; the mean difference of the pixels of the first reading in grey values. The last row tells
+what so small a difference does: the tiles that were decoded whole, against the same with half of their values changed
+by one.
 
 The tiles are few and come from few slides: the figures say whether ways of decoding agree, nothing about right answers.
 """
@@ -18,7 +20,7 @@ import argparse
 import io
 import math
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ from PIL import Image
 
 from gastropath.bundle.files import starter
 from gastropath.inference.classifier import Classifier
+from gastropath.results.predictions import Predictions
+from gastropath.slides.block_reader import is_close
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.slide import open_slide
 from gastropath.slides.tiles import read_tiles
@@ -43,8 +47,10 @@ class Agreement:
     ----------
     tiles, accepted
         How many there are, and how many are accepted both times.
-    same_class, same_class_of_accepted
-        Share that is given the same class.
+    read_twice
+        Share that is close to a tie, and decoded whole in the end.
+    same_at_first, same_class, same_class_of_accepted
+        Share that is given the same class: by the first reading alone, and in the end.
     mean_cosine, least_cosine
         Of the features of a tile read in both ways.
     grey_values
@@ -53,6 +59,8 @@ class Agreement:
 
     tiles: int
     accepted: int
+    read_twice: float
+    same_at_first: float
     same_class: float
     same_class_of_accepted: float
     mean_cosine: float
@@ -61,7 +69,8 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"{self.tiles} | {self.same_class:.1%} | {self.accepted} | {self.same_class_of_accepted:.1%} | "
+            f"{self.tiles} | {self.same_at_first:.1%} | {self.read_twice:.1%} | {self.same_class:.1%} | "
+            f"{self.accepted} | {self.same_class_of_accepted:.1%} | "
             f"{self.mean_cosine:.5f} | {self.least_cosine:.4f} | {self.grey_values:.2f} |"
         )
 
@@ -77,8 +86,11 @@ def main() -> None:
     if not tiles:
         parser.error(f"--data: no tiles in {arguments.data}")
     classifier = Classifier.load(arguments.model)
-    print("| stored as | µm/px | tiles | same class | accepted | same class | cosine, mean | least | grey values |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| stored as | µm/px | tiles | same class at first | read twice | same class | accepted | same class | "
+        "cosine, mean | least | grey values |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     whole = np.empty(0)
     for mpp in map(float, arguments.mpp.split(",")):
         for coding in (*CODINGS, None):
@@ -113,7 +125,7 @@ def read_both_ways(tiles: list[Path], mpp: float, coding: tuple[int, str] | None
         slide = open_slide(path, mpp, check_brightfield=False)
         quick = TileGrid.over(slide, TILE_PX, MPP, (TILE_PX + 2 * MARGIN_PX) * MPP)
         assert quick.smaller > 1
-        whole = replace(quick, smaller=1, downsample=slide.downsamples[0], shift=0.0)
+        whole = quick.unreduced(slide)
         row, column = np.divmod(np.arange(len(tiles)), columns)
         numbers = np.array_split(row * quick.shape[0] + column, len(tiles) // 16 + 1)
         found = [np.concatenate([read_tiles(slide, way, some).pixels for some in numbers]) for way in (quick, whole)]
@@ -122,15 +134,20 @@ def read_both_ways(tiles: list[Path], mpp: float, coding: tuple[int, str] | None
 
 def compare(classifier: Classifier, first: np.ndarray, second: np.ndarray) -> Agreement:
     """Answer tiles that were read in two ways, ``uint8``, shape (n, 224, 224, 3)."""
-    found = [classifier.predict(pixels, features=True) for pixels in (first, second)]
+    quick, whole = (classifier.predict(pixels, features=True) for pixels in (first, second))
+    twice = is_close(quick)
+    n = len(twice)
+    found = [Predictions.joined([quick, whole], quick.classes)[np.where(twice, n, 0) + np.arange(n)], whole]
     one, other = (np.asarray(answers.features, np.float64) for answers in found)
     cosines = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
     same = found[0].probabilities.argmax(axis=1) == found[1].probabilities.argmax(axis=1)
     accepted = np.logical_and(*(answers.decisions == "accepted" for answers in found))
+    at_first = quick.probabilities.argmax(axis=1) == whole.probabilities.argmax(axis=1)
     gap = np.abs(first.astype(np.int16) - second).mean()
     return Agreement(
-        len(same), int(accepted.sum()), same.mean(), same[accepted].mean(), cosines.mean(), cosines.min(), float(gap)
-    )
+        n, int(accepted.sum()), twice.mean(), at_first.mean(), same.mean(), same[accepted].mean(), cosines.mean(),
+        cosines.min(), float(gap),
+    )  # fmt: skip
 
 
 def write_tiles(path: Path, tiles: list[Path], mpp: float, coding: tuple[int, str] | None) -> int:

@@ -22,6 +22,10 @@ from gastropath.slides.tiles import read_tiles
 _OPEN_SLIDES = 4
 """Slides that a worker keeps open."""
 
+_CLOSE = 0.12
+"""A tile whose two best classes are closer than this is read again with chunks decoded whole, where they were decoded
+smaller: one in seven, and nearly all that would be answered otherwise (benchmarks/reduced_scale.py)."""
+
 
 @dataclass(frozen=True)
 class BlockReader:
@@ -48,6 +52,8 @@ class BlockReader:
         answers = Predictions.none(classifier.classes)
         if len(read.numbers):
             answers = classifier.predict(read.pixels, features=self.features)
+        if self.grid.smaller > 1:
+            answers = self._looked_at_again(answers, read.numbers)
         if not read.refused:
             return answers
         n = len(read.refused)
@@ -60,6 +66,31 @@ class BlockReader:
         )
         order = np.argsort(np.concatenate([read.numbers, np.array(list(read.refused), np.int64)]))
         return Predictions.joined([answers, lost], classifier.classes)[order]
+
+    def _looked_at_again(self, answers: Predictions, numbers: np.ndarray) -> Predictions:
+        """Answer tiles that were read smaller, and are close to a tie, as they are at the full size of the level."""
+        slide, classifier = self.slide(), self.classifier()
+        whole = self.grid.unreduced(slide)
+        close = np.flatnonzero(is_close(answers))
+        again = [
+            read_tiles(slide, whole, numbers[row : row + 1]) for row in close
+        ]  # alone: what lies between is not read
+        close = close[[bool(len(tile.numbers)) for tile in again]] if len(close) else close
+        if not len(close):
+            return answers
+        pixels = np.concatenate([tile.pixels for tile in again])
+        better = classifier.predict(pixels, features=self.features)
+        rows = np.arange(len(answers))
+        rows[close] = len(answers) + np.arange(len(close))
+        return Predictions.joined([answers, better], classifier.classes)[rows]
+
+
+def is_close(answers: Predictions) -> np.ndarray:
+    """Tell which answers are so close to a tie that a reading of less than full size is not enough: ``bool``, (n,)."""
+    if not len(answers) or len(answers.classes) < 2:
+        return np.zeros(len(answers), bool)
+    two_best = np.partition(answers.probabilities, -2, axis=1)[:, -2:]
+    return two_best[:, 1] - two_best[:, 0] < _CLOSE
 
 
 def local_reader(slide: Slide, classifier: Classifier, grid: TileGrid, features: bool = False) -> BlockReader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,6 +101,10 @@ class TileGrid:
             smaller=smaller,
             shift=slide.shift(level, smaller),
         )
+
+    def unreduced(self, slide: Slide) -> TileGrid:
+        """Return the same tiles, to be read from the same level as it is stored."""
+        return replace(self, smaller=1, downsample=slide.downsamples[self.level], shift=slide.shift(self.level, 1))
 
     @property
     def shape(self) -> tuple[int, int]:
