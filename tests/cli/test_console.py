@@ -239,3 +239,19 @@ def test_a_fault_of_the_machine_is_no_bug_of_ours(monkeypatch, capfd, number):
     assert end.value.code == 1
     said = capfd.readouterr().err
     assert said == f"error: out/x: {os.strerror(number)}; this is about the computer, not about the input\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't start new thread"), ImportError("x.so: failed to map segment from file")],
+)
+def test_too_little_memory_is_told_as_such(monkeypatch, capfd, error):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setattr(cli_main, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["gastropath", "doctor"])
+    with pytest.raises(SystemExit) as end:
+        cli_main.main()
+    assert end.value.code == 1
+    assert capfd.readouterr().err.startswith("error: there is not enough memory for this")

@@ -36,6 +36,9 @@ _OF_THE_MACHINE = {
 }
 """Faults that no input and no line of ours causes; Windows lacks some."""
 
+_OF_MEMORY = ("can't start new thread", "failed to map segment", "Cannot allocate memory")
+"""What Python and the system say of too little memory, in exceptions of other kinds."""
+
 _INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
@@ -115,7 +118,7 @@ def _one_line(error: Exception, arguments: Sequence[str]) -> str:
         options = _options_of(arguments)
         return " ".join(error.spelled(lambda name: options.get(name, name)).split())
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or any(sign in text for sign in _OF_MEMORY):
         return "there is not enough memory for this; close other programs, or give fewer or smaller inputs"
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         place = f"{error.filename}: " if error.filename else ""
