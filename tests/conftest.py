@@ -25,8 +25,9 @@ EIGHT = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep features of the tests out of the user's cache."""
-    os.environ["GASTROPATH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Keep features out of the user's cache; processes that share the tests share one, as they share runs."""
+    base = tmp_path_factory.getbasetemp()
+    os.environ["GASTROPATH_CACHE"] = str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache")
 
 
 @pytest.fixture
