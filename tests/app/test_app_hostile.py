@@ -141,6 +141,7 @@ def test_names_that_are_scripts_or_paths_are_only_names(server, next_visitor, vi
     assert page.locator("[data-testid=stMain] script").count() == 0
 
 
+@pytest.mark.slow
 def test_500_files_at_once(server, next_visitor, visit, tmp_path):
     """Half a gigabyte: what a visitor may have held is answered, and the page says that there were more."""
     files = copies(noise(580, tmp_path / "tile.png"), 500)
