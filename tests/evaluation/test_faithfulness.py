@@ -142,14 +142,15 @@ def test_only_the_head_is_shuffled_where_only_the_head_is_meant(tiles):
 def test_graphs_of_other_precisions_are_shuffled_too(precision, transfer_run, synthetic_tiles, tmp_path):
     from gastropath.data.index import find_tiles
     from gastropath.training.features import FeatureStore
+    from gastropath.training.precisions import export_floating, export_integers
     from gastropath.training.run import Run
 
     if precision == "int8":
-        bundle = Run(transfer_run).export_quantised(
-            find_tiles([synthetic_tiles]), tmp_path / "model", FeatureStore(tmp_path / "cache")
+        bundle = export_integers(
+            Run(transfer_run), find_tiles([synthetic_tiles]), tmp_path / "model", FeatureStore(tmp_path / "cache")
         )
     else:
-        bundle = Run(transfer_run).export(tmp_path / "model", precision)
+        bundle = export_floating(Run(transfer_run), tmp_path / "model", precision)
     graph = bundle.graph.read_bytes()
     image = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     before, after = (Classifier(bundle.card, content).graph.run(image) for content in (graph, shuffled(graph, "all")))

@@ -7,6 +7,7 @@ from PIL import Image
 from gastropath.bundle.files import open_bundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
+from gastropath.training.precisions import export_floating
 from gastropath.training.run import Run
 
 
@@ -40,7 +41,7 @@ def test_from_image_files_the_bundle_answers_as_keras_does(finished_run, keras_m
 
 
 def test_float16_halves_the_graph_and_hardly_moves_the_answers(finished_run, keras_model, image_files, tmp_path):
-    bundle = Run(finished_run).export(tmp_path / "half", "float16")
+    bundle = export_floating(Run(finished_run), tmp_path / "half", "float16")
     assert bundle.graph.stat().st_size < 0.51 * open_bundle(finished_run).graph.stat().st_size
     ours = Classifier.load(tmp_path / "half").predict(image_files).probabilities
     theirs = keras_model.predict(np.stack([load_tile(file, 224) for file in image_files]), verbose=0)
@@ -48,7 +49,7 @@ def test_float16_halves_the_graph_and_hardly_moves_the_answers(finished_run, ker
 
 
 def test_an_export_in_float32_is_the_bundle_of_the_run(finished_run, image_files, tmp_path):
-    Run(finished_run).export(tmp_path / "again", "float32")
+    export_floating(Run(finished_run), tmp_path / "again", "float32")
     again, first = (Classifier.load(model).predict(image_files) for model in (tmp_path / "again", finished_run))
     np.testing.assert_allclose(again.probabilities, first.probabilities, atol=1e-6)
 

@@ -16,6 +16,7 @@ from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 from gastropath.training.features import FeatureStore
 from gastropath.training.methods.finetune import compiled
+from gastropath.training.precisions import export_integers
 from gastropath.training.recipe import FinetuneRecipe, read_recipe
 from gastropath.training.run import Run
 
@@ -84,7 +85,7 @@ def test_it_goes_on_from_the_transfer_model_and_ends_in_a_bundle_that_answers_al
     assert card.domain is not None
     assert json.loads((run / "metrics.json").read_text())["accuracy"]["value"] > 0.5
     with pytest.raises(UnknownSetting, match="only 'transfer'"):
-        Run(run).export_quantised(find_tiles([synthetic_tiles]), tmp_path / "int8", FeatureStore(tmp_path))
+        export_integers(Run(run), find_tiles([synthetic_tiles]), tmp_path / "int8", FeatureStore(tmp_path))
 
 
 @pytest.mark.slow

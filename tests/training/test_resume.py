@@ -20,7 +20,8 @@ from gastropath.data.split.split import Split, read_split, split_of_run
 from gastropath.errors import CannotResume, CannotWrite
 from gastropath.training.checkpoint import TrainingState
 from gastropath.training.recipe import read_recipe
-from gastropath.training.run import Run, RunOptions, Start
+from gastropath.training.run import Run
+from gastropath.training.start import RunOptions, Start
 
 SETTINGS = {
     "baseline": ["epochs=8", "patience=3", "tile_px=64", "batch_size=4", "monitor=val_accuracy", "seed=20"],

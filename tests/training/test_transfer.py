@@ -16,6 +16,7 @@ from gastropath.bundle.files import open_bundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.selftest import examine
+from gastropath.training.precisions import export_floating
 from gastropath.training.run import Run
 
 
@@ -52,7 +53,7 @@ def test_the_bundle_answers_as_the_whole_keras_model_does(transfer_run, model, p
 
 
 def test_in_half_precision_it_fits_in_eight_megabytes_and_keeps_its_answers(transfer_run, model, pixels, tmp_path):
-    bundle = Run(transfer_run).export(tmp_path / "half", "float16")
+    bundle = export_floating(Run(transfer_run), tmp_path / "half", "float16")
     assert bundle.graph.stat().st_size <= 8_000_000
     assert examine(tmp_path / "half").as_recorded
     ours, theirs = Classifier.load(tmp_path / "half").predict(pixels), model.predict(pixels, verbose=0)
@@ -76,7 +77,7 @@ def test_in_integers_it_is_small_calibrated_anew_and_mostly_of_the_same_opinion(
 
 
 def test_exporting_again_gives_the_same_answers(transfer_run, pixels, tmp_path):
-    Run(transfer_run).export(tmp_path / "again", "float32")
+    export_floating(Run(transfer_run), tmp_path / "again", "float32")
     again, first = (Classifier.load(folder).predict(pixels) for folder in (tmp_path / "again", transfer_run))
     np.testing.assert_allclose(again.probabilities, first.probabilities, atol=1e-5)
     assert again.reasons == first.reasons

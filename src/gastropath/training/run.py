@@ -7,33 +7,26 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gastropath.bundle.files import GRAPH, KERAS_MODEL, Bundle, find_bundle, open_bundle, write_bundle
+from gastropath.bundle.files import KERAS_MODEL, Bundle, open_bundle
 from gastropath.data.index import TileIndex
 from gastropath.data.learned import LEARNED, learned_tiles, write_learned
 from gastropath.data.review import Review, read_review
-from gastropath.data.split.split import Split, check_trainable, read_split, split_of_run
-from gastropath.errors import BadBundle, CannotResume, OutputExists, TooFewTiles
+from gastropath.data.split.split import Split, read_split, split_of_run
+from gastropath.errors import CannotResume, OutputExists
 from gastropath.inference.classifier import Classifier
-from gastropath.inference.selftest import with_self_test
 from gastropath.jobs.folder import SETTINGS, JobFolder, differences
 from gastropath.outputs import new_folder, write_json
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Card
 from gastropath.tables import read_table
 from gastropath.training.context import HISTORY, WORK_FOLDER, TrainingContext
-from gastropath.training.cross_validation import OutOfFold, cross_validate, fold_splits
-from gastropath.training.draft_card import draft_card, uncalibrated, with_review
+from gastropath.training.cross_validation import OutOfFold, cross_validate
+from gastropath.training.draft_card import uncalibrated
 from gastropath.training.features import FeatureStore
-from gastropath.training.network import Precision, start_tensorflow
 from gastropath.training.recipe import Recipe, read_recipe
-from gastropath.training.trained import Trained
-
-if TYPE_CHECKING:
-    import keras
+from gastropath.training.start import RunOptions, Start
 
 _RECIPE, _SPLIT, _ENVIRONMENT, _REVIEW, _BUNDLE = "recipe.toml", "split.csv", "environment.json", "review.csv", "model"
 
@@ -42,57 +35,6 @@ _UNFINISHED = "unfinished"
 
 _WORDS = {"tiles": "other tiles", "split": "another split", "review": "another review of labels"}
 _WHO = "gastropath train"
-
-_NO_VNNI = (
-    "Computed in 8-bit integers: faster than floating point on processors with VNNI instructions, hardly faster or "
-    "slower on others."
-)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What a run was asked for beside its recipe; ``None`` where nothing was said."""
-
-    folds: int | None = None
-    mpp: float | None = None
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a run starts from.
-
-    Attributes
-    ----------
-    split
-        The tiles as they are published, and how they are divided.
-    recipe
-        How a model is trained.
-    options
-        What was asked for beside that.
-    review
-        Labels that a person looked at again, to be applied before training; ``None`` where there are none.
-    """
-
-    split: Split
-    recipe: Recipe
-    options: RunOptions = RunOptions()
-    review: Review | None = None
-
-    @cached_property
-    def reviewed(self) -> Split:
-        """What is trained on: the split with the labels of the review."""
-        return self.review.applied(self.split) if self.review else self.split
-
-    def draft(self, name: str, created: str) -> Card:
-        """Return the card of the model before it is trained, given the name of the data and the date."""
-        draft = draft_card(self.reviewed, self.recipe, name=name, created=created)
-        return with_review(draft, self.review, self.split) if self.review else draft
-
-    def calibrated(self, trained: Trained, draft: Card) -> Card:
-        """Return the card with what the recipe asks to be fitted on held-out tiles."""
-        recipe = self.recipe
-        unmet = recipe.abstain_unmet == "answer"
-        return trained.calibrated(draft, recipe.abstain_by, recipe.abstain_at, recipe.in_domain, unmet)
 
 
 @dataclass(frozen=True)
@@ -164,9 +106,7 @@ class Run:
         OutputExists, CannotWrite
             If the folder holds something, or cannot be written.
         """
-        check_trainable(start.reviewed)
-        if start.review and start.options.folds:
-            _check_folds(start)
+        start.check()
         new_folder(self.folder, overwrite=overwrite)
         (self.folder / WORK_FOLDER).mkdir(exist_ok=True)
         (self.folder / WORK_FOLDER / _UNFINISHED).touch()
@@ -190,7 +130,7 @@ class Run:
         recipe: Recipe | None = None,
         table: Path | None = None,
         review: Review | None = None,
-        options: RunOptions = RunOptions(),
+        options: RunOptions | None = None,
     ) -> Start:
         """Read back what the run started from, and check that it is still the same, as far as it is given.
 
@@ -210,7 +150,7 @@ class Run:
             began it, which did not note what the tiles look like.
         """
         begun, before = read_recipe(str(self.folder / _RECIPE)), self.options
-        given = {name: value for name, value in asdict(options).items() if value is not None}
+        given = {name: value for name, value in asdict(options or RunOptions()).items() if value is not None}
         index = index.with_mpp(before.mpp) if before.mpp else index
         wanted = recipe.model_dump(mode="json") if recipe else {}
         if recipe and recipe.method != begun.method:
@@ -315,71 +255,6 @@ class Run:
         for folder in (self.folder / WORK_FOLDER, *self.folder.glob(".partial-*")):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def export(self, out: Path, precision: Precision) -> Bundle:
-        """Export the model of the finished run again, in another precision of floating point.
-
-        Raises
-        ------
-        BadBundle
-            If the run has no bundle or no ``bestmodel.keras``, or the graph answers with numbers that are not finite.
-        """
-        from gastropath.training.export import export_graph
-
-        bundle = open_bundle(find_bundle(self.folder))
-        model, source = self._keras_model(bundle)
-        graph = export_graph(model, precision, temperature=bundle.card.calibration.temperature)
-        files: dict[str, Path | bytes] = {GRAPH: graph, KERAS_MODEL: source}
-        if bundle.references.is_file():
-            files[bundle.references.name] = bundle.references
-        card = with_self_test(bundle.card.model_copy(update={"precision": precision}), graph)
-        return write_bundle(out, card, files)
-
-    def export_quantised(
-        self, index: TileIndex, out: Path, store: FeatureStore, *, progress: Progress = silent
-    ) -> Bundle:
-        """Export the model in 8-bit integers, its head fitted anew on the tiles it was trained on.
-
-        Parameters
-        ----------
-        index
-            The tiles of the run.
-        out
-            Folder of the bundle.
-        store
-            See :meth:`train`.
-
-        Raises
-        ------
-        BadBundle
-            If the run has no bundle or no ``bestmodel.keras``.
-        CannotResume
-            If the tiles are not those of the run.
-        UnknownSetting
-            If its method has no head that can be fitted anew.
-        """
-        start, bundle = self.resume(index), open_bundle(find_bundle(self.folder))
-        model, _ = self._keras_model(bundle)
-        split = start.reviewed.in_fixed_order()
-        trained = start.recipe.quantise(model, TrainingContext(split, self.folder, store, progress))
-        draft = uncalibrated(bundle.card)
-        more = {"precision": "int8", "limitations": (*draft.limitations, _NO_VNNI)}
-        return trained.write(start.calibrated(trained, draft.model_copy(update=more)), out)
-
-    def _keras_model(self, bundle: Bundle) -> tuple[keras.Model, Path]:
-        """Return the Keras model of the run and its file."""
-        start_tensorflow()
-        import keras
-
-        own = self.folder / KERAS_MODEL
-        source = own if own.is_file() else bundle.keras_model
-        if source is None:
-            raise BadBundle(
-                f"has no {KERAS_MODEL}, which an export starts from", where=self.folder, remedy="name a `run` folder"
-            )
-        model = keras.models.load_model(source, compile=False)
-        assert isinstance(model, keras.Model), f"{source} is not a Keras model"
-        return model, source
-
     def _review(self, index: TileIndex) -> Review | None:
         """Read the review of labels that the run applies; ``None`` where there is none."""
         table = self.folder / _REVIEW
@@ -392,15 +267,3 @@ class Run:
 
 def _remedy(what: str) -> str:
     return f"leave {what} as it was, or choose another `out`"
-
-
-def _check_folds(start: Start) -> None:
-    """Check that the review leaves each fold's model tiles of every class."""
-    assert start.review is not None
-    for number, part in fold_splits(start.split, with_validation=start.recipe.watches_validation):
-        left = set(start.review.applied(part).part("train").labels)
-        if missing := sorted(set(start.split.index.classes) - left):
-            raise TooFewTiles(
-                f"after the review no tile of class {missing[0]!r} is left to train on without fold {number}",
-                parameter="review",
-            )

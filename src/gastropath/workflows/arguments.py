@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
@@ -104,7 +104,8 @@ def check_checks(checks: str) -> None:
         If there is no such set.
     """
     from gastropath.errors import UnknownSetting
+    from gastropath.results.metrics import Checks
 
-    known = ("full", "quick", "none")
+    known = get_args(Checks)
     if checks not in known:
         raise UnknownSetting(f"there is no {checks!r}; expected one of {', '.join(known)}", parameter="checks")

@@ -94,6 +94,7 @@ def export(
     from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.training.features import FeatureStore
+    from gastropath.training.precisions import export_floating, export_integers
     from gastropath.training.run import Run
 
     source, place = Run(Path(run)), Path(out)
@@ -109,7 +110,7 @@ def export(
         if on_tiles:
             on_tiles(index)
         index = with_pixels(index, cache=cache_folder(cache), progress=stage)
-        bundle = source.export_quantised(index, place, FeatureStore(cache_folder(cache)), progress=stage)
+        bundle = export_integers(source, index, place, FeatureStore(cache_folder(cache)), progress=stage)
     else:
-        bundle = source.export(place, "float16" if precision == "float16" else "float32")
+        bundle = export_floating(source, place, "float16" if precision == "float16" else "float32")
     return ExportResult(place, bundle.card, bundle.graph.stat().st_size)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from gastropath.results.metrics import Checks, Metrics
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import Recipe
-    from gastropath.training.run import Run, Start
+    from gastropath.training.run import Run
+    from gastropath.training.start import Start
 
 RECIPE = "transfer"
 """The recipe where none is named."""
@@ -166,7 +167,8 @@ def train(
     from gastropath.parallel import pool
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import read_recipe
-    from gastropath.training.run import Run, RunOptions, Start
+    from gastropath.training.run import Run
+    from gastropath.training.start import RunOptions, Start
 
     check_checks(checks)
     run, table, lines = Run(Path(out)), optional(split), changes(settings)

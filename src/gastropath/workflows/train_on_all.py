@@ -99,7 +99,7 @@ def train_on_all(
     from gastropath.training.draft_card import draft_card
     from gastropath.training.features import FeatureStore
     from gastropath.training.recipe import read_recipe
-    from gastropath.training.run import Start
+    from gastropath.training.start import Start
 
     stages, store, sources = (
         Stages([_READING, _FOLDS, _TRAINING], progress),
