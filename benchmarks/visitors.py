@@ -3,10 +3,10 @@
     python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--json FILE]
 
 Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, a few at a time; the time starts when
-all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares class
-and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it opens the
-page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the cores with
-the server, so the times are longer than visitors from elsewhere would see.
+all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares
+class and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it
+opens the page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the
+cores with the server, so the times are longer than visitors from elsewhere would see.
 """
 
 from __future__ import annotations
