@@ -27,6 +27,7 @@ GROUND_FLOOR = (
     "decoding",
     "images",
     "outputs",
+    "locks",
     "tables",
     "progress",
     "parallel",

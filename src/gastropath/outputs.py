@@ -9,12 +9,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from gastropath.errors import CannotWrite, OutputExists
 
-_PARTIAL = ".partial-"
+PARTIAL = ".partial-"
 """How the name of everything half-written begins."""
 
 _ANOTHER = "choose another `out`"
@@ -59,7 +59,7 @@ def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
     with writing(path):
         target = Path(os.path.realpath(path))  # "." has no name to take; a link stays, what it points to is replaced
         target.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
+        holder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target.parent))
         try:
             partial = holder / (target.name or "root")
             yield partial
@@ -117,43 +117,6 @@ def writing(path: Path) -> Iterator[None]:
             raise
         what, remedy = _REFUSED[error.errno]
         raise CannotWrite(what, where=path, remedy=remedy) from error
-
-
-@contextmanager
-def alone(folder: Path, who: str) -> Iterator[None]:
-    """Keep a second process out of a folder while the block lasts; the lock ends with the process, however that ends.
-
-    Windows cannot lock a folder, and some network file systems have no locks: there nobody is kept out.
-
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    who
-        What is running, for the message, e.g. ``"training"``.
-
-    Raises
-    ------
-    CannotWrite
-        If another process has locked the folder.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CannotWrite(
-                    f"another {who} is running here", where=folder, remedy="wait until it ends, or choose another `out`"
-                ) from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -256,7 +219,7 @@ def content(folder: Path) -> set[str]:
     """Return the names in a folder but those that a killed process left half-written; none where it is absent."""
     if not folder.is_dir():
         return set()
-    return {entry.name for entry in folder.iterdir() if not entry.name.startswith(_PARTIAL)}
+    return {entry.name for entry in folder.iterdir() if not entry.name.startswith(PARTIAL)}
 
 
 def new_file(path: Path, *, overwrite: bool = False) -> Path:

@@ -18,6 +18,8 @@ from drawing import Squares
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+from gastropath.locks import alone
+
 CODES = ("ADI", "DEB", "LYM", "MUC", "MUS", "NOR", "STR", "TUM")
 OUTPUTS = ("tiles.csv", "tiles.geojson", "overlay.png", "tissue.png", "summary.json", "features.h5")
 
@@ -163,13 +165,10 @@ def test_a_finished_slide_is_passed_over_and_other_settings_are_refused(slide, d
 
 
 def test_two_processes_do_not_work_on_one_slide(slide, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
     work = tmp_path / "slides" / ".slide-squares"
     work.mkdir(parents=True)
-    handle = os.open(work, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    other = gastropath("slide", slide, "--no-mask", cwd=tmp_path)
-    os.close(handle)
+    with alone(work, "gastropath slide"):
+        other = gastropath("slide", slide, "--no-mask", cwd=tmp_path)
     assert other.returncode == 1
     assert "another gastropath slide is" in other.stderr
     assert not (tmp_path / "slides" / "squares").exists()

@@ -12,7 +12,7 @@ import pytest
 from drawing import Squares
 
 from gastropath.errors import CannotReadSlide, OutputExists
-from gastropath.outputs import alone
+from gastropath.locks import alone
 from gastropath.slides.cohort import map_slides
 from gastropath.slides.table import DONE, FAILED, SAME, write_slides
 from gastropath.slides.task import SlideSettings

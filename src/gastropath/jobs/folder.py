@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gastropath.errors import CannotResume, CannotWrite, OutputExists
-from gastropath.outputs import alone, write_json, writing
+from gastropath.locks import LOCK, alone
+from gastropath.outputs import write_json, writing
 
 SETTINGS = "settings"
 """Key of a fingerprint whose entries are parameters; every other entry stands for a thing, such as a model."""
@@ -91,16 +92,13 @@ class JobFolder:
             before = self.path.stat().st_ino
         try:
             with alone(self.path, self.who):
-                try:
-                    if not self.path.is_dir() or self.path.stat().st_ino != before:
-                        raise CannotWrite(
-                            f"another {self.who} has just finished here", where=self.path, remedy="run it again"
-                        )
-                    yield
-                finally:
-                    _remove_if_empty(self.path)  # while it is locked: nobody waits for a folder that is gone
+                if not self.path.is_dir() or self.path.stat().st_ino != before:
+                    raise CannotWrite(
+                        f"another {self.who} has just finished here", where=self.path, remedy="run it again"
+                    )
+                yield
         finally:
-            for folder in made:
+            for folder in (self.path, *made):  # not empty, and left, where another process has just locked it
                 _remove_if_empty(folder)
 
     @property
@@ -170,12 +168,14 @@ class JobFolder:
     def forget(self) -> None:
         """Remove all that is done so far: the result stands, or is to be made again.
 
-        The folder stays, for it is what keeps others away. The record goes last: what is left by a kill in between is
+        The folder stays with its lock, which keeps others away. The record goes last: what is left by a kill in between is
         still known for what it is.
         """
         if not self.path.is_dir():
             return
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self._record):
+            if entry.name == LOCK:
+                continue
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     @property

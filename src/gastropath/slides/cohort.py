@@ -20,7 +20,8 @@ from gastropath.errors import (
 )
 from gastropath.inference.classifier import Classifier
 from gastropath.jobs.folder import RECORD
-from gastropath.outputs import alone, content, write_json, writing
+from gastropath.locks import LOCK, alone
+from gastropath.outputs import content, write_json, writing
 from gastropath.parallel import HERE, Pool
 from gastropath.progress import Progress, Stages
 from gastropath.results.card import Card
@@ -209,10 +210,13 @@ def _reserved(path: Path, out: Path, settings: SlideSettings, card: Card) -> Pat
 def _give_back(folder: Path) -> None:
     """Remove the word that a slide left which was not begun."""
     work = folder.with_name(f"{WORK}{folder.name}")
-    with suppress(OSError, CannotWrite), locked(folder.parent), alone(work, "call"):
-        if {entry.name for entry in work.iterdir()} == {RECORD}:
-            (work / RECORD).unlink()
-            work.rmdir()
+    if not work.is_dir():
+        return
+    with suppress(OSError, CannotWrite), locked(folder.parent):
+        with alone(work, "call"):
+            if {entry.name for entry in work.iterdir()} == {RECORD, LOCK}:
+                (work / RECORD).unlink()
+        work.rmdir()  # fails, as it should, where work has begun
 
 
 def result_name(path: Path, out: Path) -> str:

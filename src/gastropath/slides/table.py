@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gastropath.errors import CannotWrite, GastroPathError, MissingExtra
-from gastropath.outputs import writing
+from gastropath.errors import GastroPathError
+from gastropath.locks import taken
 from gastropath.results.summary import SlideSummary
 from gastropath.tables import read_table, write_table
 
@@ -108,39 +108,15 @@ def earlier_rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
     return (known, rows) if "detail" in known else _brought_up(known, rows)
 
 
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> AbstractContextManager[None]:
     """Keep other calls from names and rows in a folder while the block lasts: many may share one ``out``.
 
     Raises
     ------
     CannotWrite
         If another call does not give it free.
-    MissingExtra
-        If filelock is not installed.
     """
-    try:
-        from filelock import FileLock, SoftFileLock, Timeout
-    except ImportError:
-        raise MissingExtra("mapping slides", "slides", "filelock") from None
-    file = out / _LOCK
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = FileLock(file, timeout=_LOCK_SECONDS)
-            lock.acquire()
-        except NotImplementedError:  # a network file system without locks
-            lock = SoftFileLock(file.with_suffix(".held"), timeout=_LOCK_SECONDS)
-            lock.acquire()
-        except Timeout:
-            what = f"another call has held {file.name} for {_LOCK_SECONDS:g} seconds"
-            raise CannotWrite(
-                what, where=out, remedy="wait until it ends; if none is running, remove that file"
-            ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return taken(out / _LOCK, _LOCK_SECONDS)
 
 
 def write_slides(

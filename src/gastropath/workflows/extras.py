@@ -18,7 +18,7 @@ class Needs:
 
 
 _NOTHING = Needs("", ())
-_SLIDES = Needs("slides", ("openslide", "scipy", "tifffile", "shapely", "filelock", "pydicom"))
+_SLIDES = Needs("slides", ("openslide", "scipy", "tifffile", "shapely", "pydicom"))
 _TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "jinja2"))
 
 NEEDS: Mapping[str, Needs] = {

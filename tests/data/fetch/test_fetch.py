@@ -362,7 +362,6 @@ def test_an_interruption_while_unpacking_leaves_nothing_half_unpacked(
 
 
 def test_a_second_call_at_the_same_time_is_refused(fetched: Callable[..., Fetched], tmp_path: Path):
-    pytest.importorskip("fcntl")
     with workplace.workplace(tmp_path / "out", "HMU-GC-HE-30K") as partial:
         with pytest.raises(CannotWrite, match="another download is running"):
             fetched()

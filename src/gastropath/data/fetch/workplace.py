@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gastropath.errors import CannotWrite
-from gastropath.outputs import alone, writing
+from gastropath.locks import alone
+from gastropath.outputs import writing
 
 
 @contextmanager
