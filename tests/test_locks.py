@@ -60,8 +60,8 @@ def test_processes_that_come_and_go_are_never_in_a_folder_together(tmp_path: Pat
 
 def test_a_lock_that_is_not_given_free_is_named(tmp_path: Path):
     with taken(tmp_path / "table.lock", 5):
-        with pytest.raises(CannotWrite, match=r"another call has held table\.lock for 0\.01 seconds"):
-            with taken(tmp_path / "table.lock", 0.01):
-                pass
+        what = r"another call has held table\.lock for 0\.01 seconds"
+        with pytest.raises(CannotWrite, match=what), taken(tmp_path / "table.lock", 0.01):
+            pass
     with taken(tmp_path / "table.lock", 0.01):
         pass

@@ -28,6 +28,7 @@ from gastropath.parallel import HERE
 from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
 from gastropath.results.summary import SlideSummary
+from gastropath.slides.block_reader import WAY_OF_READING
 from gastropath.slides.block_store import BlockStore
 from gastropath.slides.blocks import Selection
 from gastropath.slides.cohort import map_slides
@@ -152,6 +153,35 @@ def test_going_on_with_another_model_or_other_settings_is_refused(slide, tmp_pat
     assert found.summary.model.sha256 == "1" * 64
 
 
+@pytest.mark.parametrize("before", [None, "all of it whole"])
+def test_tiles_that_were_read_otherwise_are_not_mixed_with_new_ones(slide, by_colour, tmp_path, before):
+    with pytest.raises(KeyboardInterrupt):
+        map_slide(slide, tmp_path / "out", Failing(1))  # pyright: ignore[reportArgumentType]
+    record = tmp_path / ".slide-out" / "fingerprint.json"
+    made = json.loads(record.read_text())
+    if before is None:  # a version that did not say it
+        del made["reading"]
+    else:
+        made["reading"] = before
+    record.write_text(json.dumps(made))
+    with pytest.raises(CannotResume, match=r"\(another version of GastroPath read its tiles otherwise\)"):
+        map_slide(slide, tmp_path / "out", by_colour)
+    found = map_slide(slide, tmp_path / "out", by_colour, overwrite=True)
+    assert found.summary.job is not None
+    assert found.summary.job.reading == WAY_OF_READING
+
+
+def test_a_finished_map_stands_however_its_tiles_were_read(slide, by_colour, tmp_path, monkeypatch):
+    first = map_slide(slide, tmp_path / "out", by_colour)
+    document = json.loads((first.folder / "summary.json").read_text())
+    del document["job"]["reading"]
+    (first.folder / "summary.json").write_text(json.dumps(document))
+    monkeypatch.setattr("gastropath.slides.task.open_slide", None)
+    again = map_slide(slide, tmp_path / "out", by_colour)
+    assert again.summary.job is not None
+    assert again.summary.job.reading == ""
+
+
 def test_what_0_1_0_left_unfinished_is_begun_anew(slide, by_colour, tmp_path):
     work = tmp_path / ".slide-out"
     work.mkdir()
@@ -166,6 +196,7 @@ def as_0_1_0_wrote_it(folder: Path) -> None:
     document = json.loads((folder / "summary.json").read_text())
     for key in ("format_version", "reasons"):
         del document[key]
+    del document["job"]["reading"]
     document["area_mm2"] = {**document["area_mm2"]["classes"], "not sure": document["area_mm2"]["abstained"]}
     job = document["job"]
     job["slide"]["folder"] = job.pop("found_in")
@@ -179,7 +210,9 @@ def test_a_map_that_0_1_0_finished_is_not_made_again(slide, by_colour, tmp_path,
     before = contents(first.folder)
     monkeypatch.setattr("gastropath.slides.task.open_slide", None)
     (again,) = map_slides([slide], tmp_path, by_colour, EVERYTHING).mapped
-    assert again == first
+    assert first.summary.job is not None
+    job = first.summary.job.model_copy(update={"reading": ""})
+    assert again == replace(first, summary=first.summary.model_copy(update={"job": job}))
     assert contents(first.folder) == before
     with pytest.raises(OutputExists, match="mask was off, now on"):
         map_slide(slide, first.folder, by_colour, SlideSettings(features=True))

@@ -15,6 +15,7 @@ from gastropath.slides.block_reader import is_close, local_reader
 from gastropath.slides.blocks import Selection
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.slide import open_slide
+from gastropath.slides.task import SlideSettings, TiledSlide
 from gastropath.slides.tiles import read_tiles
 
 
@@ -45,6 +46,17 @@ def test_tiles_close_to_a_tie_are_read_a_second_time_at_full_size(tmp_path):
     np.testing.assert_allclose(found.probabilities[:, 0], [0.6, 0.9] * 4, rtol=1e-6)
     np.testing.assert_allclose(found.kept("features")[:, 0], [0.6, 0.9] * 4, rtol=1e-6)
     np.testing.assert_array_equal(torn.shown[1], read_tiles(slide, grid.unreduced(slide), numbers[1::2]).pixels)
+
+
+@pytest.mark.parametrize("asked", ["features", "stamp", "anndata"])
+def test_features_for_others_come_from_tiles_decoded_whole(tmp_path, asked):
+    path = write_chunks(tmp_path / "a.tif", tissue(1500, 1200), jpeg(), "jpeg")
+    slide = open_slide(path, 0.25, check_brightfield=False)
+    card = Classifier.load().card
+    answers = TiledSlide.of(slide, card, SlideSettings(mpp=0.25)).grid
+    features = TiledSlide.of(slide, card, SlideSettings(**{"mpp": 0.25, asked: True})).grid
+    assert (answers.smaller, features.smaller) == (2, 1)
+    np.testing.assert_array_equal(features.rectangles(np.arange(9)), answers.rectangles(np.arange(9)))
 
 
 def test_close_is_what_two_classes_share_evenly():

@@ -168,8 +168,8 @@ class JobFolder:
     def forget(self) -> None:
         """Remove all that is done so far: the result stands, or is to be made again.
 
-        The folder stays with its lock, which keeps others away. The record goes last: what is left by a kill in between is
-        still known for what it is.
+        The folder stays with its lock, which keeps others away. The record goes last: what is left by a kill in between
+        is still known for what it is.
         """
         if not self.path.is_dir():
             return

@@ -103,11 +103,15 @@ class SettingsRecord(Part):
 
 
 class MapRecord(Part):
-    """What the map depends on, by which a finished one is known again; ``found_in`` is the folder of the slide."""
+    """What the map depends on, by which a finished one is known again; ``found_in`` is the folder of the slide.
+
+    ``reading`` says how tiles were read where the file can be decoded smaller; empty in maps of earlier versions.
+    """
 
     slide: SlideRecord
     found_in: str
     model: str
+    reading: str = ""
     settings: SettingsRecord
 
 

@@ -26,6 +26,10 @@ _CLOSE = 0.12
 """A tile whose two best classes are closer than this is read again with chunks decoded whole, where they were decoded
 smaller: one in seven, and nearly all that would be answered otherwise (benchmarks/reduced_scale.py)."""
 
+WAY_OF_READING = f"smaller, but whole within {_CLOSE:g} of a tie and for features"
+"""How tiles are read where a file can be decoded smaller. A version that reads them otherwise has other words here: an
+unfinished map of one is not gone on with by the other."""
+
 
 @dataclass(frozen=True)
 class BlockReader:

@@ -20,7 +20,7 @@ from gastropath.results.summary import MapRecord, SlideSummary
 from gastropath.slides.block_reader import local_reader, remote_reader
 from gastropath.slides.block_store import BlockStore, map_blocks
 from gastropath.slides.source.slide import Slide
-from gastropath.slides.task import DEFAULTS, SlideSettings, SlideTask, TiledSlide
+from gastropath.slides.task import DEFAULTS, READING, SlideSettings, SlideTask, TiledSlide
 from gastropath.slides.writers.outputs import FILES, SUMMARY, SlideOutputs
 from gastropath.slides.writers.overlay import Overlay
 
@@ -185,7 +185,10 @@ def job_of(task: SlideTask, out: Path) -> JobFolder:
         fingerprint=task.fingerprint,
         who="gastropath slide",
         notes={"found_in": task.found_in},
-        words={"slide": "the slide has changed since"},
+        words={
+            "slide": "the slide has changed since",
+            READING: "another version of GastroPath read its tiles otherwise",
+        },
     )
 
 
@@ -201,7 +204,8 @@ def _finished(job: JobFolder) -> SlideSummary | None:
         raise OutputExists(
             f"already exists, and is not the result of a slide{why}", where=job.result, remedy="choose another `out`"
         ) from None
-    job.check_finished(summary.job.model_dump() if summary.job else {})
+    made = summary.job.model_dump() if summary.job else {}
+    job.check_finished({**made, READING: job.fingerprint[READING]})  # read in one way, whichever: it stands
     return summary
 
 

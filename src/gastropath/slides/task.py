@@ -16,6 +16,7 @@ import numpy as np
 from gastropath.errors import CannotReadSlide, CannotReadSpacing, UnknownSetting
 from gastropath.results.card import Card
 from gastropath.results.summary import SettingsRecord, SlideRecord
+from gastropath.slides.block_reader import WAY_OF_READING
 from gastropath.slides.blocks import Selection, grid_blocks
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.roi import read_regions
@@ -32,6 +33,9 @@ LEVEL0: Literal["level0"] = "level0"
 QuPath crops slides that it opens by OpenSlide to their bounds, unless it is told `--no-crop` (its
 `OpenslideImageServer.java`, read at commits 0e0ee19 and ddd87c1, after version 0.1.2).
 """
+
+READING = "reading"
+"""Key in a fingerprint of how tiles are read, where that was otherwise in another version."""
 
 _MPP, _LEAST_STRIDE_UM = (0.01, 100.0), 1.0
 
@@ -130,6 +134,8 @@ class TiledSlide:
             See :meth:`gastropath.slides.grid.TileGrid.over` and :func:`gastropath.slides.tissue_mask.find_tissue`.
         """
         grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp, settings.stride_um)
+        if settings.needs_features:  # others learn from them, and have them as they are computed anywhere else
+            grid = grid.unreduced(slide)
         is_cropped = slide.bounds_px is not None and settings.qupath_origin == BOUNDS
         origin = (slide.bounds_px[0], slide.bounds_px[1]) if is_cropped and slide.bounds_px else (0, 0)
         regions = read_regions(settings.roi) if settings.roi else None
@@ -193,7 +199,7 @@ class SlideTask:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What the map depends on, as JSON: the content of the slide, the model, the settings.
+        """What the map depends on, as JSON: the content of the slide, the model, how tiles are read, the settings.
 
         Raises
         ------
@@ -215,6 +221,7 @@ class SlideTask:
         return {
             "slide": self.record.model_dump(),
             "model": self.card.files.get("model.tflite", ""),
+            READING: WAY_OF_READING,
             "settings": asked.model_dump(),
         }
 
