@@ -3,10 +3,11 @@
     python benchmarks/sizing.py [--model BUNDLE] [--side 12000]
 
 Measures on this computer, on a drawn slide at half of the model's micrometres per pixel (as a scan at 40x): what a tile
-costs a core to read and to answer, the bytes of the file it needs, and what the calling process does alone for a slide
-(opening, mask, pictures; tables), per slide and per tile. The table is computed from these for a slide of TILES tiles:
-workers of CORES cores each share the tiles; the rest of a slide is done by the one process that calls. Cores as fast as
-these are assumed, and storage that reads at the rates named, by the network between it and all workers together.
+costs a core to read and to answer (those close to a tie twice), the bytes of the file it needs, and what the calling
+process does alone for a slide (opening, mask, pictures; tables), per slide and per tile. The table is computed from
+these for a slide of TILES tiles: workers of CORES cores each share the tiles; the rest of a slide is done by the one
+process that calls. Cores as fast as these are assumed, and storage that reads at the rates named, by the network
+between it and all workers together.
 """
 
 from __future__ import annotations
@@ -14,26 +15,21 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+from slide_costs import cost_of, spent
 from slide_drawing import draw_slide
 
 from gastropath.bundle.files import starter
 from gastropath.inference.classifier import Classifier
 from gastropath.slides.block_reader import local_reader
 from gastropath.slides.block_store import map_blocks
-from gastropath.slides.blocks import grid_blocks
 from gastropath.slides.task import SlideSettings, SlideTask
-from gastropath.slides.tiles import read_tiles
 from gastropath.slides.writers.outputs import SlideOutputs
 
 MPP, CORES, TILES = 0.25, 2, 12_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 STORAGE = {"1 Gbit/s": 110e6, "10 Gbit/s": 1100e6}
-MEASURED_BLOCKS = 8
 
 
 def main() -> None:
@@ -66,30 +62,14 @@ def measure(path: Path, model: Path, folder: Path) -> tuple[float, float, float,
     """Return core-seconds and bytes of a tile, and what the calling process does alone: seconds a slide, and a tile."""
     classifier = Classifier.load(model, threads=1)
     task = SlideTask(path, SlideSettings(mpp=MPP, mask=False), classifier.card)
-    opening = spent(lambda: task.open())
-    tiled = task.open()
-    blocks = list(grid_blocks(tiled.grid))
-    blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
-    pixels: list[np.ndarray] = []
-    reading = spent(lambda: pixels.extend(read_tiles(tiled.slide, tiled.grid, block).pixels for block in blocks))
-    tiles = np.concatenate(pixels)[:256]
-    classifier.predict(tiles[:4])
-    answering = spent(lambda: classifier.predict(tiles))
+    opening, tiled = spent(task.open)
+    cost, n = cost_of(tiled, classifier), len(tiled.grid)
     classified = list(map_blocks(tiled, local_reader(tiled.slide, classifier, tiled.grid), classes=classifier.classes))
     folder.mkdir(exist_ok=True)
     with SlideOutputs(tiled, classifier.card, folder) as outputs:
-        writing = spent(lambda: [outputs.add(block) for block in classified])
-        fixed = opening + spent(outputs.finish)
-    n = len(tiled.grid)
-    core_seconds = reading / sum(map(len, blocks)) + answering / len(tiles)
-    return core_seconds, path.stat().st_size / n, fixed, writing / n
-
-
-def spent(work: Callable[[], object]) -> float:
-    """Return the seconds of processor time that something takes."""
-    began = time.process_time()
-    work()
-    return time.process_time() - began
+        writing, _ = spent(lambda: [outputs.add(block) for block in classified])
+        fixed = opening + spent(outputs.finish)[0]
+    return cost.whole / 1000, path.stat().st_size / n, fixed, writing / n
 
 
 def hourly(rate: float, fixed: float, alone: float) -> float:

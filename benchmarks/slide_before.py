@@ -19,11 +19,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-import imagecodecs
-import numpy as np
-import tifffile
 from slide_commands import timed
-from slide_drawing import draw_slide
+from slide_drawing import draw_codings
 
 from gastropath.bundle.files import starter
 
@@ -57,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         before = {"PYTHONPATH": str(_source(arguments.before, folder / "before"))}
-        slides = draw(folder, arguments.side)
+        slides = draw_codings(folder, arguments.side, 0.5)
         print(f"load {os.getloadavg()[0]:.1f} at the start, {arguments.side} x {arguments.side} px")
         print("| stored as | µm/px | read now, core-ms a tile | before | ratio |\n|---|---|---|---|---|")
         for name, mpp in [("JPEG", 0.5), ("JPEG", 0.25), ("JPEG 2000", 0.25), ("deflate", 0.25)]:
@@ -86,35 +83,6 @@ def least(command: list[str], before: dict[str, str], rounds: int, value) -> tup
     """Run a command with the code of today and of before in turn, and return the least value of each."""
     both = [(value(timed(command)), value(timed(command, before))) for _ in range(rounds)]
     return min(now for now, _ in both), min(then for _, then in both)
-
-
-def draw(folder: Path, side: int) -> dict[str, Path]:
-    """Draw the slide in JPEG, and store the same pixels in the other ways."""
-    jpeg = folder / "jpeg.tiff"
-    draw_slide(jpeg, side, 0.5, folder / "tissue")
-    pixels = tifffile.imread(jpeg)
-    deflate, aperio = folder / "deflate.tiff", folder / "jpeg2000.svs"
-    tifffile.imwrite(
-        deflate, pixels, tile=(256, 256), photometric="rgb", compression="zlib", predictor=2, metadata=None
-    )
-    filled = np.pad(pixels, ((0, -side % 256), (0, -side % 256), (0, 0)), "edge")
-    tifffile.imwrite(
-        aperio,
-        (
-            bytes(imagecodecs.jpeg2k_encode(chunk, level=40, codecformat="j2k", reversible=False, resolutions=6))
-            for row in range(0, side, 256)
-            for column in range(0, side, 256)
-            for chunk in [np.ascontiguousarray(filled[row : row + 256, column : column + 256])]
-        ),
-        shape=pixels.shape,
-        dtype=np.uint8,
-        tile=(256, 256),
-        photometric="rgb",
-        compression=33005,
-        description=f"Aperio Image Library v12.0.15\n{side}x{side} (256x256) J2K/RGB Q=70|AppMag = 20|MPP = 0.5",
-        metadata=None,
-    )
-    return {"JPEG": jpeg, "JPEG 2000": aperio, "deflate": deflate}
 
 
 def _source(commit: str, folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """A slide of synthetic tissue: a TIFF of JPEG tiles, of one level or several, which tells its micrometres per pixel.
 
-Written by hand: tifffile writes JPEG only with imagecodecs installed, and nothing else here needs that.
+JPEG is written by hand: the chunks of one tissue tile are the same bytes, encoded once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image
 
 from gastropath.data.synthetic.tiles import write_tiles
@@ -47,6 +49,37 @@ def draw_slide(path: Path, side_px: int, mpp: float, scratch: Path, *, smaller: 
         for level in (1, *smaller):
             chunks = _chunks(tissue, order, level)
             link = _write_level(file, link, chunks, -(-side_px // level), mpp * level, reduced=level > 1)
+
+
+def draw_codings(folder: Path, side: int, mpp: float) -> dict[str, Path]:
+    """Draw a slide in JPEG, and store the same pixels in JPEG 2000 as Aperio does, and in deflate."""
+    jpeg = folder / "jpeg.tiff"
+    draw_slide(jpeg, side, mpp, folder / "tissue")
+    pixels = tifffile.imread(jpeg)
+    deflate, aperio = folder / "deflate.tiff", folder / "jpeg2000.svs"
+    tifffile.imwrite(
+        deflate, pixels, tile=(256, 256), photometric="rgb", compression="zlib", predictor=2, metadata=None
+    )
+    filled = np.pad(pixels, ((0, -side % 256), (0, -side % 256), (0, 0)), "edge")
+    tifffile.imwrite(
+        aperio,
+        (
+            bytes(imagecodecs.jpeg2k_encode(chunk, level=40, codecformat="j2k", reversible=False, resolutions=6))
+            for row in range(0, side, 256)
+            for column in range(0, side, 256)
+            for chunk in [np.ascontiguousarray(filled[row : row + 256, column : column + 256])]
+        ),
+        shape=pixels.shape,
+        dtype=np.uint8,
+        tile=(256, 256),
+        photometric="rgb",
+        compression=33005,
+        description=(
+            f"Aperio Image Library v12.0.15\n{side}x{side} (256x256) J2K/RGB Q=70|AppMag = {10 / mpp:g}|MPP = {mpp:g}"
+        ),
+        metadata=None,
+    )
+    return {"JPEG": jpeg, "JPEG 2000": aperio, "deflate": deflate}
 
 
 def draw_picture(path: Path, side_px: int, scratch: Path) -> None:

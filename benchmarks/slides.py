@@ -2,18 +2,23 @@
 
     python benchmarks/slides.py [--models BUNDLE ...] [--side 20000] [--wsinfer PYTHON]
 
-Draws a slide of SIDE x SIDE pixels (tiled JPEG, one level, 0.5 µm/px), and takes it for one at the model's resolution,
-then for one at half of its micrometres per pixel. Measures what reading a tile, and answering one, costs a single core;
-the bound is what all cores would do if nothing were lost. Then maps every tile of the slide, and prints tiles a second,
-their share of the bound, and what the whole command takes, overview and output files included. Without `--models` a
+Draws a slide of SIDE x SIDE pixels (tiled JPEG, one level, 0.5 µm/px), stores the same pixels in JPEG 2000 and deflate,
+and takes them for slides at the model's resolution and at half of its micrometres per pixel. Measures on one core what
+reading a tile costs (where it is decoded smaller also the second reading of those close to a tie, and how many they
+are), and answering it. The bound is the sum of these: what would be spent if nothing were lost. Then every tile of the
+slide is read and classified by all cores. "Spent" is what that took, in time of all cores together, and "share" how
+much of it the bound is; both depend less on what else the machine does than tiles a second. Without `--models` a
 float16 and an int8 bundle of EfficientNet-Lite0 are made of synthetic tiles first.
 
-The second table is of whole commands on that slide at its own resolution, from the start of the process to the last
-output file, per tile classified: `gastropath slide` with its tissue mask; `wsinfer run --speedup` of WSInfer 0.6.1 with
-its tissue mask, and ResNet-18 as its model; and ResNet-18 in torch without a mask (`resnet18.py`). All take tiles of
-224 x 224 px as they lie at level 0, and may use every core. "Stage" is the part of a command that reads and classifies
-tiles (WSInfer also loads and compiles its model in it); for ours it is what the first table says. "Core-ms a tile" is
-the time of all cores together over the whole command, which hardly depends on what else the machine does.
+The second table says where the rest of a whole command goes, mask and output files included, in core-ms a tile: opening
+the slide and finding tissue, tables, pictures, and all else (mostly the start of Python and of the model, which is the
+same for a slide of any size).
+
+The third table is of whole commands on that slide as JPEG, from the start of the process to the last output file, per
+tile classified: `gastropath slide` with its tissue mask; `wsinfer run --speedup` of WSInfer 0.6.1 with its tissue mask,
+and ResNet-18 as its model; and ResNet-18 in torch without a mask (`resnet18.py`), which reads at 0.5 µm/px only. All
+take tiles of 112 µm, 224 x 224 px for the network, and may use every core. "Stage" is the part of a command that reads
+and classifies tiles (WSInfer also loads and compiles its model in it).
 
 PYTHON is the interpreter of an environment with WSInfer, which `benchmarks/wsinfer_environment.sh` makes. Without it
 WSInfer and ResNet-18 are left out.
@@ -23,31 +28,30 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from slide_commands import TILE_PX, Mapped, map_by_ours, map_by_resnet18, map_by_wsinfer
-from slide_drawing import draw_slide
+from slide_costs import cost_of, spent
+from slide_drawing import draw_codings, draw_slide
 
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import cores
 from gastropath.slides.block_reader import local_reader
 from gastropath.slides.block_store import map_blocks
-from gastropath.slides.blocks import grid_blocks
-from gastropath.slides.grid import TileGrid
-from gastropath.slides.source.slide import open_slide
-from gastropath.slides.task import SlideSettings, TiledSlide
-from gastropath.slides.tiles import read_tiles
+from gastropath.slides.task import SlideSettings, SlideTask
+from gastropath.slides.writers.outputs import SlideOutputs
 
-MPP, MEASURED_BLOCKS = 0.5, 12
+MPP = 0.5
+ROWS = (("JPEG", MPP), ("JPEG", MPP / 2), ("JPEG 2000", MPP / 2), ("deflate", MPP / 2))
 
 
 def main() -> None:
-    """Measure both resolutions and the others, and print two tables."""
+    """Measure all codings, both resolutions and the others, and print three tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", type=Path, nargs="+", default=[], metavar="BUNDLE")
     parser.add_argument("--side", type=int, default=20_000)
@@ -61,72 +65,89 @@ def main() -> None:
         bundles = arguments.models or _made(folder / "bundles")
         for bundle in bundles:
             _check(bundle)
-        slide = folder / "slide" / "slide.tiff"
-        slide.parent.mkdir()
-        draw_slide(slide, arguments.side, MPP, folder / "tissue")
-        print(f"{arguments.side} x {arguments.side} px, {slide.stat().st_size / 1e6:.0f} MB of JPEG\n")
-        reached = compare_with_bound(slide, bundles, folder)
+        slides = draw_codings(folder, arguments.side, MPP)
+        print(f"{arguments.side} x {arguments.side} px\n")
+        stages = compare_with_bound(slides, bundles, folder)
         print()
-        compare_with_others(slide, bundles, reached, arguments.wsinfer, folder)
+        for mpp in (MPP, MPP / 2):
+            alone = folder / f"alone-{mpp:g}" / "slide.tiff"
+            alone.parent.mkdir()
+            draw_slide(alone, arguments.side, mpp, folder / "tissue")
+            compare_with_others(alone, mpp, bundles, stages, arguments.wsinfer, alone.parent / "scratch")
+        if not arguments.wsinfer:
+            print("WSInfer and ResNet-18 are left out; to measure them: wsinfer_environment.sh, and --wsinfer PYTHON")
+        print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
-def compare_with_bound(slide: Path, bundles: list[Path], folder: Path) -> list[float]:
-    """Print the first table; return tiles a second of each bundle at the resolution of the slide."""
-    print("| bundle | µm/px | tiles | read, core-ms | answer, core-ms | bound, tiles/s | reached | share", end=" ")
-    print("| command, s | MB |\n|---|---|---|---|---|---|---|---|---|---|")
-    reached = []
-    for number, bundle in enumerate(bundles):
-        reached.append(measure(slide, MPP, bundle, folder / f"whole-{number}"))
-        measure(slide, MPP / 2, bundle, folder / f"half-{number}")
-    return reached
-
-
-def measure(path: Path, mpp: float, bundle: Path, folder: Path) -> float:
-    """Map every tile of the slide at one resolution, print a row, and return tiles a second."""
-    classifier, alone = Classifier.load(bundle), Classifier.load(bundle, threads=1)
-    slide = open_slide(path, mpp)
-    grid = TileGrid.over(slide, classifier.tile_px, classifier.card.input.mpp)
-    blocks = list(grid_blocks(grid))
-    blocks = blocks[:: max(1, len(blocks) // MEASURED_BLOCKS)]
-    began = time.process_time()
-    tiles = [read_tiles(slide, grid, block).pixels for block in blocks]
-    n = sum(map(len, tiles))
-    reading = 1000 * (time.process_time() - began) / n
-    some = np.concatenate(tiles)[:256]
-    alone.predict(some[:4])
-    began = time.process_time()
-    alone.predict(some)
-    answering = 1000 * (time.process_time() - began) / len(some)
-    bound = 1000 * cores() / (reading + answering)
-    tiled = TiledSlide.of(slide, classifier.card, SlideSettings(mpp=mpp, mask=False))
-    began = time.perf_counter()
-    for _ in map_blocks(tiled, local_reader(slide, classifier, grid), classes=classifier.classes):
-        pass
-    reached = len(grid) / (time.perf_counter() - began)
-    whole = map_by_ours(path, mpp, bundle, folder / "command", everything=True).timed
+def compare_with_bound(slides: dict[str, Path], bundles: list[Path], folder: Path) -> dict[tuple[str, float], float]:
+    """Print the first two tables; return tiles a second of each bundle and resolution as JPEG."""
+    print("| bundle | stored as | µm/px | tiles | read | read twice | again | answer | bound, core-ms | spent", end=" ")
+    print("| share | tiles/s |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
+    rests, stages = [], {}
+    for bundle in bundles:
+        for coding, mpp in ROWS:
+            rate, rest = measure(slides[coding], coding, mpp, bundle, folder / "command")
+            rests.append(rest)
+            if coding == "JPEG":
+                stages[str(bundle), mpp] = rate
     print(
-        f"| {classifier.card.precision} | {mpp:g} | {len(grid):,} | {reading:.2f} | {answering:.2f} | {bound:.0f} | "
-        f"{reached:.0f} | {reached / bound:.0%} | {whole.seconds:.0f} | {whole.megabytes:.0f} |",
+        "\n| bundle | stored as | µm/px | command | read and answered | opening, mask | tables | pictures | else",
+        end=" ",
+    )
+    print("| s | MB |\n|---|---|---|---|---|---|---|---|---|---|---|")
+    print("\n".join(rests))
+    return stages
+
+
+def measure(path: Path, coding: str, mpp: float, bundle: Path, folder: Path) -> tuple[float, str]:
+    """Map every tile of a slide, print a row, and return tiles a second and a row of the second table."""
+    classifier, alone = Classifier.load(bundle), Classifier.load(bundle, threads=1)
+    task = SlideTask(path, SlideSettings(mpp=mpp, mask=False), classifier.card)
+    opening, tiled = spent(task.open)
+    cost, grid = cost_of(tiled, alone), tiled.grid
+    began = time.perf_counter()
+    reader = local_reader(tiled.slide, classifier, grid)
+    seconds, classified = spent(lambda: list(map_blocks(tiled, reader, classes=classifier.classes)))
+    rate, stage = len(grid) / (time.perf_counter() - began), 1000 * seconds / len(grid)
+    row = f"| {classifier.card.precision} | {coding} | {mpp:g} |"
+    print(
+        f"{row} {len(grid):,} | {cost.read:.2f} | {cost.twice:.0%} | {cost.again:.2f} | {cost.answer:.2f} | "
+        f"{cost.whole:.2f} | {stage:.2f} | {cost.whole / stage:.0%} | {rate:.0f} |",
         flush=True,
     )
-    return reached
+    with tempfile.TemporaryDirectory() as written, SlideOutputs(tiled, classifier.card, Path(written)) as outputs:
+        tables = spent(lambda: [outputs.add(block) for block in classified])[0]
+        pictures = spent(outputs.finish)[0]
+    shutil.rmtree(folder, ignore_errors=True)
+    command = map_by_ours(path, mpp, bundle, folder, everything=True).timed
+    each = [1000 * part / len(grid) for part in (command.core_seconds, opening, tables, pictures)]
+    rest = each[0] - stage - sum(each[1:])
+    shown = " | ".join(f"{part:.2f}" for part in (each[0], stage, *each[1:], rest))
+    return rate, f"{row} {shown} | {command.seconds:.0f} | {command.megabytes:.0f} |"
 
 
 def compare_with_others(
-    slide: Path, bundles: list[Path], reached: list[float], python: Path | None, folder: Path
+    slide: Path,
+    mpp: float,
+    bundles: list[Path],
+    stages: dict[tuple[str, float], float],
+    python: Path | None,
+    folder: Path,
 ) -> None:
-    """Print the second table."""
-    others = [map_by_wsinfer(python, slide, MPP, folder), map_by_resnet18(python, slide, folder)] if python else []
-    ours = [map_by_ours(slide, MPP, bundle, folder / f"map-{number}") for number, bundle in enumerate(bundles)]
-    print("| who | backbone | tiles classified | s | tiles/s | stage, tiles/s | core-ms a tile", end=" ")
-    print("| to the fastest other |\n|---|---|---|---|---|---|---|---|")
+    """Print the third table for a slide of one resolution."""
+    folder.mkdir()
+    others = [map_by_wsinfer(python, slide, mpp, folder)] if python else []
+    if python and mpp == MPP:
+        others.append(map_by_resnet18(python, slide, folder))
+    ours = [map_by_ours(slide, mpp, bundle, folder / f"map-{number}") for number, bundle in enumerate(bundles)]
+    print(f"at {mpp:g} µm/px\n\n| who | backbone | tiles classified | s | tiles/s | stage, tiles/s", end=" ")
+    print("| core-ms a tile | to the fastest other |\n|---|---|---|---|---|---|---|---|")
     best = max((other.tiles / other.timed.seconds for other in others), default=None)
     for other in others:
         show(other, other.tiles / other.stage_seconds, best)
-    for mapped, stage in zip(ours, reached, strict=True):
-        show(mapped, stage, best)
-    if not python:
-        print("WSInfer and ResNet-18 are left out; to measure them: wsinfer_environment.sh, and --wsinfer PYTHON")
+    for mapped, bundle in zip(ours, bundles, strict=True):
+        show(mapped, stages[str(bundle), mpp], best)
+    print(flush=True)
 
 
 def show(mapped: Mapped, stage: float, best: float | None) -> None:

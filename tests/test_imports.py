@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND_FLOOR = (
     "errors",
+    "memory",
     "kept_process",
     "arrays",
     "tissue_classes",

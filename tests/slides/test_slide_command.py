@@ -303,3 +303,18 @@ def test_a_resolution_at_which_nothing_can_be_seen_is_refused(tmp_path):
     called = gastropath("slide", small(tmp_path, "1.tiff", 1), "--mpp", 50, cwd=tmp_path)
     assert called.returncode == 3
     assert "at 50 µm/px a tile of 112 µm would be 2.2 pixels wide" in called.stderr
+
+
+def test_slides_are_named_on_standard_input(tmp_path):
+    Squares(300, 300, 100).write(tmp_path / "a.tiff", 0.5)
+    command = [sys.executable, "-m", "gastropath", "slide", "-", "gone.svs", "--no-mask"]
+    found = subprocess.run(command, input="a.tiff\n\n", capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 3
+    with (tmp_path / "slides" / "slides.csv").open() as file:
+        assert [(row["slide"], row["status"]) for row in csv.DictReader(file)] == [
+            ("a.tiff", "done"),
+            ("gone.svs", "failed"),
+        ]
+    nothing = subprocess.run(command[:5], input="", capture_output=True, text=True, cwd=tmp_path)
+    assert nothing.returncode == 2
+    assert "names no slide" in nothing.stderr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Overwrite, Scheduler
+from gastropath.cli.options import Json, Model, Overwrite, Scheduler, paths_given
 
 
 class QupathOrigin(StrEnum):
@@ -28,7 +28,11 @@ _SHOWN = ("folder", "classified", "abstained", "refused", "stroma_share")
 
 def slide(
     slides: Annotated[
-        list[Path], typer.Argument(metavar="SLIDES...", help="Whole slides, large images, or folders of slides.")
+        list[Path],
+        typer.Argument(
+            metavar="SLIDES...",
+            help="Whole slides, large images, or folders of slides; - reads their paths from standard input.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for one folder per slide, and slides.csv.")] = Path("slides"),
     model: Model = None,
@@ -71,13 +75,15 @@ def slide(
 
     Interrupted, the same command goes on; slides that are done are not mapped again.
     """
+    from gastropath.memory import give_back_large_buffers
     from gastropath.report.notices import model_notices
     from gastropath.slides.writers.outputs import OVERLAY
     from gastropath.workflows.slides import map_slides
 
+    give_back_large_buffers()
     with console.progress() as progress:
         maps = map_slides(
-            slides, out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi, features=features,
+            paths_given(slides), out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi, features=features,
             stamp=stamp, anndata=anndata, qupath_origin=qupath_origin.value, qupath_classes=qupath_classes,
             cases=cases, scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
