@@ -149,6 +149,13 @@ def test_it_says_what_the_file_holds_instead(tmp_path):
         read_regions(written(tmp_path, features(feature(LINE), feature(polygon([["a", "b"]] * 3)))))
 
 
+def test_a_file_of_nothing_but_brackets_is_refused_in_plain_words(tmp_path):
+    path = tmp_path / "nested.geojson"
+    path.write_text("[" * 100_000)
+    with pytest.raises(CannotReadTable, match="cannot be read as GeoJSON: it is nested too deeply"):
+        read_regions(path)
+
+
 def test_regions_of_another_slide_are_refused_with_both_places(slide, by_colour, tmp_path):
     asked = SlideSettings(roi=written(tmp_path, features(feature(polygon(box(5000, 6000, 7000, 8000))))))
     with pytest.raises(

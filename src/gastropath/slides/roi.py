@@ -116,7 +116,8 @@ def read_regions(path: Path) -> Regions:
     except GastroPathError:
         raise
     except Exception as error:  # of JSON and of Shapely, whatever it is
-        what = f"cannot be read as GeoJSON: {in_words(error)}"
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else in_words(error)
+        what = f"cannot be read as GeoJSON: {why}"
         raise CannotReadTable(what, where=path, parameter="roi") from None
 
 
