@@ -253,6 +253,18 @@ def test_part_of_a_slide_without_the_rest_is_refused_by_name(drawn, tmp_path):
         open_slide(tmp_path / "case.mrxs", 0.25)
     with pytest.raises(CannotReadSlide, match="only the preview of an Olympus slide"):
         open_slide(write(tmp_path / "preview.vsi", (drawn, HALF)), 0.5)
+    (tmp_path / "case.vms").write_text(
+        "[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=a.jpg\nMapFile=m.jpg\n"
+    )
+    with pytest.raises(CannotReadSlide, match="is one part of a slide of several files; 'm.jpg', which it names, is"):
+        open_slide(tmp_path / "case.vms", 0.5)
+
+
+def test_a_tiled_picture_of_numbers_is_refused_as_a_whole_and_not_tile_by_tile(tmp_path, drawn):
+    path = tmp_path / "float.tif"
+    tifffile.imwrite(path, (drawn / 255).astype(np.float32), photometric="rgb", tile=(256, 256), metadata=None)
+    with pytest.raises(CannotReadSlide, match="has values of 32 bits"):
+        open_slide(path, 0.5)
 
 
 @pytest.mark.parametrize(("full", "part", "is_one"), [

@@ -5,6 +5,7 @@ Every parser of headers meets a file here first. Only what has passed is opened 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _OF_TIFF = ("generic-tiff", "aperio", "philips", "trestle", "ventana", "leica", 
 _BY_PILLOW = (1, 5, 7, 8, 32773, 32946)
 """Compressions of a TIFF that Pillow decodes: none, LZW, JPEG, deflate and PackBits."""
 
+_BITS = (8, 16)
+
 _CLOSED = {
     ".vsi": "is only the preview of an Olympus slide, whose pixels lie in .ets files; these are not read",
     ".ets": "holds pixels of an Olympus slide; these are not read",
@@ -41,6 +44,9 @@ _CLOSED = {
     ".afi": "names the channels of an Aperio fluorescence slide; expected one brightfield slide",
 }
 """What is said of a format that is not read, by the suffix of the file."""
+
+_NO_SUCH_FILE = re.compile(r"(?:open|access) (.+): No such file")
+"""What OpenSlide says of a file that another one names."""
 
 _EXPORT = "export the slide as OME-TIFF or SVS with the scanner's software"
 
@@ -146,6 +152,11 @@ def _read_header(path: Path) -> Header:
             layout = _layout(path)
             if not layout.main.is_cut_off:
                 return _by_tifffile(layout)
+        if lacking := _NO_SUCH_FILE.search(str(error)):
+            raise CannotReadSlide(
+                f"is one part of a slide of several files; {Path(lacking[1]).name!r}, which it names, is missing",
+                remedy="put all files of the slide side by side again",
+            ) from None
         raise
     if planes not in ("", "0", "1"):
         raise CannotReadSlide(f"holds {planes} focal planes; expected one", remedy="export one of them")
@@ -163,6 +174,9 @@ def _read_header(path: Path) -> Header:
     layout = find_slide(pages, description)
     if layout.main.place != (0,) or any(len(level.place) > 1 for level in layout.levels):
         return _by_tifffile(layout)
+    if layout.main.bits > max(_BITS):  # OpenSlide opens it, and reads no tile
+        what = f"has values of {layout.main.bits} bits, as measurements and pictures of floating-point numbers have"
+        raise CannotReadSlide(f"{what}; expected RGB of 8 bits", remedy="save it as 8-bit RGB")
     shown = {level.size for level in layout.levels}
     if not shown <= set(sizes):  # copies that are not marked as such, or another scene: OpenSlide passes over them
         with suppress(CannotReadSlide):
@@ -201,7 +215,7 @@ def _by_tifffile(layout: TiffLayout) -> Header:
         raise CannotReadSlide(
             f"is compressed as {main.compression_word}, which is not read", remedy="convert it, e.g. to JPEG or deflate"
         )
-    if main.photometric not in (2, 6) or main.samples not in (3, 4) or main.bits not in (8, 16):
+    if main.photometric not in (2, 6) or main.samples not in (3, 4) or main.bits not in _BITS:
         what = f"has {main.samples} values of {main.bits} bits a pixel (photometric {main.photometric})"
         raise CannotReadSlide(f"{what}; expected RGB of 8 bits", remedy="save it as 8-bit RGB")
     if main.photometric == 6 and not _decodes_to_rgb(main):
