@@ -256,7 +256,7 @@ def test_part_of_a_slide_without_the_rest_is_refused_by_name(drawn, tmp_path):
     (tmp_path / "case.vms").write_text(
         "[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=a.jpg\nMapFile=m.jpg\n"
     )
-    with pytest.raises(CannotReadSlide, match="is one part of a slide of several files; 'm.jpg', which it names, is"):
+    with pytest.raises(CannotReadSlide, match=r"is one part of a slide of several files; 'm\.jpg', which it names, is"):
         open_slide(tmp_path / "case.vms", 0.5)
 
 
