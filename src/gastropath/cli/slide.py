@@ -84,8 +84,8 @@ def slide(
     with console.progress() as progress:
         maps = map_slides(
             paths_given(slides), out, model, mpp=_number_or_table(mpp), stride_um=stride_um, mask=mask, roi=roi,
-            features=features, stamp=stamp, anndata=anndata, qupath_origin=qupath_origin.value, qupath_classes=qupath_classes,
-            cases=cases, scheduler=scheduler, overwrite=overwrite, progress=progress,
+            features=features, stamp=stamp, anndata=anndata, qupath_origin=qupath_origin.value,
+            qupath_classes=qupath_classes, cases=cases, scheduler=scheduler, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     if as_json:
         console.print_json(maps.rows)
