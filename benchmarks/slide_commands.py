@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESNET18 = Path(__file__).with_name("resnet18.py")
-TILE_PX = 224
+TILE_PX, MPP = 224, 0.5
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def map_by_ours(slide: Path, mpp: float, bundle: Path, out: Path, *, everything:
     return Mapped("gastropath slide", f"EfficientNet-Lite0, {card['precision']}", tiles, took, math.nan)
 
 
-def map_by_wsinfer(python: Path, slide: Path, mpp: float, scratch: Path) -> Mapped:
-    """Run ``wsinfer run --speedup`` with ResNet-18; the folder of the slide must hold nothing else.
+def map_by_wsinfer(python: Path, slide: Path, scratch: Path) -> Mapped:
+    """Run ``wsinfer run --speedup`` with ResNet-18 at 0.5 µm/px; the folder of the slide must hold nothing else.
 
     WSInfer asks for the list of its published models even where a local one is named: it gets an empty list, in a home
     folder of its own.
@@ -126,7 +126,7 @@ def map_by_wsinfer(python: Path, slide: Path, mpp: float, scratch: Path) -> Mapp
         "num_classes": 8,
         "class_names": [str(number) for number in range(8)],
         "patch_size_pixels": TILE_PX,
-        "spacing_um_px": mpp,
+        "spacing_um_px": MPP,
         "transform": [
             {"name": "Resize", "arguments": {"size": TILE_PX}},
             {"name": "ToTensor"},

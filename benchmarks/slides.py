@@ -136,7 +136,7 @@ def compare_with_others(
 ) -> None:
     """Print the third table for a slide of one resolution."""
     folder.mkdir()
-    others = [map_by_wsinfer(python, slide, mpp, folder)] if python else []
+    others = [map_by_wsinfer(python, slide, folder)] if python else []
     if python and mpp == MPP:
         others.append(map_by_resnet18(python, slide, folder))
     ours = [map_by_ours(slide, mpp, bundle, folder / f"map-{number}") for number, bundle in enumerate(bundles)]
