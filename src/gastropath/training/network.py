@@ -109,11 +109,12 @@ class KerasNetwork:
     def save(self, file: Path, temperature: float = 1.0) -> None:
         """See :class:`Network`."""
         from gastropath.training.feature_network import PROBABILITIES
+        from gastropath.training.keras_file import save_for_older_keras
 
         if temperature != 1.0:
             head = self.model.get_layer(PROBABILITIES)
             head.set_weights([values / np.float32(temperature) for values in head.get_weights()])
-        self.model.save(file)
+        save_for_older_keras(self.model, file)
 
 
 @dataclass(frozen=True)
