@@ -2,10 +2,10 @@
 
     python tools/keras_versions.py run/bestmodel.keras [more.keras ...] [--versions 3.8.0 3.15.1] [--folder FOLDER]
 
-Each version gets an environment of its own, with JAX as its backend, which every Keras 3 runs on. Printed is a table with
-a row for each file and version: whether it opens the file, and by how much its answers to four drawn tiles differ from
-those of the installed Keras on TensorFlow. Then each version writes a model of its own, with models nested in it, which the
-installed Keras opens, writes anew as we write files, and hands back: the table says how far the answers are apart.
+Each version gets an environment of its own, with JAX as its backend, which every Keras 3 runs on. Printed is a table
+with a row for each file and version: whether it opens the file, and by how much its answers to four drawn tiles differ
+from those of the installed Keras on TensorFlow. Then each version writes a model of its own, with models nested in it,
+which the installed Keras opens, writes anew as we write files, and hands back: how far are the answers apart?
 """
 
 from __future__ import annotations

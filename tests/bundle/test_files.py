@@ -147,7 +147,7 @@ def _metrics() -> Metrics:
     unknown = OutOfDistributionMetrics(n=30, auroc=half, confidence_auroc=half, false_accept=half)
     covered = ClassCoverage(n=40, coverage=0.75, selective_accuracy=None, low_confidence=0.25, unlike_training=0.0)
     changed = CorruptionMetrics(name="blur", accuracy=half, change=worse, coverage=0.5, selective_accuracy=None)
-    curve = CellCurve(share=(0, 1), by_map=(1, 0), by_chance=(1, 0), gain=worse, passed=False)
+    curve = CellCurve(share=(0, 1), by_map=(1, 0), by_chance=(1, 0), gain=worse, limit=0.01, passed=False)
     return Metrics(
         part="test",
         n=40,

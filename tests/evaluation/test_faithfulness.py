@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gastropath.bundle.files import open_bundle
 from gastropath.evaluation.estimates import Resampling
-from gastropath.evaluation.faithfulness import explanation_checks
+from gastropath.evaluation.faithfulness import LEAST_GAIN, _compared, _Curves, explanation_checks
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import shuffled
 from gastropath.inference.classifier import Classifier
@@ -39,11 +39,12 @@ def network(maps: str) -> Classifier:
     @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8, name="image")])
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         pixels = tf.cast(image, tf.float32) / 255
-        seen = tf.nn.relu(tf.nn.conv2d(pixels, edges, 1, "SAME"))
+        framed = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")  # or the frame of the tile were an edge
+        seen = tf.nn.relu(tf.nn.conv2d(framed, edges, 1, "VALID"))
         seen = tf.nn.avg_pool2d(seen, 8, 8, "VALID")  # (n, 7, 7, 8)
         mixed = tf.tensordot(seen, mixing, 1)
         of_busy = tf.reduce_sum(mixed, axis=-1, keepdims=True)
-        busy = 2 * tf.reduce_mean(of_busy, axis=(1, 2))
+        busy = 0.5 * tf.reduce_mean(of_busy, axis=(1, 2))
         shown = {"true": of_busy, "opposite": 100 - of_busy, "ramp": 0 * of_busy + ramp}[maps]
         logits = tf.concat([busy, 1 + 0 * busy], axis=1)
         return {"logits": logits, "features": tf.reduce_mean(seen, (1, 2)), "cam": tf.concat([shown, shown], axis=-1)}
@@ -59,11 +60,11 @@ def converted(function: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def tiles() -> np.ndarray:
-    """Grey tiles with noise in one quarter."""
-    rng, drawn = np.random.default_rng(1), np.full((24, SIDE, SIDE, 3), 128, np.uint8)
+    """Bright tiles with dark noise in one quarter: filters of chance see the brightness, a Laplacian sees the noise."""
+    rng, drawn = np.random.default_rng(1), np.full((24, SIDE, SIDE, 3), 230, np.uint8)
     for tile in drawn:
         top, left = rng.integers(0, SIDE // 2, 2)
-        tile[top : top + SIDE // 2, left : left + SIDE // 2] = rng.integers(0, 256, (SIDE // 2, SIDE // 2, 3))
+        tile[top : top + SIDE // 2, left : left + SIDE // 2] = rng.integers(0, 120, (SIDE // 2, SIDE // 2, 3))
     return drawn
 
 
@@ -81,6 +82,43 @@ def test_a_map_of_what_the_network_sees_passes_deletion_and_insertion(tiles):
     assert (found.deletion.passed, found.insertion.passed) == (True, True)
     assert found.deletion.gain.is_above_zero
     assert found.insertion.gain.is_above_zero
+
+
+def test_the_maps_of_a_network_that_was_never_trained_do_not_pass(tiles):
+    rng = np.random.default_rng(5)
+    filters, head = (tf.constant(rng.normal(0, 0.1, shape).astype(np.float32)) for shape in ((5, 5, 3, 64), (64, 2)))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8, name="image")])
+    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        seen = tf.nn.relu(tf.nn.conv2d(tf.cast(image, tf.float32) / 255, filters, 1, "SAME"))
+        shown = tf.tensordot(tf.nn.avg_pool2d(seen, 8, 8, "VALID"), head, 1)
+        features = tf.reduce_mean(seen, (1, 2))
+        return {"logits": tf.matmul(features, head), "features": features, "cam": shown}
+
+    classifier = Classifier(CARD, converted(serve))
+    answers = classifier.predict(tiles)
+    found = explanation_checks(
+        classifier, Sample(tiles, answers, answers.numbers, Resampling(np.arange(len(tiles)), "tiles", None, 0))
+    )
+    assert found.deletion.gain.is_above_zero  # it is a network, and these are its maps: more than nothing
+    assert not found.deletion.passed
+    assert not found.insertion.passed
+    assert "FAILED" in maps_in_words(found)
+
+
+def test_a_map_must_gain_more_than_the_maps_of_shuffled_networks():
+    ends, rows = np.array([1.0, 0.5, 0.0]), Resampling(np.arange(30), "tiles", None, 0)
+
+    def curve(middle: float) -> np.ndarray:
+        return np.tile(ends + np.array([0, middle - 0.5, 0]), (30, 1))
+
+    def judged(of_shuffled: float):
+        by = {"deletion": curve(0.3)}, {"deletion": curve(of_shuffled)}, {"deletion": curve(0.5)}
+        return _compared(_Curves(np.array([0, 0.5, 1]), *by), "deletion", rows)
+
+    assert (judged(0.4).limit, judged(0.4).passed) == (pytest.approx(0.05), True)
+    assert (judged(0.2).limit, judged(0.2).passed) == (pytest.approx(0.15), False)
+    assert (judged(0.7).limit, judged(0.7).passed) == (LEAST_GAIN, True)
 
 
 def test_maps_that_are_the_same_all_over_are_not_compared(tiles):

@@ -48,7 +48,7 @@ def _metrics(classes: Sequence[str] = ("TUM", "STR", "empty"), **changes: object
     matrix = 3 * np.roll(np.eye(n, dtype=int), 1, axis=1) + 7 * np.eye(n, dtype=int)
     matrix[-1] = 0
     shares = tuple(map(float, np.linspace(0, 1, 8)))
-    curve = CellCurve(share=shares, by_map=shares[::-1], by_chance=shares[::-1], gain=HALF, passed=True)
+    curve = CellCurve(share=shares, by_map=shares[::-1], by_chance=shares[::-1], gain=HALF, limit=0.01, passed=True)
     document: dict[str, object] = {
         "part": "test",
         "n": 10 * (n - 1),

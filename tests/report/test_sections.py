@@ -191,7 +191,7 @@ def test_maps_that_fail_a_check_are_not_to_be_believed(make_metrics):
     (warning,) = warnings_of(section)
     assert "FAILED: they hardly depend on what the model learned." in warning
     assert warning.endswith("Do not believe the activation maps of this model.")
-    assert [row[2] for row in rows_of(section)] == ["yes", "yes", "NO"]
+    assert [row[3] for row in rows_of(section)] == ["yes", "yes", "NO"]
     assert "100% of the maps of shuffled networks" in words([section] if section else [])
 
 

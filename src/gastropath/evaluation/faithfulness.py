@@ -1,11 +1,16 @@
 """Do activation maps show what the model goes by? Two checks that a map can fail.
 
 Deletion and insertion (Petsiuk et al. 2018): blurring the cells that a map calls important must take the predicted
-class away sooner than blurring cells at random, and showing them first must bring it back sooner. Randomisation
-(Adebayo et al. 2018): a network with shuffled weights must give other maps.
+class away sooner than blurring cells at random, and showing them first must bring it back sooner; by more than the maps
+of a shuffled network do, which know nothing and still mark where a tile is busy. Randomisation (Adebayo et al. 2018): a
+network with shuffled weights must give other maps.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -19,6 +24,8 @@ from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.faithfulness import CellCurve, ExplanationChecks, RandomisedMaps
 
+_Way = Literal["deletion", "insertion"]
+
 CELLS_A_SIDE = 7
 STEPS = 7
 """Parts in which the cells of a tile are deleted: an odd number, so that what is deleted and what is left read the same
@@ -27,6 +34,9 @@ from both ends however many cells there are."""
 UNRELATED = 0.5
 """Maps are unlike those of the shuffled network where the mean rank correlation is surely below this: less than a
 quarter of the variance of the ranks is then common to both."""
+
+LEAST_GAIN = 0.01
+"""Of deletion and of insertion: a point of probability. Maps of networks that were never trained gain a tenth of it."""
 
 _ORDERS = 2
 _SHUFFLES = 3
@@ -42,21 +52,25 @@ def explanation_checks(classifier: Classifier, sample: Sample, *, progress: Prog
     tiles, predicted, resampling = sample.tiles, sample.answers.numbers, sample.resampling
     maps = _maps(classifier, tiles, predicted)
     cells = np.stack([_cells(of_tile) for of_tile in maps])
-    shares, by_map, by_chance = _curves(classifier, tiles, predicted, cells, resampling.seed, progress)
-    randomised = []
+    randomised, of_shuffled = [], np.zeros((0, *cells.shape))
     for weights, what in _SHUFFLED:
-        alike = np.empty((len(tiles), _SHUFFLES))
+        alike, of_shuffled = np.empty((len(tiles), _SHUFFLES)), np.empty((_SHUFFLES, *cells.shape))
         for shuffle in range(_SHUFFLES):
             graph = shuffled(classifier.graph.content, weights, seed=resampling.seed * _SHUFFLES + shuffle)
             others = _maps(Classifier(classifier.card, graph), tiles, predicted)
             alike[:, shuffle] = [rank_correlation(*pair) for pair in zip(maps, others, strict=True)]
+            of_shuffled[shuffle] = [_cells(of_tile) for of_tile in others]
         randomised.append(_randomised(what, alike, resampling))
         progress("maps of shuffled networks", len(randomised), len(_SHUFFLED))
+    turns = np.arange(len(tiles)) % _SHUFFLES  # each tile has the map of one of them: of those with all layers shuffled
+    curves = _curves(
+        classifier, tiles, predicted, cells, of_shuffled[turns, np.arange(len(tiles))], resampling.seed, progress
+    )
     return ExplanationChecks(
         n=len(tiles),
         cells=cells[0].size,
-        deletion=_compared(shares, by_map["deletion"], by_chance, -1, resampling),
-        insertion=_compared(shares, by_map["insertion"], by_chance[:, ::-1], 1, resampling),
+        deletion=_compared(curves, "deletion", resampling),
+        insertion=_compared(curves, "insertion", resampling),
         randomised=tuple(randomised),
     )
 
@@ -93,40 +107,53 @@ def _randomised(what: str, alike: np.ndarray, resampling: Resampling) -> Randomi
     )
 
 
+@dataclass(frozen=True)
+class _Curves:
+    """Probabilities of the predicted class while cells are deleted, and while they are inserted.
+
+    Attributes
+    ----------
+    shares
+        Of the cells, from 0 to 1.
+    by_map, by_shuffled
+        Probabilities in the order of the map, and of that of a shuffled network, (n, shares): ``deletion`` and
+        ``insertion``.
+    by_chance
+        The same in random order. Inserting at random is deleting at random read backwards: what is left when a random
+        part is deleted is a random part.
+    """
+
+    shares: np.ndarray
+    by_map: Mapping[str, np.ndarray]
+    by_shuffled: Mapping[str, np.ndarray]
+    by_chance: Mapping[str, np.ndarray]
+
+
 def _curves(
     classifier: Classifier,
     tiles: np.ndarray,
     predicted: np.ndarray,
     cells: np.ndarray,
+    of_shuffled: np.ndarray,
     seed: int,
     progress: Progress,
-) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-    """Follow the probability of the predicted class while cells are deleted, and while they are inserted.
-
-    Returns
-    -------
-    shares
-        Of the cells, from 0 to 1.
-    by_map
-        Probabilities in the order of the map, (n, shares): ``deletion`` and ``insertion``.
-    by_chance
-        The same for deletion in random order. Inserting at random is the same read backwards: what is left when a
-        random part is deleted is a random part.
-    """
+) -> _Curves:
+    """Delete and insert the cells of each tile in the order of its map, of a map that knows nothing, and at random."""
     n_cells = cells[0].size
     counts = np.rint(np.linspace(0, n_cells, STEPS + 1)).astype(int)
-    by_map = {"deletion": np.empty((len(tiles), len(counts))), "insertion": np.empty((len(tiles), len(counts)))}
-    by_chance = np.empty((len(tiles), len(counts)))
+    found = np.empty((_ORDERS + 4, len(tiles), len(counts)))
 
     def changed(number: int) -> tuple[int, np.ndarray]:
         tile, rng = tiles[number], np.random.default_rng([seed, number])
         side = len(tile)
         blurred = np.asarray(Image.fromarray(tile).filter(ImageFilter.GaussianBlur(_BLUR * side)))
+        chance = [rng.permutation(n_cells) for _ in range(_ORDERS)]
         order = np.argsort(-cells[number].ravel(), kind="stable")
-        ways = [order, order[::-1], *(rng.permutation(n_cells) for _ in range(_ORDERS))]
+        mixed = rng.permutation(n_cells)  # cells of which such a map says the same come at random
+        other = mixed[np.argsort(-of_shuffled[number].ravel()[mixed], kind="stable")]
         row_of = np.arange(side) * cells.shape[1] // side
         pictures = [tile, blurred]
-        for way in ways:
+        for way in (order, order[::-1], other, other[::-1], *chance):
             for count in counts[1:-1]:
                 deleted = np.zeros(n_cells, bool)
                 deleted[way[:count]] = True
@@ -135,30 +162,36 @@ def _curves(
         return number, np.stack(pictures)
 
     for done, (number, pictures) in enumerate(each(changed, range(len(tiles))), start=1):
-        found = classifier.predict(pictures).probabilities[:, predicted[number]].astype(np.float64)
-        whole, gone, between = found[0], found[1], found[2:].reshape(2 + _ORDERS, len(counts) - 2)
-        by_map["deletion"][number] = [whole, *between[0], gone]
-        by_map["insertion"][number] = [
-            gone,
-            *between[1][::-1],
-            whole,
-        ]  # the least active cells deleted first, backwards
-        by_chance[number] = [whole, *between[2:].mean(axis=0), gone]
+        answers = classifier.predict(pictures).probabilities[:, predicted[number]].astype(np.float64)
+        found[:, number, 0], found[:, number, -1] = answers[0], answers[1]
+        found[:, number, 1:-1] = answers[2:].reshape(len(found), len(counts) - 2)
         progress("deleting and inserting", done, len(tiles))
-    return counts / n_cells, by_map, by_chance
+    deleted, chance = found[:4], found[4:].mean(axis=0)
+    return _Curves(
+        shares=counts / n_cells,  # inserting from the most active cell on is deleting from the least active, backwards
+        by_map={"deletion": deleted[0], "insertion": deleted[1][:, ::-1]},
+        by_shuffled={"deletion": deleted[2], "insertion": deleted[3][:, ::-1]},
+        by_chance={"deletion": chance, "insertion": chance[:, ::-1]},
+    )
 
 
-def _compared(
-    shares: np.ndarray, by_map: np.ndarray, by_chance: np.ndarray, better: int, resampling: Resampling
-) -> CellCurve:
-    """Compare two curves of each tile; ``better`` is 1 where higher ones are, and -1 where lower ones are."""
-    gap = by_map - by_chance
-    gaps = better * ((gap[:, 1:] + gap[:, :-1]) / 2 * np.diff(shares)).sum(axis=1)
-    gain = resampling.estimate(lambda rows: float(gaps[rows].mean()))
+def _compared(curves: _Curves, way: _Way, resampling: Resampling) -> CellCurve:
+    """Compare the curves of each tile: below those by chance is better in deletion, above them in insertion."""
+    by_map, by_chance, better = curves.by_map[way], curves.by_chance[way], 1 if way == "insertion" else -1
+
+    def gained(by: np.ndarray) -> np.ndarray:
+        gap = by - by_chance
+        return better * ((gap[:, 1:] + gap[:, :-1]) / 2 * np.diff(curves.shares)).sum(axis=1)
+
+    gains = gained(by_map)
+    gain = resampling.estimate(lambda rows: float(gains[rows].mean()))
+    limit = max(LEAST_GAIN, float(gained(curves.by_shuffled[way]).mean()))
+    value, low, _ = gain.numbers
     return CellCurve(
-        share=tuple(map(float, shares)),
+        share=tuple(map(float, curves.shares)),
         by_map=tuple(map(float, by_map.mean(axis=0))),
         by_chance=tuple(map(float, by_chance.mean(axis=0))),
         gain=gain,
-        passed=gain.is_above_zero,
+        limit=limit,
+        passed=bool(min(value, low) > limit),
     )

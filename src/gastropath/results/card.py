@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share, ShareInterval
 from gastropath.results.metrics import Metrics
-from gastropath.results.versions import card_2, card_3, card_4
+from gastropath.results.versions import card_2, card_3, card_4, card_5
 from gastropath.tissue_classes import MAX_CODE
 
 INTENDED_USE = (
@@ -152,9 +152,9 @@ class Card(Document):
     holds once the bundle is sealed. ``self_test`` is ``None`` where nothing was recorded.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2, card_3, card_4)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2, card_3, card_4, card_5)
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: str
     classes: Annotated[tuple[CardClass, ...], Field(min_length=2, max_length=1000)]

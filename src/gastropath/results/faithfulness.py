@@ -9,13 +9,15 @@ class CellCurve(Part):
     """Mean probability of the predicted class while cells of the tile are deleted (or inserted) one after the other.
 
     ``by_map`` follows the activation map from the most to the least active cell, ``by_chance`` a random order;
-    ``gain`` is the area between them, in favour of the map.
+    ``gain`` is the area between them, in favour of the map; its interval must lie above ``limit``, the area that maps
+    of shuffled networks gain on the same tiles, and at least 0.01 (0 in documents of version 4 and earlier).
     """
 
     share: tuple[float, ...]
     by_map: tuple[float, ...]
     by_chance: tuple[float, ...]
     gain: Interval
+    limit: float
     passed: bool
 
 

@@ -12,7 +12,7 @@ from gastropath.results.faithfulness import ExplanationChecks
 from gastropath.results.interval import Interval, Part, Share, ShareInterval
 from gastropath.results.robustness import Robustness
 from gastropath.results.tile_statistics import TileStatistics
-from gastropath.results.versions import metrics_2, metrics_3, metrics_4
+from gastropath.results.versions import metrics_2, metrics_3, metrics_4, metrics_5
 
 JudgedPart = Literal["test", "all", "out-of-fold"]
 """Tiles judged: of the test part, all given, or each tile by a model that was trained without its fold."""
@@ -169,9 +169,9 @@ class Metrics(Document):
     for answers of several models, one a fold.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2, metrics_3, metrics_4)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (metrics_2, metrics_3, metrics_4, metrics_5)
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     part: JudgedPart
     n: int
     groups: int

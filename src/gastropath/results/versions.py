@@ -44,6 +44,14 @@ def metrics_4(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "format_version": 4, "checks": "full" if document.get("data") else None}
 
 
+def metrics_5(document: dict[str, Any]) -> dict[str, Any]:
+    """``metrics.json``: what a map must gain has a least size; until version 4 it had to be more than nothing."""
+    found = document.get("explanations")
+    if found:
+        found = {**found, **{way: {**found[way], "limit": 0.0} for way in ("deletion", "insertion")}}
+    return {**document, "format_version": 5, "explanations": found}
+
+
 def card_2(document: dict[str, Any]) -> dict[str, Any]:
     """``card.json``: its metrics are those of ``metrics.json``."""
     metrics = document.get("metrics")
@@ -70,6 +78,12 @@ def card_4(document: dict[str, Any]) -> dict[str, Any]:
     """``card.json``: its metrics are those of ``metrics.json``."""
     metrics = document["metrics"]
     return {**document, "format_version": 4, "metrics": metrics_4(metrics) if metrics else None}
+
+
+def card_5(document: dict[str, Any]) -> dict[str, Any]:
+    """``card.json``: its metrics are those of ``metrics.json``."""
+    metrics = document["metrics"]
+    return {**document, "format_version": 5, "metrics": metrics_5(metrics) if metrics else None}
 
 
 def split_2(document: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ LATER: Mapping[str, object] = {
 def save_for_older_keras(model: keras.Model, file: Path) -> None:
     """Write a model as a ``.keras`` file without the settings that only a later Keras than 3.8 knows.
 
-    A setting that says something else than 3.8 does stays, and older versions refuse the file rather than answer wrongly.
+    A setting that says something else than 3.8 does stays: older versions refuse such a file, and answer nothing wrong.
 
     Parameters
     ----------
