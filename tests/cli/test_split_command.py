@@ -145,7 +145,7 @@ def test_evaluate_says_of_a_random_split_that_it_is_one_and_what_it_leaks(
         assert said
         assert said in page
         assert re.search(rf"warning: .*{re.escape(said)}", err)
-    assert re.search(r"<td>split</td>\s*<td[^>]*>random, seed 0, nothing stays together", page)
+    assert re.search(r"<td>split</td>\s*<td[^>]*>random, seed 0: nothing stays together", page)
     assert re.search(
         rf"duplicate tiles across parts</td>\s*<td[^>]*>pairs: {metrics.leakage.identical_pairs_across_parts} id", page
     )
@@ -169,4 +169,6 @@ def test_a_run_without_a_split_is_divided_by_block_and_says_so(finished_run):
     assert (metrics.split.method, metrics.split.purged) == ("block", described["purged"])
     assert metrics.leakage.duplicate_pairs_across_parts == described["duplicate_pairs_across_parts"] == 0
     page = (finished_run / "report.html").read_text("utf-8")
-    assert "block, seed 0, nothing keeps slides together: 192 tiles" in page  # 24 a class are too few for blocks
+    assert (
+        "block, seed 0: nothing keeps 192 tiles with others of their slide" in page
+    )  # 24 a class are too few for blocks

@@ -237,7 +237,7 @@ def test_training_data_tells_split_review_and_synthetic_tiles(make_metrics, make
     said = words(card_sections(make_card(make_metrics(), training_data=data)))
     assert "3, synthetic: drawn by a computer" in said
     assert "1 tile dropped and 2 relabelled before training" in said
-    assert "block, seed 0, neighbouring file numbers of a class stay together" in said
+    assert "block, seed 0: neighbouring file numbers of a class stay together" in said
     assert "100 train, 20 val, 40 test" in said
     assert "3 tiles too close to another part in file number, 0 tiles with a copy in another part" in said
 
@@ -275,8 +275,17 @@ def test_what_keeps_slides_together_is_said_and_nothing_else_is_claimed():
     assert lines[-1].startswith("warning: Nothing keeps the tiles of a slide together for 60 of 100 tiles: no group is")
     info = SplitInfo(method="block", seed=1, tiles={}, purged={}, kept_together=kept, grouped_by="file names (x)")
     assert split.method_in_words(info) == (
-        "block, seed 1, groups stay together (from file names (x)): 40 tiles; nothing keeps slides together: 60 tiles"
+        "block, seed 1: 40 tiles stay together by group, from file names (x); "
+        "nothing keeps 60 tiles with others of their slide"
     )
+
+
+def test_the_terminal_and_the_report_say_in_the_same_words_how_tiles_were_divided():
+    kept, source = {"groups": 40, "neighbours": 1, "nothing": 0}, "column 'case' of tiles.csv"
+    told = list(split.split_in_words(split_document(kept_together=kept, grouped_by=source)))
+    info = SplitInfo(method="block", seed=1, tiles={}, purged={}, kept_together=kept, grouped_by=source)
+    assert split.method_in_words(info) == f"block, seed 1: {told[0]}; {told[1]}"
+    assert told[1] == "1 tile stay together by neighbouring file numbers of their class"
 
 
 def test_the_terminal_and_the_report_warn_in_the_same_words():

@@ -22,6 +22,7 @@ from gastropath.evaluation.faithfulness import explanation_checks
 from gastropath.evaluation.judged import JudgedTiles
 from gastropath.evaluation.out_of_distribution import OutOfDistribution, judge_out_of_distribution
 from gastropath.evaluation.sample import draw_sample
+from gastropath.evaluation.sources import by_source, named_sources
 from gastropath.evaluation.tile_statistics import tile_statistics
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import one_thread_each
@@ -300,6 +301,7 @@ def _metrics(tiles: JudgedTiles, checks: _Checks, notes: Sequence[str] = ()) -> 
         macro_recall=overall.macro_recall,
         macro_f1=overall.macro_f1,
         per_class=overall.per_class,
+        by_source=by_source(card, named_sources(index.take(tiles.judged)), labels, answers, resampling),
         confusion_matrix=tuple(tuple(int(n) for n in row) for row in matrix),
         calibration=calibration(card, labels, answers.probabilities, resampling),
         abstention=abstained,

@@ -17,7 +17,7 @@ _FEW_GROUPS = 5
 def method_in_words(split: SplitInfo) -> str:
     """Say how the tiles were divided, and what stays together."""
     if split.kept_together:
-        together = "; ".join(_kept_in_words(split.method, split.kept_together, split.grouped_by))
+        together = "; ".join(_kept_in_words(split.kept_together, split.grouped_by))
     else:
         together = {
             "block": "neighbouring file numbers of a class stay together",
@@ -26,8 +26,8 @@ def method_in_words(split: SplitInfo) -> str:
             "folders": "the parts in which the tiles were published are kept",
             "file": "a table of which nothing else is known",
         }.get(split.method)
-    seed = f"seed {split.seed}" if split.seed is not None else None
-    return ", ".join(word for word in (split.method, seed, together) if word)
+    how = split.method if split.seed is None else f"{split.method}, seed {split.seed}"
+    return f"{how}: {together}" if together else how
 
 
 def left_out_in_words(split: SplitInfo | SplitDocument) -> str:
@@ -54,15 +54,14 @@ def split_rows(metrics: Metrics) -> list[tuple[str, str]]:
     ]
 
 
-def _kept_in_words(method: str, kept: Mapping[str, int], grouped_by: str) -> Iterator[str]:
+def _kept_in_words(kept: Mapping[str, int], grouped_by: str) -> Iterator[str]:
     """Say what keeps the tiles of a slide together, where something does; what was not found is not claimed."""
     if n := kept.get("groups", 0):
-        source = f" (from {grouped_by})" if grouped_by else ""
-        yield f"groups{' and duplicates' if method == 'group' else ''} stay together{source}: {count(n, 'tile')}"
+        yield f"{count(n, 'tile')} stay together by group{f', from {grouped_by}' if grouped_by else ''}"
     if n := kept.get("neighbours", 0):
-        yield f"neighbouring file numbers of a class stay together: {count(n, 'tile')}"
+        yield f"{count(n, 'tile')} stay together by neighbouring file numbers of their class"
     if n := kept.get("nothing", 0):
-        yield f"nothing keeps slides together: {count(n, 'tile')}"
+        yield f"nothing keeps {count(n, 'tile')} with others of their slide"
 
 
 def method_warning(method: str, kept_together: Mapping[str, int] | None = None, *, counted: bool) -> str | None:
@@ -127,8 +126,8 @@ def split_in_words(
             f"then a line a tile, such as {_line(unnumbered[0])}, and give it with --groups to gastropath split"
         )
     kept = split.kept_together
-    if kept and (n := kept["groups"]):
-        yield f"{count(n, 'tile')} stay together by group{f', from {split.grouped_by}' if split.grouped_by else ''}"
+    if kept:
+        yield from _kept_in_words({**kept, "nothing": 0}, split.grouped_by)  # of the rest the warning below speaks
     if split.block and split.gap and (kept is None or kept["neighbours"]):
         yield f"blocks of about {_range(split.block)} neighbouring files, more than {_range(split.gap)} numbers apart"
     if sum(split.purged.values()):
