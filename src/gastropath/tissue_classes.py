@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAX_CODE = 200
@@ -90,3 +90,27 @@ def code_problem(code: str) -> str:
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in code):
         return "holds a line break or another control character"
     return ""
+
+
+def in_column_names(code: str) -> str:
+    """Write a class code as names of columns hold it: no spaces, which table software stumbles over.
+
+    Examples
+    --------
+    >>> in_column_names("smooth muscle")
+    'smooth_muscle'
+    """
+    return "_".join(code.split())
+
+
+def shared_columns(codes: Sequence[str]) -> str:
+    """Say which class codes cannot stand in one table; empty where all can.
+
+    Examples
+    --------
+    >>> shared_columns(["TUM", "a b", "a_b"])
+    "the classes 'a b' and 'a_b' would share a column of tables"
+    """
+    names = [in_column_names(code) for code in codes]
+    alike = [repr(code) for code, name in zip(codes, names, strict=True) if names.count(name) > 1]
+    return f"the classes {' and '.join(alike)} would share a column of tables" if alike else ""

@@ -13,7 +13,7 @@ from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share, ShareInterval
 from gastropath.results.metrics import Metrics
 from gastropath.results.versions import card_2, card_3, card_4, card_5
-from gastropath.tissue_classes import MAX_CODE
+from gastropath.tissue_classes import MAX_CODE, shared_columns
 
 INTENDED_USE = (
     "Research and education: sorting tiles of H&E-stained gastric tissue into the classes listed. Not for diagnosis; "
@@ -197,6 +197,8 @@ class Card(Document):
     def _distinct_codes(self) -> Card:
         if len(set(self.codes)) != len(self.codes):
             raise ValueError("a class code occurs twice")
+        if problem := shared_columns(self.codes):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

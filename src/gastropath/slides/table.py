@@ -12,6 +12,7 @@ from gastropath.errors import GastroPathError
 from gastropath.locks import taken
 from gastropath.results.summary import SlideSummary
 from gastropath.tables import read_table, write_table
+from gastropath.tissue_classes import in_column_names
 
 SLIDES_CSV = "slides.csv"
 _LOCK = ".slides.csv.lock"
@@ -35,14 +36,14 @@ def columns(classes: Sequence[str]) -> list[str]:
 
 
 def area_column(code: str) -> str:
-    """Return the name of the column with the area of a class: no spaces, which table software stumbles over.
+    """Return the name of the column with the area of a class.
 
     Examples
     --------
     >>> area_column("TUM"), area_column("smooth muscle")
     ('area_mm2_TUM', 'area_mm2_smooth_muscle')
     """
-    return f"{_AREA}{'_'.join(code.split())}"
+    return f"{_AREA}{in_column_names(code)}"
 
 
 def mapped_row(path: Path, folder: str, summary: SlideSummary) -> dict[str, object]:

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from gastropath.data.review import Review
 from gastropath.data.split.split import Split, check_trainable
-from gastropath.errors import TooFewTiles
+from gastropath.errors import TooFewTiles, UnknownSetting
 from gastropath.results.card import Card
+from gastropath.tissue_classes import shared_columns
 from gastropath.training.cross_validation import fold_splits
 from gastropath.training.draft_card import draft_card, with_review
 from gastropath.training.recipe import Recipe
@@ -67,8 +68,12 @@ class Start:
         ------
         TooFewTiles
             If the split cannot be trained on, or no longer can after the review, or one of its folds cannot.
+        UnknownSetting
+            If two classes would share a column of our tables.
         """
         check_trainable(self.reviewed)
+        if problem := shared_columns(self.split.index.classes):
+            raise UnknownSetting(problem, parameter="classes", remedy="rename one of them")
         if self.review and self.options.folds:
             self._check_folds(self.review)
 
