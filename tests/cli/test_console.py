@@ -37,6 +37,19 @@ def test_without_a_terminal_progress_is_lines_that_end_with_the_last(shown):
     assert lines[-1].startswith("reading [tiles]: 1,000 of 1,000")
 
 
+def test_without_a_terminal_a_line_tells_the_time_that_is_left_at_the_pace_of_its_work(shown, monkeypatch):
+    text, seconds = shown(terminal=False), iter([0.0, 100.0, 130.0, 200.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(seconds))
+    with console.progress() as progress:
+        progress("training", 10, 100)
+        progress("training", 40, 100)
+        progress("training", 5, 100)  # other work: its pace is not known yet
+    first, then, anew = text.getvalue().splitlines()
+    assert first == "training: 10 of 100 (100 s)"
+    assert then == "training: 40 of 100 (130 s, about 60 s left)"
+    assert anew == "training: 5 of 100 (200 s)"
+
+
 def test_without_a_terminal_a_line_tells_stage_and_detail(shown):
     text = shown(terminal=False)
     with console.progress() as progress:

@@ -30,6 +30,14 @@ def test_a_strength_that_could_not_be_chosen_is_named(noise_tiles):
     assert "could not be chosen" in told(noise_tiles({"TUM": 3, "STR": 2}), history=())
 
 
+def test_what_has_no_epochs_says_that_it_notes_none_for_tensorboard(noise_tiles):
+    index = find_tiles([noise_tiles({"TUM": 3, "STR": 2})])
+    split, card, row = Split(index, ("train",) * len(index), "file", None), open_bundle(starter()).card, {"epoch": 1.0}
+    (said,) = remarks(read_recipe("transfer"), split, card, [row], noted=True)
+    assert "transfer has no epochs" in said
+    assert "TensorBoard" not in " ".join(remarks(read_recipe("baseline"), split, card, [row], noted=True))
+
+
 def test_a_model_kept_as_it_was_before_its_first_epoch_is_named(noise_tiles):
     tiles = noise_tiles({"TUM": 3, "STR": 2})
     rows = [{"epoch": 0.0, "val_macro_f1": 0.6}, {"epoch": 1.0, "val_macro_f1": 0.5}]

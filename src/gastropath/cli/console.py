@@ -142,13 +142,33 @@ def end(refused: Mapping[str, str]) -> None:
 
 
 def _lines() -> Progress:
-    started = last = time.monotonic()
+    started = last = since = time.monotonic()
+    stage, first, before = "", 0, 0
 
     def show(what: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
+        nonlocal last, since, stage, first, before
+        now, told = time.monotonic(), Stage.of_name(what)
+        if told.numbered != stage or done < before:  # other work, whose pace is not known yet
+            stage, since, first = told.numbered, now, done
+        before = done
         if done == total or now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            note(f"{Stage.of_name(what).described}: {done:,} of {total:,} ({now - started:.0f} s)")
+            left = (now - since) * (total - done) / (done - first) if done > first else 0
+            ahead = f", about {_duration(left)} left" if left else ""
+            note(f"{told.described}: {done:,} of {total:,} ({now - started:.0f} s{ahead})")
 
     return show
+
+
+def _duration(seconds: float) -> str:
+    """Write a span of time as a reader would round it.
+
+    Examples
+    --------
+    >>> _duration(41.2), _duration(100), _duration(9000)
+    ('41 s', '2 min', '2 h 30 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -43,6 +43,10 @@ def train(
     cache: Cache = None,
     scheduler: Scheduler = None,
     checks: Checks = "full",
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also note each epoch for TensorBoard; transfer has no epochs."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,8 +57,8 @@ def train(
     with console.progress() as progress:
         found = run(
             data, out, recipe=recipe, split=split, folds=folds, classes=chosen(classes), settings=settings or [],
-            review=review, mpp=mpp, cache=cache, scheduler=scheduler, checks=checks, resume=resume,
-            command=command_line(), on_tiles=tell_of_tiles, on_begin=_tell_beginning, progress=progress,
+            review=review, mpp=mpp, cache=cache, scheduler=scheduler, checks=checks, tensorboard=tensorboard,
+            resume=resume, command=command_line(), on_tiles=tell_of_tiles, on_begin=_tell_beginning, progress=progress,
         )  # fmt: skip
     if found.was_finished:
         console.say(f"{found.folder}: this run is finished; look at {found.report}")

@@ -29,12 +29,15 @@ class TrainingContext:
         Where features are computed and kept.
     progress
         Told how far training has come.
+    tensorboard
+        Folder where Keras notes each epoch for TensorBoard, of methods that have epochs; ``None`` for nowhere.
     """
 
     split: Split
     folder: Path
     store: FeatureStore
     progress: Progress = silent
+    tensorboard: Path | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ class EpochTraining:
         is better.
     progress
         Told of every batch.
+    tensorboard
+        Folder for what Keras's own callback notes for TensorBoard; ``None`` for nowhere.
     """
 
     train: PixelStore
@@ -76,6 +78,7 @@ class EpochTraining:
     change: Change | None = None
     start_counts: bool = False
     progress: Progress = silent
+    tensorboard: Path | None = None
 
     def fit(self, build: Callable[[], keras.Model]) -> keras.Model:
         """Train, or go on where an interrupted call stopped.
@@ -121,6 +124,7 @@ class EpochTraining:
         done = sum(row["epoch"] > 0 for row in history)
         if done == settings.epochs or (history and _stopped(stopping, model)):
             return
+        noting = [keras.callbacks.TensorBoard(str(self.tensorboard))] if self.tensorboard else []
         weights = class_weights(self.train.classes, self.train.n_classes, settings.class_weights)
         model.fit(
             epochs_of_batches(self.train, size, settings.seed, done, settings.epochs, self.change),
@@ -128,7 +132,7 @@ class EpochTraining:
             initial_epoch=done,
             epochs=settings.epochs,
             steps_per_epoch=steps(self.train, size),
-            callbacks=[best, keeper, stopping, reporter],
+            callbacks=[best, keeper, stopping, reporter, *noting],
             class_weight=dict(enumerate(weights)),
             shuffle=False,  # the pipeline shuffles, by (seed, epoch)
             verbose=0,  # pyright: ignore[reportArgumentType]  # an integer is what Keras documents

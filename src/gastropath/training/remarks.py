@@ -10,7 +10,9 @@ from gastropath.results.card import Card
 from gastropath.training.recipe import Recipe
 
 
-def remarks(recipe: Recipe, split: Split, card: Card, history: Sequence[Mapping[str, float]]) -> Iterator[str]:
+def remarks(
+    recipe: Recipe, split: Split, card: Card, history: Sequence[Mapping[str, float]], *, noted: bool = False
+) -> Iterator[str]:
     """Yield a sentence for each setting that did nothing, and for training that was of no use.
 
     Parameters
@@ -23,6 +25,8 @@ def remarks(recipe: Recipe, split: Split, card: Card, history: Sequence[Mapping[
         Of the calibrated model.
     history
         Rows of ``history.csv``.
+    noted
+        Whether epochs were to be noted for TensorBoard.
     """
     counts = Counter(split.part("train").labels)
     if recipe.class_weights == "balanced" and len(set(counts.values())) == 1:
@@ -33,6 +37,8 @@ def remarks(recipe: Recipe, split: Split, card: Card, history: Sequence[Mapping[
         yield "The setting abstain_unmet changed nothing: the target was not found to be out of reach."
     if getattr(recipe, "strength", None) == 0 and recipe.method == "transfer" and not history:
         yield "The strength could not be chosen, since a class lies in too few groups: the usual one was taken."
+    if noted and recipe.method == "transfer":
+        yield "Nothing was written for TensorBoard: transfer has no epochs; the strengths it tried are in history.csv."
     if recipe.method == "finetune" and history and min(row["epoch"] for row in history) == 0:
         watched = "val_macro_f1" if "val_macro_f1" in history[0] else "val_accuracy"
         if max(history, key=lambda row: (row[watched], -row["epoch"]))["epoch"] == 0:

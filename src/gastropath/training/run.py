@@ -193,7 +193,14 @@ class Run:
             yield
 
     def train(
-        self, start: Start, *, name: str, created: str, store: FeatureStore, progress: Progress = silent
+        self,
+        start: Start,
+        *,
+        name: str,
+        created: str,
+        store: FeatureStore,
+        tensorboard: Path | None = None,
+        progress: Progress = silent,
     ) -> Bundle:
         """Train (or go on), and export a draft bundle.
 
@@ -205,6 +212,8 @@ class Run:
             Name of the data, and date and time, for the card.
         store
             Where features are computed, and kept from one run to the next.
+        tensorboard
+            Folder where each epoch is noted for TensorBoard.
 
         Raises
         ------
@@ -215,7 +224,7 @@ class Run:
             return open_bundle(self.bundle)
         draft = start.draft(name, created)
         split = start.reviewed.in_fixed_order()
-        trained = start.recipe.train(TrainingContext(split, self.folder, store, progress))
+        trained = start.recipe.train(TrainingContext(split, self.folder, store, progress, tensorboard))
         return trained.write(start.calibrated(trained, draft), self.bundle, keras_file=self.folder / KERAS_MODEL)
 
     def cross_validate(

@@ -29,6 +29,7 @@ NEEDS: Mapping[str, Needs] = {
     "train": _TRAINING,
     "train --folds": Needs("train", (*_TRAINING.modules, "cleanlab")),
     "train --scheduler": Needs("train,cluster", (*_TRAINING.modules, "dask", "distributed")),
+    "train --tensorboard": Needs("tensorboard", (*_TRAINING.modules, "tensorboard")),
     "evaluate": Needs("evaluate", ("sklearn", "jinja2")),
     "compare": Needs("evaluate", ("jinja2",)),
     "predict": _NOTHING,

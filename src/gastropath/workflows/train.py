@@ -83,6 +83,7 @@ def train(
     cache: StrPath | None = None,
     scheduler: str | None = None,
     checks: Checks = "full",
+    tensorboard: StrPath | None = None,
     resume: bool = False,
     created: str | None = None,
     command: str = "gastropath.train",
@@ -119,6 +120,9 @@ def train(
         Address of a Dask scheduler, on whose cluster features are computed.
     checks
         Of the evaluation: see :func:`gastropath.evaluate`.
+    tensorboard
+        Folder for what Keras's own callback notes for TensorBoard after each epoch of the recipes that have epochs; not
+        of the models of folds.
     resume
         Go on with an interrupted run, with identical results.
     created
@@ -161,6 +165,8 @@ def train(
     if scheduler:
         need("train --scheduler")
     need("train --folds" if folds else "train")
+    if tensorboard is not None and recipe not in (None, RECIPE):  # which has no epochs to note
+        need("train --tensorboard")
     from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
@@ -202,9 +208,12 @@ def train(
         _begin(run, start, audited, command, overwrite=resume)
     with pool(scheduler) as workers, run.alone():
         store, name = FeatureStore(store_folder, workers), _name(paths(data))
-        bundle = run.train(start, name=name, created=created or now(), store=store, progress=stages[_TRAINING])
+        bundle = run.train(
+            start, name=name, created=created or now(), store=store, tensorboard=optional(tensorboard),
+            progress=stages[_TRAINING],
+        )  # fmt: skip
         folded = _cross_validated(run, start, bundle.card, store, stages[_FOLDS]) if folding else None
-        metrics, said = _sealed(run, start, folded, checks, stages[_EVALUATING])
+        metrics, said = _sealed(run, start, folded, checks, tensorboard is not None, stages[_EVALUATING])
         run.finish()
     if folded is None:
         return TrainResult(run.folder, metrics, refused=refused_in(run.folder), remarks=said)
@@ -272,7 +281,7 @@ def _cross_validated(run: Run, start: Start, card: Card, store: FeatureStore, pr
 
 
 def _sealed(
-    run: Run, start: Start, folded: CrossValidated | None, checks: Checks, progress: Progress
+    run: Run, start: Start, folded: CrossValidated | None, checks: Checks, noted: bool, progress: Progress
 ) -> tuple[Metrics, tuple[str, ...]]:
     """Evaluate the draft bundle of a run, write the report, and seal the bundle with the result."""
     from gastropath.bundle.files import open_bundle, seal
@@ -286,7 +295,7 @@ def _sealed(
     assessment = assess(
         classifier, split.index, split, learned=learned, seed=start.recipe.seed, checks=checks, progress=progress
     )
-    said = tuple(remarks(start.recipe, start.reviewed, classifier.card, run.history()))
+    said = tuple(remarks(start.recipe, start.reviewed, classifier.card, run.history(), noted=noted))
     write_evaluation(assessment, classifier, run.folder, run.history(), folded, said)
     seal(open_bundle(run.folder), assessment.metrics)
     return assessment.metrics, said

@@ -64,7 +64,14 @@ def train(recipe: CnnRecipe, context: TrainingContext) -> Trained:
         return compiled(specified_cnn(learned.n_classes, recipe.tile_px), recipe.learning_rate)
 
     training = EpochTraining(
-        learned, watched, recipe, recipe.monitor, context.history, context.work, progress=context.progress
+        learned,
+        watched,
+        recipe,
+        recipe.monitor,
+        context.history,
+        context.work,
+        progress=context.progress,
+        tensorboard=context.tensorboard,
     )
     units = kept_together(context.split.part("val"))
     return Trained.judged(

@@ -46,6 +46,7 @@ def train(recipe: FinetuneRecipe, context: TrainingContext) -> Trained:
         change=Augmentation(recipe.turns, recipe.zoom, recipe.stain, recipe.blur_px),
         start_counts=True,
         progress=context.progress,
+        tensorboard=context.tensorboard,
     )
     units = kept_together(context.split.part("val"))
     return Trained.judged(
