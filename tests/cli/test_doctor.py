@@ -25,6 +25,7 @@ OPTIONS = {
     "slide --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
     "train --folds": ("--folds", "3"),
     "train --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
+    "train --tensorboard": ("--tensorboard", "board", "--recipe", "baseline"),
 }
 """What is given for a row that names an option."""
 

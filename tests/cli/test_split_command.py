@@ -169,6 +169,4 @@ def test_a_run_without_a_split_is_divided_by_block_and_says_so(finished_run):
     assert (metrics.split.method, metrics.split.purged) == ("block", described["purged"])
     assert metrics.leakage.duplicate_pairs_across_parts == described["duplicate_pairs_across_parts"] == 0
     page = (finished_run / "report.html").read_text("utf-8")
-    assert (
-        "block, seed 0: nothing keeps 192 tiles with others of their slide" in page
-    )  # 24 a class are too few for blocks
+    assert "block, seed 0: nothing keeps 192 tiles with others of their slide" in page  # too few for blocks

@@ -164,9 +164,9 @@ def train(
     """
     if scheduler:
         need("train --scheduler")
-    need("train --folds" if folds else "train")
     if tensorboard is not None and recipe not in (None, RECIPE):  # which has no epochs to note
         need("train --tensorboard")
+    need("train --folds" if folds else "train")
     from gastropath.data.audit.audit import with_pixels
     from gastropath.data.index import find_tiles
     from gastropath.data.review import read_review
