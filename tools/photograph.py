@@ -66,6 +66,8 @@ def main() -> None:
         smaller(next((made / "explained").glob("*.png")), "tutorial_explained", 448)
         with served(made / "run") as address:
             photograph_app(page, address, demo)
+        with viewed(made / "maps") as address:
+            photograph_view(page, address)
         browser.close()
 
 
@@ -97,6 +99,19 @@ def photograph_app(page: Page, address: str, demo: Path) -> None:
         keep(page, "app_region")
 
 
+def photograph_view(page: Page, address: str) -> None:
+    """Look at the map of the drawn slide, and at one of its tiles."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for name, query in (
+        ("view_tile", "&x=2760&y=2180&zoom=0.28&tile=169"),
+        ("view_heat", "&class=LYM&opacity=75"),
+    ):
+        page.goto(address + query)
+        page.locator("body[data-ready]").wait_for(timeout=60_000)
+        page.wait_for_timeout(3000)
+        keep(page, name)
+
+
 def keep(page: Page, name: str) -> None:
     """Write what a page shows as JPEG."""
     page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)
@@ -126,6 +141,19 @@ def served(run: Path) -> Iterator[str]:
             except OSError:
                 time.sleep(0.5)
         yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def viewed(maps: Path) -> Iterator[str]:
+    """Serve the page of maps while the block lasts."""
+    command = [sys.executable, "-m", "gastropath", "view", str(maps), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        yield next(word for line in process.stderr for word in line.split() if word.startswith("http"))
     finally:
         process.terminate()
         process.wait()

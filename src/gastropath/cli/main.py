@@ -26,6 +26,7 @@ from gastropath.cli import (
     slide,
     split,
     training,
+    view,
 )
 from gastropath.cli.switches import taken
 from gastropath.errors import GastroPathError, UnknownSetting
@@ -60,6 +61,7 @@ for _command, _example in (
     (predict.predict, "gastropath predict tiles/*.png --model run --out predictions.csv"),
     (explain.explain, "gastropath explain tiles/*.png --model run"),
     (slide.slide, "gastropath slide slides/*.svs --model run --out maps"),
+    (view.view, "gastropath view maps"),
     (training.export, "gastropath export run --precision int8 --out model"),
     (publish.app, "gastropath app --model run"),
     (publish.space, "gastropath space --model run --examples gastric_data --out space"),

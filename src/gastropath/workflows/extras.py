@@ -37,6 +37,7 @@ NEEDS: Mapping[str, Needs] = {
     "slide": _SLIDES,
     "slide --features": Needs("slides", (*_SLIDES.modules, "h5py")),
     "slide --scheduler": Needs("slides,cluster", (*_SLIDES.modules, "dask", "distributed")),
+    "view": Needs("view", (*_SLIDES.modules, "bokeh", "tornado")),
     "export": _TRAINING,
     "app": Needs("app", ("streamlit", "scipy")),
     "space": _NOTHING,

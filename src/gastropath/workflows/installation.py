@@ -25,7 +25,7 @@ LIBRARIES: Mapping[str, str] = {
 """Modules that may be installed and yet not load, for they bring or look for native code or a server; each is fast."""
 
 _CORE = "core"
-_EXTRAS = (_CORE, "evaluate", "train", "slides", "app", "cluster")
+_EXTRAS = (_CORE, "evaluate", "train", "slides", "app", "view", "cluster")
 """Order in which packages are listed."""
 
 _LOADING_SECONDS = 300

@@ -1,0 +1,1 @@
+"""Maps of slides, looked at and corrected by their user."""
