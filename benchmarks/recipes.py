@@ -14,7 +14,8 @@ the list) whose macro-F1 is within one standard error of the best.
 
 The rule picks 1; fine-tuning, which learns from three of five folds because it watches one, is no better on so few
 tiles. The starter is 4 all the same, for another reason than macro-F1: with the last map alone, most tiles of empty
-slide pass as like the training tiles (see `domain.md`).
+slide pass as like the training tiles (see `domain.md`). What else a head on these features could learn from, and with
+which gastric tiles: `starter.py`.
 
 Beside them stand a colour histogram, and the specified network trained from scratch (three folds). Strengths are
 chosen inside the training folds. Standard errors are of tiles resampled by group. Predictions use one view; a further
