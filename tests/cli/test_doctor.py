@@ -86,7 +86,7 @@ def test_a_sound_installation_is_called_sound(gastropath):
     found = json.loads(out)
     assert (status, err, found["problems"]) == (0, "", [])
     assert found["model"]["as_recorded"]
-    assert {"model.tflite", "domain.npz"} <= set(found["model"]["verified_files"])
+    assert {"model.tflite", "references.npz"} <= set(found["model"]["verified_files"])
     assert found["packages"]["core"]["numpy"] == np.__version__
     assert found["commands"]["slide"] == {"obstacles": {}, "extras": "slides"}
     assert found["libraries"]["openslide"]["told"].startswith("loads OpenSlide ")

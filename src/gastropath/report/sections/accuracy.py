@@ -67,7 +67,7 @@ def measured_on(metrics: Metrics) -> str:
     tiles = {
         "test": "the test part",
         "all": "all tiles given",
-        "out-of-fold": "all tiles, each judged by a model that was trained and calibrated without its fold",
+        "out-of-fold": "tiles, each judged by a model that was trained and calibrated without its fold",
     }[metrics.part]
     groups = count(metrics.groups, "known group") if metrics.groups else "groups that are not known"
     learned = ", none of which the model learned from" if metrics.remembered == 0 else ""
