@@ -151,6 +151,32 @@ def test_it_is_panned_and_zoomed_by_mouse_and_by_keys_within_bounds(
     assert place(page) == whole  # centre and zoom stay
 
 
+def test_scale_bar_and_coordinates_are_those_of_the_slide(open_page: Callable[..., Page]):
+    page = open_page(x=1500, y=1100, zoom=0.5)
+    zoom = float(place(page)["zoom"])
+    length, unit = page.locator("#bar span").inner_text().split()
+    um = float(length) * {"µm": 1, "mm": 1000}[unit]
+    width = page.locator("#bar i").evaluate("line => line.getBoundingClientRect().width")
+    assert width / zoom * 0.25 == pytest.approx(um, rel=0.01)
+    stage = page.locator("#stage").bounding_box()
+    assert stage
+    page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
+    found = re.search(r"x ([\d,]+), y ([\d,]+) px · ([\d.]+), ([\d.]+) mm", page.locator("#where").inner_text())
+    assert found
+    x, y = (int(text.replace(",", "")) for text in found.groups()[:2])
+    assert (x, y) == (pytest.approx(1500, abs=2), pytest.approx(1100, abs=2))
+    assert [float(text) for text in found.groups()[2:]] == pytest.approx([x * 0.25e-3, y * 0.25e-3], abs=0.006)
+    assert re.match(r"(TUM|LYM|STR|NOR)\?? \d+ %", page.locator("#under").inner_text())
+
+
+def test_only_pictures_that_are_seen_are_asked_for(open_page: Callable[..., Page]):
+    page = open_page(x=1500, y=1100, zoom=0.24)
+    page.wait_for_timeout(1500)  # Bokeh would begin after half a second
+    asked = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    zooms = {url.split("/chunks/")[1].split("/")[0] for url in asked if "/chunks/" in url}
+    assert len(zooms) == 1
+
+
 def test_a_filter_takes_tiles_away_and_areas_follow(
     open_page: Callable[..., Page], squares: Squares, rng: np.random.Generator
 ):

@@ -132,7 +132,8 @@ class Sheet:
             if found.path is None:
                 return OpenedSlide(None, found.told)
             job = self.summary.job
-            slide = open_slide(found.path, job.settings.mpp if job else None)
+            mpp = job.settings.mpp if job else None
+            slide = open_slide(found.path, mpp, check_brightfield=False)  # it was looked through when it was mapped
         except GastroPathError as error:
             return OpenedSlide(None, str(error))
         if slide.size_px != self.summary.size_px:

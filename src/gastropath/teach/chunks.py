@@ -100,7 +100,8 @@ class Chunks:
         slide = self._slide
         choices = [(level, times) for level, all_times in enumerate(slide.smaller) for times in all_times]
         steps = {(level, times): max(slide.downsamples[level]) * times for level, times in choices}
-        level, times = max((of for of in choices if steps[of] <= down * _COARSER), key=steps.__getitem__)
+        fits = [of for of in choices if steps[of] <= down * _COARSER]
+        level, times = max(fits, key=lambda of: (steps[of], of[0]))  # of equals the one that is stored smallest
         if down / steps[level, times] > _MOST_TIMES:
             with self._overview_lock:  # read once, whoever asks
                 overview = slide.overview(_OVERVIEW_PX).pixels

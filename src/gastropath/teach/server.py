@@ -82,10 +82,12 @@ def serve(atlas: Atlas, port: int, on_ready: Callable[[str], object], *, token: 
 
 
 def _prepared(atlas: Atlas) -> None:
-    """Open the first map while the browser starts; what is wrong with it is told to who asks."""
+    """Read the first map while the browser loads the page; what is wrong with it is told to who asks.
+
+    Its slide is opened when the page asks for it, which it does once the map is seen.
+    """
     try:
         telling.described(atlas[0])
-        atlas[0].opened  # noqa: B018
     except GastroPathError:
         return
 

@@ -4,6 +4,14 @@ const LEAST_FOR_WORDS = 44;  // pixels of the screen to a tile, from which on it
 const LEAST_SHARE = 0.6;  // of a tile that must lie on the slide for it
 const HALF = 2;  // pictures are shown at half their size and less, so that they are sharp
 
+// Pictures are asked for when they are seen: Bokeh would fetch those of the next zoom, forty for a view, of which few are
+// ever looked at, and whoever drags the slide would wait for them.
+function whatIsSeen(view) {
+  return class extends view {
+    _prefetch_tiles() {}
+  };
+}
+
 function ndarray(array, shape) {
   return Bokeh.require("core/util/ndarray").ndarray(array.buffer, { dtype: "uint32", shape });
 }
@@ -42,6 +50,7 @@ export class Layers {
       initial_resolution: HALF * 2 ** zooms, x_origin_offset: 0, y_origin_offset: side, wrap_around: false,
     });
     this.slide = new Bokeh.TileRenderer({ tile_source: source });
+    this.slide.default_view = whatIsSeen(this.slide.default_view);
     this.plot.renderers = [this.slide, ...this.plot.renderers];
   }
 
