@@ -26,10 +26,11 @@ from gastropath.data.index import find_tiles
 from gastropath.data.split.units import kept_together
 from gastropath.data.synthetic.no_tissue import NO_TISSUE
 from gastropath.evaluation.ranks import auroc
+from gastropath.inference.calibration import NEIGHBOURS
+from gastropath.inference.grouped_folds import grouped_folds
+from gastropath.inference.head_strength import fit_views
 from gastropath.inference.ood import distances
-from gastropath.training.calibration import NEIGHBOURS
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head_strength import fit_views, grouped_folds
 from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tile_source import TileSource, sources

@@ -43,10 +43,11 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.inference.classifier import Classifier
+from gastropath.inference.grouped_folds import Folds, grouped_folds
+from gastropath.inference.head_strength import choose_strength, fit_views
 from gastropath.training.context import TrainingContext
 from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head_strength import Folds, choose_strength, fit_views, grouped_folds
 from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import Recipe, TransferRecipe, read_recipe
 from gastropath.training.tile_source import TileSource, sources

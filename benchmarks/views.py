@@ -18,10 +18,11 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.data.index import find_tiles
+from gastropath.inference.grouped_folds import grouped_folds
+from gastropath.inference.head_strength import choose_strength, fit_views
 from gastropath.inference.views import VIEWS
 from gastropath.parallel import one_thread_each
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head_strength import choose_strength, fit_views, grouped_folds
 from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.tile_source import sources

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gastropath.errors import BadBundle
+from gastropath.inference.calibration import HeldOut
 from gastropath.inference.selftest import with_self_test
 from gastropath.results.card import Card, CardClass, CardInput, TrainingData
-from gastropath.training.calibration import HeldOut
 from gastropath.training.export import export_graph
 from gastropath.training.methods.cnn import specified_cnn
 from gastropath.training.network import KerasNetwork

@@ -10,6 +10,7 @@ import numpy as np
 
 from gastropath.bundle.files import GRAPH, KERAS_MODEL, REFERENCES, Bundle, write_bundle
 from gastropath.errors import BadBundle
+from gastropath.inference.calibration import NEIGHBOURS, HeldOut, calibrate
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters, Outputs
 from gastropath.inference.ood import OodCheck, choose_references, distances, references_npz
@@ -18,7 +19,6 @@ from gastropath.outputs import replacing
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.card import UNLIKE_IS_MEASURED, Card
-from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate
 from gastropath.training.network import Network
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Trained:
         train, val
             Decoded tiles.
         units
-            Of the validation tiles; see :class:`gastropath.training.calibration.HeldOut`.
+            Of the validation tiles; see :class:`gastropath.inference.calibration.HeldOut`.
         seed
             Of the choice of reference tiles.
         """
@@ -128,7 +128,7 @@ class Trained:
         draft
             Card without calibration.
         by, at, in_domain, answers_unmet
-            See :func:`gastropath.training.calibration.calibrate`.
+            See :func:`gastropath.inference.calibration.calibrate`.
         """
         calibration, abstention, domain = calibrate(
             self.held_out, len(self.references), by=by, at=at, in_domain=in_domain, answers_unmet=answers_unmet

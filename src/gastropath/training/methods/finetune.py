@@ -7,12 +7,12 @@ from pathlib import Path
 import keras
 
 from gastropath.data.split.units import kept_together
+from gastropath.inference.head_strength import learn_head
 from gastropath.outputs import replacing
 from gastropath.training.augment import Augmentation
 from gastropath.training.context import TrainingContext
 from gastropath.training.epochs import EpochTraining, decoded_parts
 from gastropath.training.features import extract
-from gastropath.training.head_strength import learn_head
 from gastropath.training.input_pipeline import steps
 from gastropath.training.methods.transfer import views_of
 from gastropath.training.network import KerasNetwork, frozen_backbone

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gastropath.data.split.units import kept_together
+from gastropath.inference.calibration import NEIGHBOURS, HeldOut
+from gastropath.inference.head_strength import StrengthScore, learn_head, out_of_fold
 from gastropath.inference.linear_head import Head
 from gastropath.inference.ood import choose_references, distances
 from gastropath.parallel import one_thread_each
 from gastropath.tables import write_table
-from gastropath.training.calibration import NEIGHBOURS, HeldOut
 from gastropath.training.context import TrainingContext
 from gastropath.training.features import FrozenNetwork, extract
-from gastropath.training.head_strength import StrengthScore, learn_head, out_of_fold
 from gastropath.training.network import frozen_backbone
 from gastropath.training.recipe import TransferRecipe
 from gastropath.training.tile_source import sources

@@ -4,8 +4,9 @@ import pytest
 from gastropath.data.index import TileIndex
 from gastropath.data.split.units import kept_together
 from gastropath.errors import TooFewTiles
+from gastropath.inference.grouped_folds import grouped_folds
+from gastropath.inference.head_strength import choose_strength, fit_views
 from gastropath.inference.linear_head import class_weights
-from gastropath.training.head_strength import choose_strength, fit_views, grouped_folds
 
 
 def clouds(n: int, rng: np.random.Generator, *, views: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -54,23 +55,6 @@ def test_a_rare_class_is_found_more_often_with_balanced_weights(rng):
         for how in ("none", "balanced")
     }
     assert found["balanced"] > found["none"] + 0.1
-
-
-def test_folds_part_no_group_and_hold_every_class(rng):
-    units = rng.integers(0, 30, 200)
-    labels = rng.integers(0, 3, 200)
-    folds = grouped_folds(labels, units, 3)
-    assert len(folds) == 5
-    assert sorted(np.concatenate([held for _, held in folds])) == list(range(200))
-    for train, held in folds:
-        assert not set(units[train]) & set(units[held])
-        assert set(labels[train]) == {0, 1, 2}
-
-
-def test_there_are_as_many_folds_as_units_of_the_rarest_class_and_none_where_that_is_one():
-    labels = np.array([0] * 8 + [1] * 8)
-    assert len(grouped_folds(labels, np.array([*range(8), 8, 8, 8, 8, 9, 9, 9, 9]), 2)) == 2
-    assert grouped_folds(labels, np.array([*range(8), *[8] * 8]), 2) == []
 
 
 def test_the_strength_of_the_least_surprising_answers_is_chosen(rng):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastropath import formulas
+from gastropath.inference.grouped_folds import Folds, grouped_folds
 from gastropath.inference.linear_head import Head, class_weights, fit_head
 from gastropath.inference.ood import choose_references, distances
 from gastropath.parallel import cores, each
@@ -18,11 +19,6 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 USUAL_STRENGTH = 10.0
 """Where none is given and there are too few groups to choose one by."""
-
-FOLDS = 5
-
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""Rows to train on and rows held out, a pair a fold."""
 
 _CHOOSING_TILES = 4000
 
@@ -217,23 +213,6 @@ def choose_strength(
         _score(strength, own[used], labels[used], n_classes) for strength, own in zip(strengths, logits, strict=True)
     ]
     return min(scores, key=lambda score: score.nll).strength, tuple(scores)
-
-
-def grouped_folds(labels: np.ndarray, units: np.ndarray, n_classes: int, *, seed: int = 0, folds: int = FOLDS) -> Folds:
-    """Return (train, held-out) rows of folds that part no unit and hold the classes in like shares.
-
-    There are fewer folds where a class lies in fewer units; none where it lies in one, or where no division leaves
-    every class tiles to train on.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    k = min(folds, *(len(np.unique(units[labels == number])) for number in range(n_classes)))
-    for attempt in range(20 if k > 1 else 0):
-        splitter = StratifiedGroupKFold(k, shuffle=True, random_state=seed + 1000 * attempt)
-        found = list(splitter.split(labels, labels, units))
-        if all(len(np.unique(labels[train])) == n_classes for train, _ in found):
-            return found
-    return []
 
 
 def _score(strength: float, logits: np.ndarray, labels: np.ndarray, n_classes: int) -> StrengthScore:

@@ -3,8 +3,8 @@ import pytest
 
 from gastropath import formulas
 from gastropath.errors import TooFewTiles
+from gastropath.inference.calibration import HeldOut, calibrate
 from gastropath.results.card import Abstention
-from gastropath.training.calibration import HeldOut, calibrate
 
 
 def test_calibrating_says_what_it_was_fitted_on_and_what_it_gave():
