@@ -47,8 +47,8 @@ ROOMS = {
     "training": _UP_TO_JOBS | {"data", "bundle", "inference"},
     "evaluation": _UP_TO_JOBS | {"data", "bundle", "inference"},
     "slides": _UP_TO_JOBS | {"bundle", "inference"},
-    "app": _UP_TO_JOBS | {"bundle", "inference", "slides"},
     "teach": _UP_TO_JOBS | {"bundle", "inference", "slides"},
+    "app": _UP_TO_JOBS | {"bundle", "inference", "slides"},
     "space": _UP_TO_JOBS | {"bundle", "inference", "slides", "app"},
 }
 """Rooms, and the rooms each may import beside itself and the ground floor."""
@@ -62,7 +62,7 @@ FOR_THE_LIBRARY = {"errors", "results", "inference", "workflows"}
 SCRIPTS = {"__main__.py": {"cli"}, "space/app.py": {"app"}}
 """Files that are started, not imported (the second is copied into a Space), and what they may start."""
 
-USING = (*GROUND_FLOOR, "results", "report", "jobs", "bundle", "inference", "slides", "app", "teach", "space")
+USING = (*GROUND_FLOOR, "results", "report", "jobs", "bundle", "inference", "slides", "teach", "app", "space")
 TRAINING_SOFTWARE = {"tensorflow", "keras", "sklearn", "pandas"}
 WHEN_ASKED_FOR = {("results/predictions.py", "pandas")}
 """A data frame is made of predictions only by who asks for one."""

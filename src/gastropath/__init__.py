@@ -1,8 +1,8 @@
 """GastroPath: classify gastric-cancer tissue in H&E histology. Research use only.
 
 ``load`` opens a model, a ``Classifier``, which answers with ``Predictions``. ``audit``, ``split``, ``train``,
-``evaluate``, ``evaluate_predictions``, ``compare``, ``explain``, ``map_slide`` and ``fetch`` do what the commands do:
-plain arguments in, a typed result out. ``errors`` holds what they raise. Everything else may change.
+``adapt``, ``evaluate``, ``evaluate_predictions``, ``compare``, ``explain``, ``map_slide`` and ``fetch`` do what the
+commands do: plain arguments in, a typed result out. ``errors`` holds what they raise. Everything else may change.
 
 Each name is loaded when it is used, so importing the package costs nothing. ``help(gastropath.train)`` tells the rest.
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from gastropath import errors
     from gastropath.inference.classifier import Classifier
     from gastropath.results.predictions import Predictions
+    from gastropath.workflows.adapt import adapt
     from gastropath.workflows.audit import audit
     from gastropath.workflows.compare import compare
-    from gastropath.workflows.evaluate import evaluate, evaluate_predictions
+    from gastropath.workflows.evaluate import evaluate
+    from gastropath.workflows.evaluate_predictions import evaluate_predictions
     from gastropath.workflows.explain import explain
     from gastropath.workflows.fetch import fetch
     from gastropath.workflows.load import load
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Classifier",
     "Predictions",
+    "adapt",
     "audit",
     "compare",
     "errors",
@@ -55,11 +58,12 @@ __all__ = [
 _MODULES = {
     "Classifier": "inference.classifier",
     "Predictions": "results.predictions",
+    "adapt": "workflows.adapt",
     "audit": "workflows.audit",
     "compare": "workflows.compare",
     "errors": "errors",
     "evaluate": "workflows.evaluate",
-    "evaluate_predictions": "workflows.evaluate",
+    "evaluate_predictions": "workflows.evaluate_predictions",
     "explain": "workflows.explain",
     "fetch": "workflows.fetch",
     "load": "workflows.load",

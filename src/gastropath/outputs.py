@@ -139,6 +139,19 @@ def write_json(path: Path, document: object) -> None:
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def check_absent(path: Path) -> None:
+    """Check that an output folder does not exist yet or is empty, before long work begins; nothing is made.
+
+    Raises
+    ------
+    OutputExists
+        If it holds anything.
+    """
+    with writing(path):
+        if content(path):
+            raise _already_exists(path)
+
+
 def new_folder(path: Path, *, overwrite: bool = False) -> Path:
     """Make an output folder that does not exist yet or is empty (but for what a killed process left half-written).
 

@@ -29,12 +29,12 @@ def test_folds_are_those_of_scikit_learn(seed, n, groups, classes):
     rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(classes).repeat(2), rng.integers(0, classes, n)])
     units = np.concatenate([np.arange(2 * classes) % groups, rng.integers(0, groups, n)])
-    folds = grouped_folds(labels, units, classes, seed=seed)
+    folds, theirs = grouped_folds(labels, units, classes, seed=seed), []
     for attempt in range(20 if folds else 0):
         splitter = StratifiedGroupKFold(len(folds), shuffle=True, random_state=seed + 1000 * attempt)
         theirs = list(splitter.split(labels, labels, units))
         if all(len(np.unique(labels[train])) == classes for train, _ in theirs):
             break
-    for own, other in zip(folds, theirs if folds else [], strict=True):
+    for own, other in zip(folds, theirs, strict=True):
         np.testing.assert_array_equal(own[0], other[0])
         np.testing.assert_array_equal(own[1], other[1])

@@ -30,7 +30,7 @@ def test_a_model_whose_answers_are_not_finite_is_refused_when_it_is_trained(brok
     parts = {"logits": np.zeros((3, 2), np.float32), "distances": np.zeros(3), "features": np.ones((4, 5), np.float32)}
     parts[broken].flat[0] = np.inf
     held_out = HeldOut(parts["logits"], np.array([0, 1, 1]), parts["distances"], np.arange(3), "validation")
-    references = References(parts["features"], np.array([0, 1, 0, 1]))
+    references = References(parts["features"], np.array([0, 1, 0, 1]), np.arange(4))
     with pytest.raises(BadBundle, match=f"{broken} are not finite"):
         Trained(KerasNetwork(keras.Sequential()), b"", held_out, references)
 

@@ -8,16 +8,42 @@ from typing import Annotated
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Checks, Classes, Json, Model, Mpp, Overwrite, Seed, Views, chosen, command_line
+from gastropath.cli.options import (
+    AnnotatedSlides,
+    AnnotationFiles,
+    Checks,
+    Classes,
+    Json,
+    LabelTables,
+    Model,
+    Mpp,
+    Overwrite,
+    QupathBegins,
+    QupathClasses,
+    QupathOrigin,
+    Seed,
+    SlideFolder,
+    Views,
+    chosen,
+    command_line,
+)
 from gastropath.cli.tiles import tell_of_tiles
 
 
 def evaluate(
-    data: Annotated[list[Path], typer.Option("--data", help="Tiles, in any form that `train` takes; may be repeated.")],
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="Tiles, in any form that `train` takes; may be repeated.")
+    ] = None,
     model: Model = None,
     out: Annotated[Path, typer.Option(help="Folder for metrics.json, predictions.csv and report.html.")] = Path(
         "evaluation"
     ),
+    labels: LabelTables = None,
+    annotations: AnnotationFiles = None,
+    slide: AnnotatedSlides = None,
+    slides: SlideFolder = None,
+    qupath_classes: QupathClasses = None,
+    qupath_origin: QupathBegins = QupathOrigin.BOUNDS,
     split: Annotated[Path | None, typer.Option(help="Judge the test part of this split.")] = None,
     classes: Classes = None,
     mpp: Mpp = None,
@@ -29,14 +55,17 @@ def evaluate(
 ) -> None:
     """Judge a model: accuracy, precision, recall, F1, confusion matrix, misclassified tiles.
 
-    With the data a run was trained on, its test part is judged; with other data, all of it.
+    With the data a run was trained on, its test part is judged; with other data, all of it. Or name places of slides:
+    `--labels`, or `--annotations` with `--slide`.
     """
     from gastropath.report.terminal import main_metrics, show
     from gastropath.workflows.evaluate import evaluate as judge
 
     with console.progress() as progress:
         found = judge(
-            data, model, out, split=split, classes=chosen(classes), mpp=mpp, views=views, seed=seed, checks=checks,
+            data or (), model, out, labels=labels or (), annotations=annotations or (), slide=slide or (),
+            slides=slides, qupath_classes=qupath_classes, qupath_origin=qupath_origin.value,
+            split=split, classes=chosen(classes), mpp=mpp, views=views, seed=seed, checks=checks,
             overwrite=overwrite, command=command_line(), on_tiles=tell_of_tiles, progress=progress,
         )  # fmt: skip
     if as_json:

@@ -25,6 +25,7 @@ from gastropath.cli import (
     publish,
     slide,
     split,
+    teach,
     training,
     view,
 )
@@ -62,6 +63,7 @@ for _command, _example in (
     (explain.explain, "gastropath explain tiles/*.png --model run"),
     (slide.slide, "gastropath slide slides/*.svs --model run --out maps"),
     (view.view, "gastropath view maps"),
+    (teach.adapt, "gastropath adapt --model run --labels labels.csv --out ours"),
     (training.export, "gastropath export run --precision int8 --out model"),
     (publish.app, "gastropath app --model run"),
     (publish.space, "gastropath space --model run --examples gastric_data --out space"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,37 @@ Checks = Annotated[
 Views = Annotated[
     int, typer.Option(min=1, max=8, help="Average over so many flips and quarter turns; as many times slower.")
 ]
+
+
+class QupathOrigin(StrEnum):
+    """Where QuPath's coordinates begin."""
+
+    BOUNDS = "bounds"
+    LEVEL0 = "level0"
+
+
+QupathBegins = Annotated[
+    QupathOrigin,
+    typer.Option(
+        "--qupath-origin", help="Where QuPath's coordinates begin: at the bounds that a slide states, or at level 0."
+    ),
+]
+QupathClasses = Annotated[
+    Path | None,
+    typer.Option("--qupath-classes", metavar="CSV", help="Table code,name: what classes are called in QuPath."),
+]
+LabelTables = Annotated[
+    list[Path] | None,
+    typer.Option("--labels", metavar="FILE", help="CSV slide,x_px,y_px,width_px,height_px,label; may be repeated."),
+]
+AnnotationFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--annotations", metavar="FILE", help="GeoJSON with classes, as QuPath exports it; may be repeated."),
+]
+AnnotatedSlides = Annotated[
+    list[Path] | None, typer.Option("--slide", metavar="FILE", help="The slide of each --annotations, in order.")
+]
+SlideFolder = Annotated[Path | None, typer.Option("--slides", metavar="DIR", help="Where the slides of --labels lie.")]
 
 
 def chosen(classes: str | None) -> list[str] | None:

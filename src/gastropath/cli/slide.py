@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gastropath.cli import console
-from gastropath.cli.options import Json, Model, Overwrite, Scheduler, paths_given
-
-
-class QupathOrigin(StrEnum):
-    """Where QuPath's coordinates begin."""
-
-    BOUNDS = "bounds"
-    LEVEL0 = "level0"
-
+from gastropath.cli.options import (
+    Json,
+    Model,
+    Overwrite,
+    QupathBegins,
+    QupathClasses,
+    QupathOrigin,
+    Scheduler,
+    paths_given,
+)
 
 if TYPE_CHECKING:
     from gastropath.slides.cohort import MappedSlides
@@ -57,13 +57,8 @@ def slide(
     anndata: Annotated[
         bool, typer.Option("--anndata", help="Also write tiles.h5ad, as scanpy and squidpy read it.")
     ] = False,
-    qupath_origin: Annotated[
-        QupathOrigin,
-        typer.Option(help="Where QuPath's coordinates begin: at the bounds that a slide states, or at level 0."),
-    ] = QupathOrigin.BOUNDS,
-    qupath_classes: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Table code,name: what classes are called in tiles.geojson.")
-    ] = None,
+    qupath_origin: QupathBegins = QupathOrigin.BOUNDS,
+    qupath_classes: QupathClasses = None,
     cases: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Table slide,case: write the sums of each case to cases.csv.")
     ] = None,

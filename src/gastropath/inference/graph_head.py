@@ -76,8 +76,7 @@ class _Graph:
             self._features, self._logits = outputs["features"], outputs["logits"]
             self._makers = {tensor: made for made in self._graph.operators for tensor in made.outputs}
             self._size = len(content)
-            self._layer, self._factor = self._last_layer()
-            self._stored = self._constant_behind(self._layer.inputs[1])
+            self._layer, self._stored, self._factor = self._last_layer()
             self._stored_bias = self._constant_behind(self._layer.inputs[2]) if self._layer.inputs[2] >= 0 else None
         except BadBundle:
             raise
@@ -116,8 +115,8 @@ class _Graph:
         builder.Finish(self._model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
-    def _last_layer(self) -> tuple[Any, float]:
-        """Return the layer that gives the logits, and the number that its answers are multiplied by."""
+    def _last_layer(self) -> tuple[Any, int, float]:
+        """Return the layer that gives the logits, the tensor of its weights, and what its answers are multiplied by."""
         maker, factor = self._makers.get(self._logits), 1.0
         if maker and self._kind(maker) == "MUL":
             numbers = [self._values(t) for t in map(self._constant_behind, maker.inputs) if t is not None]
@@ -127,9 +126,9 @@ class _Graph:
                 maker = self._makers.get(inner)
         if not maker or self._kind(maker) != "FULLY_CONNECTED" or maker.inputs[0] != self._features:
             raise BadBundle("its logits are not one linear layer on its features")
-        if self._constant_behind(maker.inputs[1]) is None:
+        if (stored := self._constant_behind(maker.inputs[1])) is None:
             raise BadBundle("the weights of its last layer are no floating-point numbers")
-        return maker, factor
+        return maker, stored, factor
 
     def _kind(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
@@ -170,7 +169,7 @@ class _Graph:
         taken = {tensor for operator in self._graph.operators for tensor in operator.inputs if tensor >= 0}
         for tensor in sorted(t for t in taken if self._graph.tensors[t].type in _FLOATING):
             shape = self._graph.tensors[tensor].shape
-            sides = [side for side in ([] if shape is None else shape) if side != 1]
+            sides = [] if shape is None else [int(side) for side in shape if side != 1]
             if len(sides) != 2 or classes not in sides or self._constant_behind(tensor) != tensor:
                 continue
             values = self._values(tensor).reshape(sides)

@@ -41,12 +41,16 @@ class OodCheck:
         Tiles further away are out of distribution.
     labels
         Class number of each training tile, ``int64``, shape (r,); ``None`` in a bundle that does not tell.
+    units
+        Number of what is not independent of each other, a group or a block of neighbours, ``int64``, shape (r,);
+        ``None`` in a bundle that does not tell.
     """
 
     features: np.ndarray
     neighbours: int
     threshold: float
     labels: np.ndarray | None = None
+    units: np.ndarray | None = None
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Return the distance of each row of features, shape (n, f), to the training tiles: ``float64``, shape (n,)."""
@@ -69,7 +73,7 @@ class OodCheck:
             stored = read_arrays(data)
         except CannotParse as error:
             raise BadBundle(f"holds no reference features: {error.what}", where=where) from None
-        features, labels = stored.get("features", stored.get("references")), stored.get("labels")
+        features = stored.get("features", stored.get("references"))
         if features is None:
             raise BadBundle("holds no reference features", where=where)
         if features.ndim != 2 or features.dtype.kind != "f" or not neighbours <= len(features) <= _MOST_READ:
@@ -78,15 +82,17 @@ class OodCheck:
                 f"(r, f) with r >= {neighbours}",
                 where=where,
             )
-        if labels is not None and (labels.shape != features.shape[:1] or labels.dtype.kind not in "iu"):
-            raise BadBundle(f"has {labels.shape} labels for {len(features)} references", where=where)
+        numbers = {name: stored[name] for name in ("labels", "units") if name in stored}
+        for name, values in numbers.items():
+            if values.shape != features.shape[:1] or values.dtype.kind not in "iu" or (values < 0).any():
+                raise BadBundle(f"has {values.shape} {name} for {len(features)} references", where=where)
         with np.errstate(over="ignore"):  # what is too large for it becomes infinite, and is refused
             references = features.astype(np.float32)
             lengths = np.linalg.norm(references, axis=1)
         if not np.isfinite(lengths).all():
             raise BadBundle("has references that are not finite numbers of single precision", where=where)
-        numbers = None if labels is None else labels.astype(np.int64)
-        return OodCheck(references, neighbours, threshold, numbers)
+        whole = {name: values.astype(np.int64) for name, values in numbers.items()}
+        return OodCheck(references, neighbours, threshold, whole.get("labels"), whole.get("units"))
 
 
 def choose_references(labels: np.ndarray, seed: int, most: int = MAX_REFERENCES) -> np.ndarray:
@@ -118,8 +124,8 @@ def choose_references(labels: np.ndarray, seed: int, most: int = MAX_REFERENCES)
     return np.sort(np.array(chosen, np.int64))
 
 
-def references_npz(features: np.ndarray, labels: np.ndarray) -> bytes:
-    """Return ``references.npz``: features of training tiles in half precision, and their class numbers.
+def references_npz(features: np.ndarray, labels: np.ndarray, units: np.ndarray | None = None) -> bytes:
+    """Return ``references.npz``: features of training tiles in half precision, their class numbers and their units.
 
     Parameters
     ----------
@@ -127,6 +133,8 @@ def references_npz(features: np.ndarray, labels: np.ndarray) -> bytes:
         Shape (r, f), finite; what half precision cannot hold becomes its largest number.
     labels
         Class numbers, shape (r,).
+    units
+        Numbers of what is not independent of each other, shape (r,), where that is known. They are numbered anew.
 
     Raises
     ------
@@ -137,7 +145,10 @@ def references_npz(features: np.ndarray, labels: np.ndarray) -> bytes:
         raise ValueError("features of training tiles are not finite")
     most = np.finfo(np.float16).max
     buffer = io.BytesIO()
-    np.savez(buffer, features=np.clip(features, -most, most).astype(np.float16), labels=labels.astype(np.int32))
+    arrays = {"features": np.clip(features, -most, most).astype(np.float16), "labels": labels.astype(np.int32)}
+    if units is not None:
+        arrays["units"] = np.unique(units, return_inverse=True)[1].ravel().astype(np.int32)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 

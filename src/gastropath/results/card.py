@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gastropath.results.adaptation import Adaptation
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share, ShareInterval
 from gastropath.results.metrics import Metrics
@@ -149,7 +150,8 @@ class Card(Document):
     """The model card that programs read.
 
     ``recipe`` holds the settings it was trained with; ``metrics`` is ``None`` in a draft, and what ``metrics.json``
-    holds once the bundle is sealed. ``self_test`` is ``None`` where nothing was recorded.
+    holds once the bundle is sealed. ``adaptation`` is ``None`` where the head was not fitted anew on labels of a user,
+    ``self_test`` where nothing was recorded.
     """
 
     upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2, card_3, card_4, card_5)
@@ -166,6 +168,7 @@ class Card(Document):
     training_data: TrainingData
     recipe: dict[str, Any] = Field(default_factory=dict)
     metrics: Metrics | None = None
+    adaptation: Adaptation | None = None
     self_test: SelfTest | None = None
     files: dict[str, str]
     versions: dict[str, str]

@@ -81,7 +81,7 @@ def card_4(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def card_5(document: dict[str, Any]) -> dict[str, Any]:
-    """``card.json``: its metrics are those of ``metrics.json``."""
+    """``card.json``: its metrics are those of ``metrics.json``; it may say that a model was adapted."""
     metrics = document["metrics"]
     return {**document, "format_version": 5, "metrics": metrics_5(metrics) if metrics else None}
 

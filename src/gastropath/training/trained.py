@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class References:
-    """Training tiles that stand for all: ``float32`` features, shape (r, f), and class numbers, shape (r,)."""
+    """Training tiles that stand for all: ``float32`` features, shape (r, f), class numbers and units, shape (r,)."""
 
     features: np.ndarray
     labels: np.ndarray
+    units: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to_bytes(self) -> bytes:
         """Return ``references.npz``."""
-        return references_npz(self.features, self.labels)
+        return references_npz(self.features, self.labels, self.units)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Trained:
         network: Network,
         train: PixelStore,
         val: PixelStore,
-        units: np.ndarray,
+        units: tuple[np.ndarray, np.ndarray],
         seed: int,
         *,
         progress: Progress = silent,
@@ -100,7 +101,7 @@ class Trained:
         train, val
             Decoded tiles.
         units
-            Of the validation tiles; see :class:`gastropath.inference.calibration.HeldOut`.
+            Of training and validation tiles; see :class:`gastropath.inference.calibration.HeldOut`.
         seed
             Of the choice of reference tiles.
         """
@@ -110,8 +111,8 @@ class Trained:
         features = _outputs(interpreters, train.pixels, chosen, "describing training tiles", progress)["features"]
         answers = _outputs(interpreters, val.pixels, np.arange(len(val)), "answering for the validation part", progress)
         away = distances(answers["features"], features, min(NEIGHBOURS, len(features)))
-        held_out = HeldOut(answers["logits"], val.classes, away, units, "validation")
-        return cls(network, graph, held_out, References(features, train.classes[chosen]))
+        held_out = HeldOut(answers["logits"], val.classes, away, units[1], "validation")
+        return cls(network, graph, held_out, References(features, train.classes[chosen], units[0][chosen]))
 
     def calibrated(
         self,

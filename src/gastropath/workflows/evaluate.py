@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import (
     Paths,
@@ -19,7 +21,9 @@ from gastropath.workflows.arguments import (
     optional,
     paths,
 )
+from gastropath.workflows.cut_tiles import SHARES, cut_tiles, without_learned, write_shares
 from gastropath.workflows.extras import need
+from gastropath.workflows.labelled import GivenLabels
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from gastropath.results.predictions import Predictions
 
 
-_READING, _JUDGING = "reading tiles", "evaluating"
+_CUTTING, _READING, _JUDGING = "cutting tiles", "reading tiles", "evaluating"
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,16 @@ class EvaluationResult:
 
 
 def evaluate(
-    data: Paths,
+    data: Paths = (),
     model: StrPath | Classifier | None = None,
     out: StrPath | None = None,
     *,
+    labels: Paths = (),
+    annotations: Paths = (),
+    slide: Paths = (),
+    slides: StrPath | None = None,
+    qupath_classes: StrPath | Mapping[str, str] | None = None,
+    qupath_origin: Literal["bounds", "level0"] = "bounds",
     split: StrPath | None = None,
     classes: Sequence[str] | None = None,
     mpp: float | None = None,
@@ -113,6 +123,10 @@ def evaluate(
         A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
     out
         Folder for ``metrics.json``, ``predictions.csv`` and ``report.html``; by default nothing is written.
+    labels, annotations, slide, slides, qupath_classes, qupath_origin
+        Instead of ``data``, places of slides with their classes, as :func:`gastropath.adapt` takes them. Figures are by
+        slide, and intervals resample slides; ``shares.csv`` has the share of each class beside the predicted one.
+        Places that the model learned from are left out.
     split
         Judge the test part of this table of :func:`gastropath.split`.
     classes
@@ -171,33 +185,52 @@ def evaluate(
     check_checks(checks)
     folder, home = optional(out), folder_of(model)
     if folder:
-        check_replaceable(folder, FILES, overwrite=overwrite)
-    index = find_tiles(paths(data), codes(classes))
-    if on_tiles:
-        on_tiles(index)
-    index = index.with_mpp(mpp) if mpp else index
+        check_replaceable(folder, (*FILES, SHARES), overwrite=overwrite)
+    on_slides = any(map(paths, (labels, annotations)))
+    if on_slides == bool(paths(data)):
+        what = "tiles and places of slides together" if on_slides else "nothing to judge"
+        raise UnknownSetting(what, remedy="give one of `data`, `labels` and `annotations`")
+    if on_slides:
+        need("slide")
     classifier = opened(model)
-    stages = Stages([_READING, _JUDGING], progress)
-    index = with_pixels(index, cache=cache_folder(None), progress=stages[_READING])
-    learned = learned_tiles(home) if home else Learned()
-    parts = read_split(Path(split), index) if split is not None else split_of_run(home, index) if home else None
-    assessment = assess(
-        classifier,
-        index,
-        parts,
-        learned=learned.pixels,
-        views=views,
-        seed=seed,
-        checks=checks,
-        notes=(OLDER_RUN,) if learned.run_is_older and parts is None else (),
-        progress=stages[_JUDGING],
-    )
-    _forget_replaced(assessment, cache_folder(None))
-    if folder:
-        sources = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
-        with replacing_folder(folder, FILES, overwrite=overwrite) as partial:
-            write_evaluation(assessment, classifier, partial)
-            write_json(partial / "environment.json", described(command, seed=seed, **sources))
+    stages = Stages([*([_CUTTING] if on_slides else []), _READING, _JUDGING], progress)
+    with ExitStack() as stack:
+        sources, notes = paths(data), ()
+        if on_slides:
+            given = GivenLabels((), labels, annotations, slide, slides, qupath_classes, qupath_origin, mpp)
+            cut = stack.enter_context(cut_tiles(given, classifier, home, stages[_CUTTING]))
+            sources, notes, mpp = [cut.table], cut.notes, None
+        index = find_tiles(sources, codes(classes))
+        if on_tiles:
+            on_tiles(index)
+        index = index.with_mpp(mpp) if mpp else index
+        index = with_pixels(index, cache=cache_folder(None), progress=stages[_READING])
+        learned = learned_tiles(home) if home else Learned()
+        if classifier.card.adaptation and learned.pixels:
+            index, more = without_learned(index, learned.pixels)
+            notes = (*notes, *more)
+        parts = None
+        if split is not None or (home and not on_slides):
+            parts = read_split(Path(split), index) if split is not None else split_of_run(home, index) if home else None
+        assessment = assess(
+            classifier,
+            index,
+            parts,
+            learned=learned.pixels,
+            views=views,
+            seed=seed,
+            checks=checks,
+            notes=(*notes, *((OLDER_RUN,) if learned.run_is_older and parts is None else ())),
+            progress=stages[_JUDGING],
+        )
+        _forget_replaced(assessment, cache_folder(None))
+        if folder:
+            known = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
+            with replacing_folder(folder, (*FILES, SHARES), overwrite=overwrite) as partial:
+                write_evaluation(assessment, classifier, partial)
+                if on_slides:
+                    write_shares(assessment, partial / SHARES)
+                write_json(partial / "environment.json", described(command, seed=seed, **known))
     return EvaluationResult(assessment, folder)
 
 
@@ -207,74 +240,3 @@ def _forget_replaced(assessment: Assessment, cache: Path) -> None:
 
     if any(refusal and refusal.code == "replaced" for refusal in assessment.predictions.refusals):
         forget(cache, assessment.index.root)
-
-
-def evaluate_predictions(
-    table: StrPath,
-    out: StrPath | None = None,
-    *,
-    part: str | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    command: str = "gastropath.evaluate_predictions",
-) -> EvaluationResult:
-    """Compute the figures of :func:`evaluate` that follow from answers alone, for the predictions of any model.
-
-    Accuracy, precision, recall and F1 over classes and of each, with intervals that resample groups where there are
-    enough; the confusion matrix; and, where the table has probabilities, AUROC, calibration beside what chance alone
-    gives, and risk over coverage. Figures that need the model itself are ``None``.
-
-    Parameters
-    ----------
-    table
-        CSV file with the column ``true_label`` and one or both of ``predicted_label`` and a column ``prob_CODE`` for
-        each class. Optional: ``group`` (patient or slide), ``path``, ``part``, and ``decision`` (``accepted``,
-        ``abstained`` or ``refused``).
-    out
-        Folder for ``metrics.json``, ``predictions.csv`` and ``report.html``; by default nothing is written.
-    part
-        Judge the rows of this part alone; needed where the column ``part`` names several.
-    seed
-        Of the intervals.
-    overwrite
-        Replace an earlier evaluation in ``out``.
-    command
-        How it was started, for the record in ``environment.json``.
-
-    Returns
-    -------
-    EvaluationResult
-        The figures are its ``metrics``.
-
-    Raises
-    ------
-    MissingExtra
-        If the extra ``evaluate`` is not installed and ``out`` is given.
-    CannotReadTable
-        If the table is not one, or a probability, label or decision in it cannot be.
-    UnknownSetting
-        If the table has several parts and none is chosen, or not the one that is.
-    OutputExists, CannotWrite
-        If ``out`` already exists, or cannot be written.
-
-    Examples
-    --------
-    >>> found = gastropath.evaluate_predictions("resnet50.csv")     # doctest: +SKIP
-    >>> print(found.metrics.calibration.before.ece)                 # doctest: +SKIP
-    0.083 (0.061–0.104)
-    """
-    if out is not None:
-        need("evaluate")
-    from gastropath.evaluation import predictions_table
-    from gastropath.outputs import check_replaceable, replacing_folder, write_json
-    from gastropath.results.environment import described
-
-    folder, file = optional(out), Path(table)
-    if folder:
-        check_replaceable(folder, predictions_table.FILES, overwrite=overwrite)
-    assessment = predictions_table.assess(predictions_table.read_answers(file, part), seed=seed)
-    if folder:
-        with replacing_folder(folder, predictions_table.FILES, overwrite=overwrite) as partial:
-            predictions_table.write(assessment, file.name, partial)
-            write_json(partial / "environment.json", described(command, seed=seed, table=str(table)))
-    return EvaluationResult(assessment, folder)

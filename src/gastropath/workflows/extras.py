@@ -31,6 +31,7 @@ NEEDS: Mapping[str, Needs] = {
     "train --scheduler": Needs("train,cluster", (*_TRAINING.modules, "dask", "distributed")),
     "train --tensorboard": Needs("tensorboard", (*_TRAINING.modules, "tensorboard")),
     "evaluate": Needs("evaluate", ("sklearn", "jinja2")),
+    "adapt": Needs("evaluate", ("jinja2", "threadpoolctl")),
     "compare": Needs("evaluate", ("jinja2",)),
     "predict": _NOTHING,
     "explain": _NOTHING,

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from gastropath.report.parts import Section, Text
-from gastropath.report.sections import accuracy, checks, confidence, faithfulness, judged_tiles, model, robustness
+from gastropath.report.sections import (
+    accuracy,
+    adaptation,
+    checks,
+    confidence,
+    faithfulness,
+    judged_tiles,
+    model,
+    robustness,
+)
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
@@ -72,6 +81,8 @@ def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
 
 def _worth(card: Card) -> list[Section]:
     """Return how good a model is; a draft has rules of abstention, but no metrics."""
+    if card.adaptation:
+        return [adaptation.adaptation(card.adaptation), confidence.abstention(card, None)]
     if card.metrics is None:
         return [Section("Accuracy", [Text(model.NOT_EVALUATED, "warning")]), confidence.abstention(card, None)]
     return [*accuracy_sections(card.metrics), *trust_sections(card, card.metrics)]

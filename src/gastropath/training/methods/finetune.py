@@ -48,7 +48,7 @@ def train(recipe: FinetuneRecipe, context: TrainingContext) -> Trained:
         progress=context.progress,
         tensorboard=context.tensorboard,
     )
-    units = kept_together(context.split.part("val"))
+    units = kept_together(context.split.part("train")), kept_together(context.split.part("val"))
     return Trained.judged(
         KerasNetwork(training.fit(fresh)), learned, watched, units, recipe.seed, progress=context.progress
     )

@@ -115,7 +115,7 @@ def _fitted(recipe: TransferRecipe, context: TrainingContext, features: SplitFea
         progress=context.progress,
     )
     chosen = choose_references(labels, recipe.seed)
-    references = References(features.train[chosen, 0], labels[chosen])
+    references = References(features.train[chosen, 0], labels[chosen], features.units[chosen])
     held_out = []
     if len(features.val):
         away = distances(features.val, references.features, min(NEIGHBOURS, len(references)))
