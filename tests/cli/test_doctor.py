@@ -106,7 +106,7 @@ def test_table_and_command_agree_on_what_is_missing(gastropath, monkeypatch, row
     command = row.split()[0]
     monkeypatch.setattr("gastropath.workflows.extras.find_spec", lambda name: None if name == module else object())
     assert missing(row) == (module,)
-    needed = {"evaluate": ("--data", "x"), "demo": (), "app": ()}.get(command, ("x",))
+    needed = {"evaluate": ("--data", "x"), "adapt": ("--labels", "x"), "demo": (), "app": ()}.get(command, ("x",))
     status, _, err = gastropath(command, *needed, *OPTIONS.get(row, ()))
     assert status == 1
     assert f"gastropath {row} needs the package {module!r}" in err
