@@ -44,9 +44,9 @@ from starter_models import (
 
 from gastropath import formulas
 from gastropath.data.index import find_tiles
+from gastropath.inference.calibration import NEIGHBOURS, calibrate
 from gastropath.inference.ood import distances
 from gastropath.parallel import one_thread_each
-from gastropath.training.calibration import NEIGHBOURS, calibrate
 from gastropath.training.features import FeatureStore, extract
 from gastropath.training.tile_source import TileSource, sources
 

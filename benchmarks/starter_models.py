@@ -19,14 +19,15 @@ from gastropath.data.colour.stains import restained
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.units import kept_together
 from gastropath.images import to_tile
+from gastropath.inference.calibration import NEIGHBOURS, HeldOut, calibrate
+from gastropath.inference.grouped_folds import grouped_folds
+from gastropath.inference.head_strength import choose_strength
 from gastropath.inference.linear_head import Head, fit_head
 from gastropath.inference.ood import distances
 from gastropath.inference.views import VIEWS, dihedral
 from gastropath.parallel import each
 from gastropath.results.card import Abstention
-from gastropath.training.calibration import NEIGHBOURS, HeldOut, calibrate
 from gastropath.training.features import FeatureStore, FrozenNetwork, extract
-from gastropath.training.head_strength import choose_strength, grouped_folds
 from gastropath.training.network import frozen_backbone
 from gastropath.training.tile_source import TileSource, sources
 

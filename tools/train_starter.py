@@ -28,16 +28,17 @@ from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
 from gastropath.evaluation.assessment import assess_out_of_fold
+from gastropath.inference.calibration import NEIGHBOURS, HeldOut
+from gastropath.inference.grouped_folds import grouped_folds
+from gastropath.inference.head_strength import choose_strength, fit_views
 from gastropath.inference.linear_head import Head
 from gastropath.inference.ood import distances
 from gastropath.parallel import one_thread_each
 from gastropath.results.card import LIMITATIONS, Card
 from gastropath.results.metrics import Metrics, SourceMetrics
 from gastropath.results.predictions import Predictions
-from gastropath.training.calibration import NEIGHBOURS, HeldOut
 from gastropath.training.draft_card import draft_card
 from gastropath.training.features import FeatureStore, extract
-from gastropath.training.head_strength import choose_strength, fit_views, grouped_folds
 from gastropath.training.network import Backbone, frozen_backbone
 from gastropath.training.recipe import TransferRecipe, read_recipe
 from gastropath.training.start import Start
@@ -166,7 +167,7 @@ class SourcesLeftOut:
         """Return the model without some sources, with what it is to be calibrated on."""
         rows = self.rows_without(left)
         network = self.backbone.with_head(self.head(left))
-        references = References(self.features[rows, 0], self.labels[rows])
+        references = References(self.features[rows, 0], self.labels[rows], self.units[rows])
         return Trained(network, network.graph(), self.held_out(left), references)
 
 
