@@ -167,7 +167,7 @@ def _of_tiles(
     files = [index.root / path for path in index.paths]
     answers = classifier.predict(files, mpp=index.mpp(), features=True, progress=progress)
     assert answers.features is not None
-    units, name = kept_together(index), index.root.name
+    units, name = kept_together(index), paths(given.tiles)[0].resolve().name
     by_group = len(set(index.groups)) <= _SHOWN_GROUPS
     readable = np.flatnonzero(answers.is_classified)
     whole = Examples(

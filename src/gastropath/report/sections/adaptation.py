@@ -11,7 +11,13 @@ _TITLES = {
     "own": "labels of its user, each judged by a model made without its {unit}",
     "suggested": "labels that the model suggested: a figure of training",
 }
-_UNITS = {"slide": "slide", "block": "block of the slide", "group": "group of tiles"}
+_UNITS = {
+    "slide": ("slide", "slides"),
+    "block": ("block of the slide", "blocks of the slide"),
+    "group": ("group of tiles", "groups of tiles"),
+}
+"""What was left out together, one and several."""
+
 _FEW_UNITS = 20
 
 
@@ -19,9 +25,9 @@ def adaptation(found: Adaptation) -> Section:
     """Say what was learned, from how many labels, and how often the answers are right before and after."""
     rows = [
         (
-            _TITLES[j.source].format(unit=_UNITS[j.unit]),
+            _TITLES[j.source].format(unit=_UNITS[j.unit][0]),
             j.n,
-            f"{j.units} ({_UNITS[j.unit]})",
+            count(j.units, *_UNITS[j.unit]),
             str(j.before),
             str(j.after),
         )
@@ -83,7 +89,7 @@ def cautions(found: Adaptation) -> list[str]:
         )
     elif judged.units < _FEW_UNITS:
         said.append(
-            f"{count(judged.units, _UNITS[judged.unit])} only: the intervals are narrower than the truth allows."
+            f"{count(judged.units, *_UNITS[judged.unit])} only: the intervals are narrower than the truth allows."
         )
     if judged is not None and judged.source != "check":
         said.append(
@@ -101,7 +107,7 @@ def judgement_in_words(found: Judgement) -> str:
     """Say a figure in a sentence."""
     return (
         f"accuracy {found.before.percent()} before and {found.after.percent()} after, on "
-        f"{count(found.n, 'tile')} of {count(found.units, _UNITS[found.unit])}"
+        f"{count(found.n, 'tile')} of {count(found.units, *_UNITS[found.unit])}"
     )
 
 
