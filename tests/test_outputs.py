@@ -344,3 +344,37 @@ def test_a_folder_that_is_kept_is_not_an_old_result_to_be_replaced_unasked(tmp_p
     (tmp_path / "space" / ".git").mkdir(parents=True)
     with pytest.raises(OutputExists, match="already exists"), replacing_folder(tmp_path / "space", [], keeps=[".git"]):
         pass
+
+
+def test_a_result_that_another_call_put_there_meanwhile_is_not_replaced(tmp_path):
+    def too_late() -> None:
+        with replacing_folder(tmp_path / "out", ("audit.json",)) as partial:
+            (partial / "audit.json").write_text("second")
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "audit.json").write_text("first")
+
+    with pytest.raises(OutputExists):
+        too_late()
+    assert (tmp_path / "out" / "audit.json").read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_new_file_never_takes_the_place_of_another(links: bool, tmp_path, monkeypatch):
+    def unable(*_: object) -> None:
+        raise OSError("this disk has no links")
+
+    def too_late() -> None:
+        with replacing(tmp_path / "other.csv", new=True) as partial:
+            partial.write_text("second")
+            (tmp_path / "other.csv").write_text("first")
+
+    if not links:
+        monkeypatch.setattr("os.link", unable)
+    with replacing(tmp_path / "table.csv", new=True) as partial:
+        partial.write_text("first")
+    assert (tmp_path / "table.csv").read_text() == "first"
+    with pytest.raises(OutputExists):
+        too_late()
+    assert (tmp_path / "other.csv").read_text() == "first"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["other.csv", "table.csv"]

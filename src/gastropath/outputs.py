@@ -36,7 +36,7 @@ _REFUSED = {
 
 
 @contextmanager
-def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
+def replacing(path: Path, *, keeps: Iterable[str] = (), new: bool = False) -> Iterator[Path]:
     """Give a temporary name beside ``path``; it becomes ``path`` when the block ends without an error.
 
     Parameters
@@ -45,6 +45,8 @@ def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
         The final name.
     keeps
         Names in an old folder that are moved into the new one.
+    new
+        Whether nothing may stand there, also not what another call has put there meanwhile.
 
     Yields
     ------
@@ -55,6 +57,8 @@ def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
     ------
     CannotWrite
         If the folder is read-only, the disk is full, or a name on the way is a file.
+    OutputExists
+        If something stands there that must not.
     """
     with writing(path):
         target = Path(os.path.realpath(path))  # "." has no name to take; a link stays, what it points to is replaced
@@ -64,11 +68,14 @@ def replacing(path: Path, *, keeps: Iterable[str] = ()) -> Iterator[Path]:
             partial = holder / (target.name or "root")
             yield partial
             if partial.is_dir():
+                if new and content(target) - set(keeps):
+                    raise _already_exists(path)
                 _put_folder(partial, target, holder / ".before", tuple(keeps))
             else:
                 with partial.open("rb+") as written:  # Windows flushes only what it may write
                     os.fsync(written.fileno())
-                os.replace(partial, target)
+                if not new or not _linked(partial, target):
+                    os.replace(partial, target)
         finally:
             shutil.rmtree(holder, ignore_errors=True)
 
@@ -91,6 +98,19 @@ def _put_folder(partial: Path, target: Path, before: Path, keeps: tuple[str, ...
         for name in kept:
             os.rename(partial / name, target / name)
         raise
+
+
+def _linked(partial: Path, target: Path) -> bool:
+    """Give a file its final name in the one step that fails where there is such a file; not every disk can."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise _already_exists(target) from None
+    except OSError:
+        if target.exists():
+            raise _already_exists(target) from None
+        return False
+    return True
 
 
 def _refuse_own_ground(folder: Path) -> None:
@@ -205,7 +225,7 @@ def replacing_folder(
     """
     keeps = tuple(keeps)
     check_replaceable(path, (*holds, *keeps), overwrite=overwrite)
-    with replacing(path, keeps=keeps) as partial:
+    with replacing(path, keeps=keeps, new=not overwrite) as partial:
         partial.mkdir()
         yield partial
 

@@ -28,9 +28,12 @@ _SHOWN = 40
 _PIECE = 1 << 20
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows as UTF-8 CSV, complete or not at all. ``None`` becomes an empty cell; rows are not collected."""
-    with replacing(path) as partial:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, new: bool = False) -> None:
+    """Write rows as UTF-8 CSV, complete or not at all. ``None`` becomes an empty cell; rows are not collected.
+
+    With ``new`` no file may stand there: see :func:`gastropath.outputs.replacing`.
+    """
+    with replacing(path, new=new) as partial:
         with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             write_rows(file, columns, rows)
         _mark_if_not_text(partial)

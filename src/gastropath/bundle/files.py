@@ -112,7 +112,7 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) ->
         File to copy, or content to write, for each name in the bundle.
     """
     new_folder(folder)
-    with replacing(folder) as partial:
+    with replacing(folder, new=True) as partial:
         partial.mkdir()
         hashes = {}
         for name, source in files.items():

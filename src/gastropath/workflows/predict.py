@@ -120,5 +120,5 @@ def predict(
     predictions = classifier.predict(files, mpp=mpp, views=views, reader=read_bounded, progress=stage)
     found = PredictionResult(classifier, tuple(files), predictions, table)
     if table:
-        write_table(table, Predictions.columns(classifier.classes), predictions.rows(found.paths))
+        write_table(table, Predictions.columns(classifier.classes), predictions.rows(found.paths), new=not overwrite)
     return found

@@ -142,5 +142,6 @@ def split(
     audited = audit_tiles(index, cache=cache_folder(None), progress=stage)
     made = make_split(audited, method, seed=seed, folds=folds, block=block, gap=gap)
     if table:
+        new_file(table, overwrite=overwrite)  # another call may have made it meanwhile
         made.write(table)
     return SplitResult(made, table, audited.refused())
