@@ -1,4 +1,4 @@
-"""``import gastropath`` is a library: thirteen names, typed, loaded when used, and the docs' script runs."""
+"""``import gastropath`` is a library: fourteen names, typed, loaded when used, and the docs' script runs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.results.metrics import Metrics
 from gastropath.results.predictions import Predictions
 from gastropath.slides.mapping import MappedSlide
+from gastropath.workflows.adapt import AdaptResult
 from gastropath.workflows.audit import AuditResult
 from gastropath.workflows.compare import ComparisonResult
 from gastropath.workflows.evaluate import EvaluationResult
@@ -28,7 +29,7 @@ from gastropath.workflows.train_result import TrainResult
 
 NAMES = {
     "load", "Classifier", "Predictions", "audit", "split", "train", "evaluate", "evaluate_predictions", "compare",
-    "explain", "map_slide", "fetch", "errors",
+    "explain", "map_slide", "fetch", "errors", "adapt",
 }  # fmt: skip
 
 FUNCTIONS = sorted(NAMES - {"Classifier", "Predictions", "errors"})
@@ -50,6 +51,7 @@ def types_that_an_editor_sees() -> None:
     assert_type(gastropath.compare(["a", "b"]), ComparisonResult)
     assert_type(gastropath.explain("tile.png"), ExplanationResult)
     assert_type(gastropath.map_slide("slide.svs"), MappedSlide)
+    assert_type(gastropath.adapt(labels="labels.csv"), AdaptResult)
     assert_type(gastropath.fetch().folder, Path)
     assert_type(gastropath.errors.NoTilesFound("none").remedy, str)
 
@@ -58,7 +60,7 @@ def fresh(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
-def test_the_library_is_thirteen_names_and_its_version():
+def test_the_library_is_fourteen_names_and_its_version():
     assert set(gastropath.__all__) == NAMES
     assert set(dir(gastropath)) == NAMES | {"__version__"}
     for name in NAMES:
