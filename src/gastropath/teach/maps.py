@@ -88,7 +88,7 @@ def find_maps(given: Iterable[Path]) -> list[Path]:
         inside = [path] if _is_map(path) else _below(path)
         if not inside:
             what = f"holds no map (a folder with {SUMMARY} and {TILES_CSV})" if path.exists() else "no such folder"
-            raise NoTilesFound(what, where=path, remedy="give the folder that `gastropath slide --out` wrote")
+            raise NoTilesFound(what, where=path, remedy="give the folder that a map of a slide was written to")
         found |= dict.fromkeys(inside)
     return list(found)
 

@@ -180,5 +180,5 @@ def _scripts() -> Path:
     """
     found = find_spec("bokeh")
     if found is None or found.origin is None:
-        raise MissingExtra("gastropath view", "view", "bokeh")
+        raise MissingExtra("the page of maps", "view", "bokeh")
     return Path(found.origin).parent / "server" / "static" / "js"

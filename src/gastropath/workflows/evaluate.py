@@ -192,17 +192,18 @@ def evaluate(
         raise UnknownSetting(what, remedy="give one of `data`, `labels` and `annotations`")
     if on_slides:
         need("slide")
-    classifier = opened(model)
     stages = Stages([*([_CUTTING] if on_slides else []), _READING, _JUDGING], progress)
     with ExitStack() as stack:
-        sources, notes = paths(data), ()
+        sources, notes, classifier = paths(data), (), None
         if on_slides:
+            classifier = opened(model)
             given = GivenLabels((), labels, annotations, slide, slides, qupath_classes, qupath_origin, mpp)
             cut = stack.enter_context(cut_tiles(given, classifier, home, stages[_CUTTING]))
             sources, notes, mpp = [cut.table], cut.notes, None
         index = find_tiles(sources, codes(classes))
         if on_tiles:
             on_tiles(index)
+        classifier = opened(model) if classifier is None else classifier
         index = index.with_mpp(mpp) if mpp else index
         index = with_pixels(index, cache=cache_folder(None), progress=stages[_READING])
         learned = learned_tiles(home) if home else Learned()
