@@ -16,7 +16,7 @@ def give_back_large_buffers() -> None:
     """Have buffers of 4 MB and more, such as blocks of a slide, given back as soon as they are free.
 
     glibc learns from the first large buffer that is freed to keep the next ones, up to 64 MB in each thread: a process
-    that reads a slide then holds some 50 MB that nothing uses. Call it early in a process. Other systems' memory needs
+    that reads a slide then holds buffers that nothing uses. Call it early in a process. Other systems' memory needs
     no such word, and nothing is done there.
     """
     if sys.platform != "linux":

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gastropath.errors import CannotReadTable
-from gastropath.slides import roi
+from gastropath.slides import geojson
 from gastropath.slides.area import draw
 from gastropath.slides.mapping import map_slide
 from gastropath.slides.roi import read_regions
@@ -181,7 +181,7 @@ def test_the_summary_keeps_the_hash_of_the_regions_and_not_their_text(slide, by_
 
 
 def test_too_large_a_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(roi, "MOST_BYTES", 100)
+    monkeypatch.setattr(geojson, "MOST_BYTES", 100)
     monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("it was read"))
     with pytest.raises(CannotReadTable, match="more than the 100 allowed"):
         read_regions(written(tmp_path, features(feature(QUARTER), feature(OTHER))))

@@ -84,3 +84,12 @@ def test_what_is_no_geojson_is_refused(tmp_path):
     (tmp_path / "drawn.geojson").write_text("not json")
     with pytest.raises(CannotReadTable, match="cannot be read as GeoJSON"):
         read_annotations(tmp_path / "drawn.geojson", ("TUM",))
+
+
+def test_too_large_and_too_deep_a_file_are_refused_as_regions_are(tmp_path, monkeypatch):
+    (tmp_path / "drawn.geojson").write_text("[" * 100_000)
+    with pytest.raises(CannotReadTable, match="nested too deeply"):
+        read_annotations(tmp_path / "drawn.geojson", ("TUM",))
+    monkeypatch.setattr("gastropath.slides.geojson.MOST_BYTES", 100)
+    with pytest.raises(CannotReadTable, match="more than the 100 allowed"):
+        read_annotations(tmp_path / "drawn.geojson", ("TUM",))

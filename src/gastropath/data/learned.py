@@ -7,12 +7,11 @@ from pathlib import Path
 
 from gastropath.data.matching import PIXELS
 from gastropath.data.split.split import Split
+from gastropath.results.learned import LEARNED, find_learned
 from gastropath.tables import read_table, write_table
 
-LEARNED = "learned.csv"
-"""The table's name in a run folder: ``pixel_sha256,label,path`` of training and validation tiles."""
-
 _COLUMNS = (PIXELS, "label", "path")
+"""Of the table in a run folder, which lists training and validation tiles."""
 
 OLDER_RUN = (
     "This run was made by an earlier GastroPath, which did not note what its tiles look like: whether the tiles judged "
@@ -57,10 +56,10 @@ def learned_tiles(model: Path) -> Learned:
     CannotReadTable
         If the table is damaged.
     """
-    for run in (model, model.parent):
-        if (run / LEARNED).is_file():
-            columns, rows = read_table(run / LEARNED, required=())
-            if PIXELS not in columns:
-                return Learned(run_is_older=True)
-            return Learned(frozenset(row[PIXELS] for row in rows))
-    return Learned()
+    table = find_learned(model)
+    if table is None:
+        return Learned()
+    columns, rows = read_table(table, required=())
+    if PIXELS not in columns:
+        return Learned(run_is_older=True)
+    return Learned(frozenset(row[PIXELS] for row in rows))

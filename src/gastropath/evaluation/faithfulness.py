@@ -36,7 +36,7 @@ UNRELATED = 0.5
 quarter of the variance of the ranks is then common to both."""
 
 LEAST_GAIN = 0.01
-"""Of deletion and of insertion: a point of probability. Maps of networks that were never trained gain a tenth of it."""
+"""Of deletion and of insertion: a point of probability, below which a gain is of no use to anybody."""
 
 _ORDERS = 2
 _SHUFFLES = 3

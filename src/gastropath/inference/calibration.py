@@ -158,7 +158,22 @@ def _selective_accuracy(
     confidence: np.ndarray, right: np.ndarray, units: np.ndarray, by: Literal["accuracy", "coverage"], at: float
 ) -> Interval:
     """Return the share of right answers where each tile's threshold is chosen without its unit; interval over units."""
-    answered = formulas.cross_fitted_answers(confidence, right, units, by, at)
+    return share_right(right, units, formulas.cross_fitted_answers(confidence, right, units, by, at))
+
+
+def share_right(right: np.ndarray, units: np.ndarray, answered: np.ndarray | None = None) -> Interval:
+    """Return the share of right answers among the tiles that are answered, with an interval over units.
+
+    Parameters
+    ----------
+    right
+        Whether each answer is right, shape (n,).
+    units
+        Integer unit of each tile, shape (n,); whole units are resampled.
+    answered
+        Which tiles count, shape (n,); all where that is not given.
+    """
+    answered = np.ones(len(right), bool) if answered is None else answered
     if not answered.any():
         return Interval(value=None)
 

@@ -152,10 +152,21 @@ class _Graph:
         found = self._graph.tensors[tensor]
         dtype = _FLOATING[found.type]
         most = np.finfo(dtype).max
+        self._fill(found, np.clip(values, -most, most).astype(dtype))
+
+    def _fill(self, tensor: Any, values: np.ndarray) -> None:
+        """Give a tensor a buffer of its own: the old one may serve others too."""
         buffer: Any = schema.BufferT()
-        buffer.data = np.frombuffer(np.clip(values, -most, most).astype(dtype).tobytes(), np.uint8)
-        self._model.buffers.append(buffer)  # its own: the old one may serve others too
-        found.buffer, found.shape = len(self._model.buffers) - 1, list(values.shape)
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self._model.buffers.append(buffer)
+        tensor.buffer, tensor.shape = len(self._model.buffers) - 1, list(values.shape)
+
+    def _constant(self, name: bytes, kind: int, values: np.ndarray) -> int:
+        made: Any = schema.TensorT()
+        made.name, made.type, made.hasRank = name, kind, True
+        self._fill(made, values)
+        self._graph.tensors.append(made)
+        return len(self._graph.tensors) - 1
 
     def _copies(self, kernel: np.ndarray) -> Iterator[tuple[int, int, int, bool, float]]:
         """Yield the constants that hold some columns of the kernel, shape (classes, f), as they are or multiplied.
@@ -180,11 +191,8 @@ class _Graph:
                     break
 
     def _add_bias(self, bias: np.ndarray) -> None:
-        made: Any = schema.TensorT()
-        made.name, made.type, made.hasRank = b"bias", schema.TensorType.FLOAT32, True
-        self._graph.tensors.append(made)
-        self._store(len(self._graph.tensors) - 1, bias)
-        self._layer.inputs = [*self._layer.inputs[:2], len(self._graph.tensors) - 1]
+        added = self._constant(b"bias", schema.TensorType.FLOAT32, bias.astype("<f4"))
+        self._layer.inputs = [*self._layer.inputs[:2], added]
 
     def _propagate(self, axes: dict[int, int], before: int, now: int) -> None:
         """Follow the classes through the graph, and change the shapes they are part of.
@@ -238,14 +246,7 @@ class _Graph:
         wanted = self._graph.tensors[operator.inputs[1]]
         shape = np.frombuffer(bytes(self._model.buffers[wanted.buffer].data), "<i4").copy()
         shape[axis] = now
-        buffer, constant = schema.BufferT(), schema.TensorT()
-        buffer.data = np.frombuffer(shape.astype("<i4").tobytes(), np.uint8)  # pyright: ignore[reportAttributeAccessIssue]
-        self._model.buffers.append(buffer)
-        made: Any = constant
-        made.name, made.type, made.hasRank = b"shape", schema.TensorType.INT32, True
-        made.shape, made.buffer = [len(shape)], len(self._model.buffers) - 1
-        self._graph.tensors.append(made)
-        operator.inputs = [operator.inputs[0], len(self._graph.tensors) - 1]
+        operator.inputs = [operator.inputs[0], self._constant(b"shape", schema.TensorType.INT32, shape)]
         if operator.builtinOptions is not None and operator.builtinOptions.newShape is not None:
             operator.builtinOptions.newShape = shape.tolist()
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from gastropath.errors import CannotReadTable, GastroPathError, in_words
 
 MOST_BYTES = 50_000_000
 """Bytes of a file: the outlines of thousands of annotations, and not every cell of a slide."""
@@ -16,6 +21,48 @@ NOTHING_WORD = "without a geometry"
 
 _MOST_PX = 1e8
 """Coordinates beyond this lie on no slide."""
+
+
+def read_document(path: Path, parameter: str = "") -> tuple[bytes, object]:
+    """Read a file of limited size as JSON.
+
+    Returns
+    -------
+    content : bytes
+    document : object
+
+    Raises
+    ------
+    CannotReadTable
+        If it is too large.
+    Exception
+        Of JSON or of the system, whatever it is; see :func:`refusing`.
+    """
+    if (size := path.stat().st_size) > MOST_BYTES:
+        what = f"has {size:,} bytes, more than the {MOST_BYTES:,} allowed"
+        remedy = "export only the annotations that are meant"
+        raise CannotReadTable(what, where=path, parameter=parameter, remedy=remedy)
+    content = path.read_bytes()
+    return content, json.loads(content.decode("utf-8-sig"))
+
+
+@contextmanager
+def refusing(path: Path, parameter: str = "") -> Iterator[None]:
+    """Turn what JSON and Shapely raise, whatever it is, into the refusal of a file.
+
+    Raises
+    ------
+    CannotReadTable
+        Instead of it.
+    """
+    try:
+        yield
+    except GastroPathError:
+        raise
+    except Exception as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else in_words(error)
+        what = f"cannot be read as GeoJSON: {why}"
+        raise CannotReadTable(what, where=path, parameter=parameter) from None
 
 
 def geometries(document: object) -> Iterator[tuple[object, str]]:

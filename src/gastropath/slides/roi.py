@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gastropath.errors import CannotReadTable, GastroPathError, MissingExtra, in_words
-from gastropath.slides.geojson import MOST_BYTES, areas, geometries, is_ignored
+from gastropath.errors import CannotReadTable, MissingExtra
+from gastropath.slides.geojson import areas, geometries, is_ignored, read_document, refusing
 
 _LITTLE_BEYOND = 0.1
 
@@ -95,22 +94,9 @@ def read_regions(path: Path) -> Regions:
     MissingExtra
         If Shapely is not installed.
     """
-    try:
+    with refusing(path, "roi"):
         status = path.stat()
-        if status.st_size > MOST_BYTES:
-            raise CannotReadTable(
-                f"has {status.st_size:,} bytes, more than the {MOST_BYTES:,} allowed",
-                where=path,
-                parameter="roi",
-                remedy="export only the annotations that are meant",
-            )
         return _read(path, status.st_mtime_ns, status.st_size)
-    except GastroPathError:
-        raise
-    except Exception as error:  # of JSON and of Shapely, whatever it is
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else in_words(error)
-        what = f"cannot be read as GeoJSON: {why}"
-        raise CannotReadTable(what, where=path, parameter="roi") from None
 
 
 @lru_cache(maxsize=2)
@@ -119,10 +105,10 @@ def _read(path: Path, changed: int, size: int) -> Regions:
         import shapely
     except ImportError:
         raise MissingExtra("regions of interest", "slides", "shapely") from None
-    data = path.read_bytes()
+    data, document = read_document(path, "roi")
     left_out: Counter[str] = Counter()
     wanted, ignored = [], []
-    for geometry, kind in geometries(json.loads(data.decode("utf-8-sig"))):
+    for geometry, kind in geometries(document):
         polygons, odd = areas(geometry)
         left_out.update(odd)
         (ignored if is_ignored(kind) else wanted).extend(polygons)

@@ -98,6 +98,11 @@ class SlideSettings:
 DEFAULTS = SlideSettings()
 
 
+def qupath_origin_px(slide: Slide, origin: Literal["bounds", "level0"]) -> tuple[int, int]:
+    """Return where QuPath's coordinates begin, in pixels of level 0."""
+    return slide.bounds_px[:2] if slide.bounds_px is not None and origin == BOUNDS else (0, 0)
+
+
 @dataclass(frozen=True)
 class TiledSlide:
     """A slide with its tissue mask and the grid of its tiles; nothing is classified yet.
@@ -136,8 +141,7 @@ class TiledSlide:
         grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp, settings.stride_um)
         if settings.needs_features:  # others learn from them, and have them as they are computed anywhere else
             grid = grid.unreduced(slide)
-        is_cropped = slide.bounds_px is not None and settings.qupath_origin == BOUNDS
-        origin = (slide.bounds_px[0], slide.bounds_px[1]) if is_cropped and slide.bounds_px else (0, 0)
+        origin = qupath_origin_px(slide, settings.qupath_origin)
         regions = read_regions(settings.roi) if settings.roi else None
         mask = find_tissue(slide, regions, origin)
         warnings = tuple(regions.warnings(slide.size_px, origin)) if regions else ()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gastropath import __version__, formulas
+from gastropath import __version__
 from gastropath.bundle.files import GRAPH, REFERENCES, Bundle, write_bundle
 from gastropath.errors import BadBundle, TooFewTiles
-from gastropath.inference.calibration import calibrate
+from gastropath.inference.calibration import calibrate, share_right
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.graph_head import read_head, with_head
 from gastropath.inference.ood import MAX_REFERENCES, choose_references, references_npz
@@ -25,13 +25,17 @@ from gastropath.report.sections.order import card_sections
 from gastropath.results.adaptation import Adaptation, Judgement, KeptKnowledge, LabelCount, Unit
 from gastropath.results.card import Card, CardClass
 from gastropath.results.interval import Interval
+from gastropath.results.learned import COLUMNS, LEARNED, LearnedTile
 from gastropath.tables import write_rows
-from gastropath.teach.examples import Examples, counts
-from gastropath.teach.learned import LEARNED, LEARNED_COLUMNS, LearnedTile, seen
+from gastropath.teach.examples import Examples, counts, seen
+from gastropath.teach.labels import Source
 from gastropath.teach.refit import Base, Refitted, answered, refit
 from gastropath.tissue_classes import tissue_classes
 
 REPORT = "report.html"
+
+_SUFFIX = ", adapted"
+"""What is added to the name of a model."""
 
 _MOST_PLACES = 1000
 _FEWEST = 2
@@ -50,7 +54,7 @@ class Adapted:
     references
         Of ``references.npz``.
     learned
-        The labelled tiles, as :func:`gastropath.teach.learned.rows_of` describes them.
+        The labelled tiles, those to check among them.
     """
 
     card: Card
@@ -70,7 +74,7 @@ class Adapted:
         """
         table = io.StringIO(newline="")
         tiles = {tile.pixel_sha256: tile for tile in (*earlier, *self.learned)}
-        write_rows(table, LEARNED_COLUMNS, (tile.row() for tile in tiles.values()))
+        write_rows(table, COLUMNS, (tile.row() for tile in tiles.values()))
         card = self.card
         page = Page(card.name, in_words(card), card_sections(card), card.training_data.synthetic)
         files: dict[str, Path | bytes] = {
@@ -107,6 +111,7 @@ def base_of(classifier: Classifier) -> Base:
 
 def adapted(
     classifier: Classifier,
+    whole: Base,
     examples: Examples,
     codes: Sequence[str],
     unit: Unit,
@@ -120,8 +125,8 @@ def adapted(
 
     Parameters
     ----------
-    classifier
-        The model.
+    classifier, whole
+        The model, and from :func:`base_of` what it says of the tiles it learned from.
     examples
         Labelled tiles; those to check are kept out of the fit.
     codes
@@ -138,11 +143,10 @@ def adapted(
     Raises
     ------
     BadBundle
-        See :func:`base_of`.
+        If the graph does with its classes what is not known here.
     TooFewTiles
         If there are too few labels to learn from, or a class without any tile.
     """
-    whole = base_of(classifier)
     is_check = np.array([source == "check" for source in examples.sources], bool)
     learning, checking = examples[~is_check], examples[is_check]
     _check_enough(learning)
@@ -189,9 +193,6 @@ def adapted(
     )
     new = Card.model_validate(new.model_dump())
     return Adapted(with_self_test(new, graph), graph, references_npz(*references), seen(examples))
-
-
-_SUFFIX = ", adapted"
 
 
 def in_words(card: Card) -> list[str]:
@@ -259,18 +260,16 @@ def _judgements(
     return judged
 
 
-def _judgement(whole: Base, examples: Examples, after: np.ndarray, source: str, unit: Unit) -> Judgement:
+def _judgement(whole: Base, examples: Examples, after: np.ndarray, source: Source, unit: Unit) -> Judgement:
     true, before = np.array(examples.labels), answered(whole.head, examples.features, whole.codes)
     units = np.unique(examples.slides if source == "check" else examples.units, return_inverse=True)[1].ravel()
-    return Judgement.model_validate(
-        {
-            "source": source,
-            "n": len(examples),
-            "units": len(np.unique(units)),
-            "unit": unit,
-            "before": _accuracy(before == true, units).model_dump(),
-            "after": _accuracy(after == true, units).model_dump(),
-        }
+    return Judgement(
+        source=source,
+        n=len(examples),
+        units=int(units.max()) + 1,
+        unit=unit,
+        before=_accuracy(before == true, units),
+        after=_accuracy(after == true, units),
     )
 
 
@@ -282,11 +281,5 @@ def _kept(base: Base, found: Refitted, units_known: bool) -> KeptKnowledge | Non
 
 
 def _accuracy(right: np.ndarray, units: np.ndarray) -> Interval:
-    def share(rows: np.ndarray) -> float:
-        return float(right[rows].mean())
-
-    value, n = float(right.mean()), len(np.unique(units))
-    if n < 2:
-        return Interval.of(value)
-    low, high = formulas.bootstrap(share, units)
-    return Interval.of(value, *formulas.boundary(value, n, (float(low), float(high))))
+    """Return the share of right answers; its interval resamples units, of which there must be two."""
+    return share_right(right, units) if len(np.unique(units)) > 1 else Interval.of(float(right.mean()))

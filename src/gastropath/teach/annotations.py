@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gastropath.errors import CannotReadTable, GastroPathError, MissingExtra, did_you_mean, in_words
-from gastropath.slides.geojson import MOST_BYTES, areas, geometries, is_ignored
+from gastropath.errors import CannotReadTable, MissingExtra, did_you_mean
+from gastropath.slides.geojson import areas, geometries, is_ignored, read_document, refusing
 from gastropath.slides.grid import TileGrid
 from gastropath.teach.labels import Label
 
@@ -110,15 +109,8 @@ def read_annotations(path: Path, classes: Collection[str], names: Mapping[str, s
     except ImportError:
         raise MissingExtra("annotations", "slides", "shapely") from None
     codes = {name: code for code, name in (names or {}).items()} | {code: code for code in classes}
-    try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            what = f"has {size:,} bytes, more than the {MOST_BYTES:,} allowed"
-            raise CannotReadTable(what, where=path, remedy="export only the annotations that are meant")
-        return _read(path, json.loads(path.read_bytes().decode("utf-8-sig")), codes)
-    except GastroPathError:
-        raise
-    except Exception as error:  # of JSON and of Shapely, whatever it is
-        raise CannotReadTable(f"cannot be read as GeoJSON: {in_words(error)}", where=path) from None
+    with refusing(path):
+        return _read(path, read_document(path)[1], codes)
 
 
 def _read(path: Path, document: object, codes: Mapping[str, str]) -> Annotations:

@@ -14,6 +14,7 @@ from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.results.card import Card
+from gastropath.results.learned import Box, LearnedTile
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.source.slide import Slide, open_slide
 from gastropath.slides.tiles import read_tiles
@@ -21,9 +22,6 @@ from gastropath.teach.labels import Label, Source
 
 BLOCK = 8
 """Side of a block of a slide, in tiles: what stands for a slide where all labels lie on one."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, width and height in pixels of level 0."""
 
 _COLUMNS = ("labels", "slides", "units", "sources", "pixels", "boxes")
 _AT_ONCE = 64
@@ -147,8 +145,7 @@ class LabelledTiles:
             for corner in _corners(label, grid):
                 places.append(corner)
                 of_tile.append(label)
-        known = {name: getattr(grid, name) for name in TileGrid.__dataclass_fields__}
-        placed = PlacedTiles(**known, places=np.array(places, float).reshape(-1, 2))
+        placed = PlacedTiles(**vars(grid), places=np.array(places, float).reshape(-1, 2))
         return cls(slide, placed, tuple(of_tile))
 
     def read(self, numbers: Sequence[int]) -> np.ndarray:
@@ -166,6 +163,11 @@ class LabelledTiles:
                 raise CannotReadSlide(f"the labelled tile at x {x:,.0f}, y {y:,.0f}: {reason}", where=self.slide.path)
         return np.concatenate([tiles.pixels for tiles in found])
 
+    def read_all(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Read all tiles, some at a time: yield the number of the first, and their pixels."""
+        for first in range(0, len(self.labels), _AT_ONCE):
+            yield first, self.read(range(first, min(first + _AT_ONCE, len(self.labels))))
+
     @property
     def boxes(self) -> tuple[Box, ...]:
         """Where the tiles lie."""
@@ -178,7 +180,7 @@ class LabelledTiles:
         return [f"{int(x)},{int(y)}" for x, y in (self.grid.places + np.array(self.grid.tile) / 2) // side]
 
 
-def find_slide(name: str, table: Path, folder: Path | None) -> Path:
+def named_slide(name: str, table: Path, folder: Path | None) -> Path:
     """Return the file of a slide that a table names: as it is named, from the table's folder, or in another folder.
 
     Raises
@@ -226,8 +228,7 @@ def from_slides(opened: Iterator[LabelledTiles], classifier: Classifier, progres
     found = []
     for tiles in opened:
         name, features, pixels = tiles.slide.path.name, [], []
-        for first in range(0, len(tiles.labels), _AT_ONCE):
-            stack = tiles.read(range(first, min(first + _AT_ONCE, len(tiles.labels))))
+        for _, stack in tiles.read_all():
             features.append(classifier.predict(stack, features=True).features)
             pixels += [pixel_sha256(tile) for tile in stack]
             progress(f"labelled tiles of {name}", len(pixels), len(tiles.labels))
@@ -248,6 +249,16 @@ def from_slides(opened: Iterator[LabelledTiles], classifier: Classifier, progres
 def with_slides_as_units(examples: Examples) -> Examples:
     """Return examples of several slides whose units are the slides."""
     return replace(examples, units=examples.slides)
+
+
+def seen(examples: Examples) -> tuple[LearnedTile, ...]:
+    """Return the tiles of examples, those to check among them: they were looked at, so they judge no second time."""
+    return tuple(
+        LearnedTile(pixels, label, slide if box else "", box)
+        for pixels, label, slide, box in zip(
+            examples.pixels, examples.labels, examples.slides, examples.boxes, strict=True
+        )
+    )
 
 
 def counts(examples: Examples) -> Mapping[str, Mapping[str, int]]:

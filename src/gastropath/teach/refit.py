@@ -64,19 +64,8 @@ class Base:
         """Return what is left of it where the classes are others."""
         number = np.array([codes.index(code) if code in codes else -1 for code in self.codes])
         kept = number[self.labels] >= 0
-        return Base(
-            self.head, tuple(codes), self.features[kept], number[self.labels[kept]], self.units[kept]
-        )  # the head keeps its own classes
-
-    def most_at_random(self, most: int, seed: int) -> np.ndarray:
-        """Return some rows, in order, of each class as many where there are: at most ``most``."""
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(self.labels))
-        place = np.zeros(len(order), np.int64)
-        for number in np.unique(self.labels):
-            own = order[self.labels[order] == number]
-            place[own] = np.arange(len(own))
-        return np.sort(order[np.argsort(place[order], kind="stable")][:most])
+        features, labels, units = self.features[kept], number[self.labels[kept]], self.units[kept]
+        return Base(self.head, tuple(codes), features, labels, units)  # the head keeps its own classes
 
 
 @dataclass(frozen=True)
@@ -131,13 +120,12 @@ def refit(
     Raises
     ------
     TooFewTiles
-        If there are examples of one class only, or a class has no tile at all.
+        If a class has no tile at all.
     """
     problem = _Problem.of(base, examples, codes, seed)
-    shares, strengths = (SHARES[:1], (USUAL_STRENGTH,))
+    share, strength = SHARES[0], USUAL_STRENGTH
     if len(problem.folds) >= ENOUGH_UNITS and len(examples) >= ENOUGH:
-        shares, strengths = SHARES, STRENGTHS
-    share, strength = problem.best(shares, strengths, progress) if len(shares) > 1 else (shares[0], strengths[0])
+        share, strength = problem.best(SHARES, STRENGTHS, progress)
     progress("judging what was learned", 0, 1)
     held_out, new, own = problem.out_of_fold(share, strength)
     progress("judging what was learned", 1, 1)
@@ -178,16 +166,14 @@ class _Problem:
             raise TooFewTiles(
                 f"no tile of class {missing[0]}", remedy="label some, or leave the class out by `classes`"
             )
-        if len(new) and len(set(new)) == 1 and len(set(labels)) == 1:
-            raise TooFewTiles("all labels are of one class", remedy="label tiles of at least two classes")
-        units = np.unique(examples.units, return_inverse=True)[1].ravel() if len(new) else np.zeros(0, np.int64)
-        rng = np.random.default_rng(seed)
-        n_folds = min(FOLDS, int(units.max()) + 1) if len(new) else 0
-        of_unit = rng.permutation(np.arange(int(units.max()) + 1) % n_folds) if n_folds > 1 else np.zeros(1, np.int64)
+        units = np.unique(np.array(examples.units, str), return_inverse=True)[1].ravel()
         own_units = np.unique(base.units, return_inverse=True)[1].ravel()
-        of_own_unit = rng.permutation(np.arange(int(own_units.max(initial=0)) + 1) % max(n_folds, 2))
-        fold = np.concatenate([of_own_unit[own_units], of_unit[units]]) if len(new) else of_own_unit[own_units]
-        folds = [np.flatnonzero(fold == one) for one in range(n_folds)] if n_folds > 1 else []
+        n_folds, folds = min(FOLDS, int(units.max(initial=-1)) + 1), []
+        if n_folds > 1:
+            rng = np.random.default_rng(seed)
+            of_new, of_own = _dealt(units, n_folds, rng), _dealt(own_units, n_folds, rng)
+            fold = np.concatenate([of_own, of_new])
+            folds = [np.flatnonzero(fold == one) for one in range(n_folds)]
         scale = float(np.linalg.norm(base.features, axis=1).mean()) if len(base.labels) else 1.0
         both = np.concatenate([base.features, examples.features]).astype(np.float32) / np.float32(scale or 1.0)
         all_units = np.concatenate([own_units, units + own_units.max(initial=0) + 1])
@@ -264,12 +250,9 @@ class _Problem:
             if len(np.unique(self.labels[only_own])) > 1 and len(own_held):
                 without[own_held] = self.fit(share, strength, only_own).logits(self.features[own_held])
             away[held] = distances(self.features[held], self.features[train], min(NEIGHBOURS, len(train)))
-        answered = np.concatenate(folds)
-        new = np.full(n - self.n_own, -1)
-        if self.folds:
-            new = logits[self.n_own :].argmax(axis=1)
+        new = logits[self.n_own :].argmax(axis=1) if self.folds else np.full(n - self.n_own, -1)
         own = (without[: self.n_own].argmax(axis=1), logits[: self.n_own].argmax(axis=1))
-        judged = np.intersect1d(answered, np.concatenate([self._held_out_own(), np.flatnonzero(~is_own)]))
+        judged = np.intersect1d(np.concatenate(folds), np.concatenate([self._held_out_own(), np.flatnonzero(~is_own)]))
         held_out = HeldOut(logits[judged], self.labels[judged], away[judged], self.units[judged], "out-of-fold")
         return held_out, new, own
 
@@ -279,9 +262,8 @@ class _Problem:
 
     def _own_folds(self) -> list[np.ndarray]:
         """Return folds of the model's own tiles alone, where all new ones are needed for learning."""
-        units = self.units[: self.n_own]
-        of_unit = np.random.default_rng(self.seed).permutation(np.arange(int(units.max(initial=0)) + 1) % FOLDS)
-        return [rows for fold in range(FOLDS) if len(rows := np.flatnonzero(of_unit[units] == fold))]
+        dealt = _dealt(self.units[: self.n_own], FOLDS, np.random.default_rng(self.seed))
+        return [rows for fold in range(FOLDS) if len(rows := np.flatnonzero(dealt == fold))]
 
     def _weights(self, rows: np.ndarray, share: float) -> np.ndarray:
         """Return what each row weighs: of the own tiles all classes alike, the new ones ``share`` of that together."""
@@ -303,6 +285,11 @@ class _Problem:
         own, new = surprise[used[used < self.n_own]], surprise[self.n_own :]
         parts = [part.mean() for part in (own, new) if len(part)]
         return float(np.mean(parts)), float(new.std() / max(len(new), 1) ** 0.5) / len(parts)
+
+
+def _dealt(units: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each row; units, which are numbered from 0, are dealt out at random."""
+    return rng.permutation(np.arange(int(units.max(initial=-1)) + 1) % folds)[units]
 
 
 def _some(n: int, most: int, seed: int) -> np.ndarray:

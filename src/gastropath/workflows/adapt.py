@@ -140,13 +140,13 @@ def adapt(
         need("slide")
     from gastropath.outputs import check_absent
     from gastropath.parallel import one_thread_each
+    from gastropath.results.learned import read_learned
     from gastropath.teach.adapted import adapted, base_of
-    from gastropath.teach.learned import read_learned
 
     folder, home = Path(out), folder_of(model)
     check_absent(folder)
     classifier = opened(model)
-    base_of(classifier)
+    whole = base_of(classifier)
     wanted = codes(classes) or list(classifier.classes)
     if len(set(wanted)) != len(wanted) or len(wanted) < 2:
         raise UnknownSetting(f"{','.join(wanted)}; expected two classes or more, each once", parameter="classes")
@@ -158,8 +158,8 @@ def adapt(
     )
     with one_thread_each():
         found = adapted(
-            classifier, examples, wanted, unit, created=created or now(), name=name, seed=seed,
+            classifier, whole, examples, wanted, unit, created=created or now(), name=name, seed=seed,
             progress=stages[_LEARNING],
         )  # fmt: skip
-    bundle = found.write(folder, read_learned(home) if home else ())
+    bundle = found.write(folder, read_learned(home).tiles if home else ())
     return AdaptResult(folder, bundle.card, refused)

@@ -81,6 +81,22 @@ def cache_folder(given: StrPath | None) -> Path:
     return user_cache_path("gastropath", appauthor=False, opinion=False)  # on Windows neither author nor "Cache" in it
 
 
+def qupath_names(given: StrPath | Mapping[str, str] | None, classes: Sequence[str]) -> Mapping[str, str]:
+    """Return what classes, and tiles on which the model abstains, are called in QuPath, by code.
+
+    Raises
+    ------
+    CannotReadTable
+        See :func:`gastropath.slides.lookup.read_qupath_names`.
+    """
+    from gastropath.slides.lookup import read_qupath_names
+    from gastropath.slides.writers.legend import abstained_name
+
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    return read_qupath_names(Path(given), [*classes, abstained_name(classes)])
+
+
 def now() -> str:
     """Return the date and time, for the record."""
     return datetime.now(UTC).isoformat(timespec="seconds")

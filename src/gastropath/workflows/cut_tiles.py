@@ -66,36 +66,29 @@ def cut_tiles(given: GivenLabels, classifier: Classifier, home: Path | None, pro
     from PIL import Image
 
     from gastropath.images import pixel_sha256
+    from gastropath.results.learned import LearnedTiles, read_learned
     from gastropath.tables import write_table
-    from gastropath.teach.learned import is_learned, read_learned
 
-    known = read_learned(home) if home else ()
-    slides_known = {tile.slide for tile in known if tile.slide}
+    known, mpp = read_learned(home) if home else LearnedTiles(()), classifier.card.input.mpp
     rows: list[dict[str, object]] = []
     learned, same = 0, set()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for number, tiles in enumerate(given.opened(classifier.card, classifier.classes)):
             name = tiles.slide.path.name
-            same |= {name} & slides_known
+            if known.knows_slide(name):
+                same.add(name)
             (folder / f"{number}").mkdir()
-            for place, (label, box) in enumerate(zip(tiles.labels, tiles.boxes, strict=True)):
-                pixels = tiles.read([place])[0]
-                progress(f"labelled tiles of {name}", place + 1, len(tiles.labels))
-                if is_learned(known, name, box, pixel_sha256(pixels)):
-                    learned += 1
-                    continue
-                path = f"{number}/{label.label}_x{box[0]:.0f}_y{box[1]:.0f}_{place}.png"
-                Image.fromarray(pixels).save(folder / path, compress_level=1)
-                rows.append(
-                    {
-                        "path": path,
-                        "label": label.label,
-                        "group": name,
-                        "source": name,
-                        "mpp": classifier.card.input.mpp,
-                    }
-                )
+            for first, stack in tiles.read_all():
+                for place, pixels in enumerate(stack, start=first):
+                    label, box = tiles.labels[place].label, tiles.boxes[place]
+                    if known.knows(name, box, pixel_sha256(pixels)):
+                        learned += 1
+                        continue
+                    path = f"{number}/x{box[0]:.0f}_y{box[1]:.0f}_{place}.png"
+                    Image.fromarray(pixels).save(folder / path, compress_level=1)
+                    rows.append({"path": path, "label": label, "group": name, "source": name, "mpp": mpp})
+                progress(f"labelled tiles of {name}", first + len(stack), len(tiles.labels))
         if not rows:
             raise _learned_all(learned)
         write_table(folder / "labels.csv", ("path", "label", "group", "source", "mpp"), rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress
-from gastropath.workflows.arguments import Paths, StrPath, cache_folder, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, optional, paths, qupath_names
 
 if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
@@ -69,40 +69,36 @@ class GivenLabels:
 
     def opened(self, card: Card, codes: Sequence[str]) -> Iterator[LabelledTiles]:
         """Read all tables, and yield the tiles that labels on slides stand for, a slide at a time."""
-        from gastropath.teach.examples import find_slide, labelled_tiles
+        from gastropath.teach.examples import labelled_tiles, named_slide
         from gastropath.teach.labels import read_labels
 
         tables = [(table, read_labels(table, codes)) for table in paths(self.labels)]
-        drawn = self._drawn(card, codes)
+        drawn = self._drawn(codes)
 
         def each() -> Iterator[LabelledTiles]:
             for table, rows in tables:
-                find = partial(find_slide, table=table, folder=optional(self.slides))
+                find = partial(named_slide, table=table, folder=optional(self.slides))
                 yield from labelled_tiles(rows, card, find, self.mpp)
             for found, slide in drawn:
                 yield self._annotated(found, slide, card)
 
         return each()
 
-    def _drawn(self, card: Card, codes: Sequence[str]) -> list[tuple[Annotations, Path]]:
-        from gastropath.slides.lookup import read_qupath_names
-        from gastropath.slides.writers.legend import abstained_name
+    def _drawn(self, codes: Sequence[str]) -> list[tuple[Annotations, Path]]:
         from gastropath.teach.annotations import read_annotations
 
-        names = self.qupath_classes or {}
-        if not isinstance(names, Mapping):
-            names = read_qupath_names(Path(names), [*codes, abstained_name(card.codes)])
+        names = qupath_names(self.qupath_classes, codes)
         pairs = zip(paths(self.annotations), paths(self.slides_of), strict=True)
         return [(read_annotations(path, codes, names), slide) for path, slide in pairs]
 
     def _annotated(self, annotations: Annotations, path: Path, card: Card) -> LabelledTiles:
         from gastropath.slides.grid import TileGrid
         from gastropath.slides.source.slide import open_slide
+        from gastropath.slides.task import qupath_origin_px
         from gastropath.teach.examples import LabelledTiles
 
         slide = open_slide(path, self.mpp)
-        is_cropped = slide.bounds_px is not None and self.qupath_origin == "bounds"
-        origin = (slide.bounds_px[0], slide.bounds_px[1]) if is_cropped and slide.bounds_px else (0, 0)
+        origin = qupath_origin_px(slide, self.qupath_origin)
         grid = TileGrid.over(slide, card.input.tile_px, card.input.mpp)
         return LabelledTiles.of(slide, card, annotations.labels(path.name, grid, origin))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gastropath.errors import OutputExists
 from gastropath.progress import Progress
-from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths, qupath_names
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
@@ -158,17 +158,14 @@ def map_slides(
     from gastropath.parallel import at_most, pool
     from gastropath.slides.cases import write_cases
     from gastropath.slides.cohort import map_slides as mapped
-    from gastropath.slides.lookup import SlideTable, read_mpp_table, read_qupath_names
+    from gastropath.slides.lookup import SlideTable, read_mpp_table
     from gastropath.slides.task import SlideSettings
-    from gastropath.slides.writers.legend import abstained_name
 
     each_mpp = None if mpp is None or isinstance(mpp, float | int) else read_mpp_table(Path(mpp))
     of_cases = SlideTable.read(Path(cases), "case") if cases is not None else None
     with at_most(threads):
         classifier = opened(model)
-        names = qupath_classes or {}
-        if not isinstance(names, Mapping):
-            names = read_qupath_names(Path(names), [*classifier.classes, abstained_name(classifier.classes)])
+        names = qupath_names(qupath_classes, classifier.classes)
         one_mpp = float(mpp) if isinstance(mpp, float | int) else None
         settings = SlideSettings(
             one_mpp, stride_um, mask, optional(roi), features, qupath_origin, names, stamp, anndata,
