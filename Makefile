@@ -12,7 +12,7 @@ ON_ALL_CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
 .PHONY: help install demo test test-slow lint app docs clean
 
 help:
-	@echo "make demo       the whole chain on synthetic tiles (under 4 minutes after installation)"
+	@echo "make demo       the whole chain on synthetic tiles (some minutes after installation)"
 	@echo "make app        the web page with the demo's model"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
