@@ -38,7 +38,8 @@ import numpy as np
 from stain import macenko
 
 from gastropath import formulas
-from gastropath.data.colour.baseline import ColourBaseline, histograms_of
+from gastropath.data.colour.baseline import ColourBaseline
+from gastropath.data.colour.histograms import histograms_of
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.split.split import Split
 from gastropath.data.split.units import kept_together
@@ -141,7 +142,7 @@ def _linear(features: np.ndarray, labels: np.ndarray, units: np.ndarray, folds: 
 
 
 def _colour(index: TileIndex, labels: np.ndarray, folds: Folds) -> np.ndarray:
-    histograms = histograms_of(list(index.files()))
+    histograms = histograms_of(index)
     answers = np.zeros(len(labels), np.int64)
     for train, held in folds:
         answers[held] = ColourBaseline().fit(histograms[train], labels[train]).predict(histograms[held])

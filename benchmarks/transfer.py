@@ -55,7 +55,7 @@ def main() -> None:
         print(json.dumps(train(listing, folder)))
         return
     if arguments.against:
-        against(arguments.against.resolve(), arguments.table, arguments.drawn, arguments.rounds)
+        against(arguments.against.resolve(), arguments.table, arguments.tiles, arguments.drawn, arguments.rounds)
         return
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -83,7 +83,7 @@ def main() -> None:
             )
 
 
-def against(old: Path, real: Path | None, drawn_tiles: int, rounds: int) -> None:
+def against(old: Path, real: Path | None, tiles: Path | None, drawn_tiles: int, rounds: int) -> None:
     """Let an older checkout and this one train in turn, and print a row for each set of tiles."""
     from gastropath.data.synthetic.tiles import write_tiles
 
@@ -97,7 +97,9 @@ def against(old: Path, real: Path | None, drawn_tiles: int, rounds: int) -> None
         if real:
             sets["160 real tiles"] = work / "real.csv"
             of_each_class(real, 20, sets["160 real tiles"])
-        if drawn_tiles:
+        if tiles:
+            sets[f"{len(find_tiles([tiles])):,} drawn tiles"] = tiles.resolve()
+        elif drawn_tiles:
             sets[f"{drawn_tiles:,} drawn tiles"] = write_tiles(
                 work / "drawn", tiles_per_class=drawn_tiles // len(CLASSES), seed=0
             )
@@ -108,6 +110,7 @@ def against(old: Path, real: Path | None, drawn_tiles: int, rounds: int) -> None
                 for way in list(ways)[:: 1 if round_ % 2 else -1]:
                     checkout, options = ways[way]
                     found[way].append(whole(checkout, data, work / "out", options))
+                    print(f"{name}, {way}: {found[way][-1]}", file=sys.stderr, flush=True)
             for way, figures in found.items():
                 seconds, megabytes = np.median(figures, axis=0)
                 fewer = np.median([a / b for (a, _), (b, _) in zip(found["old"], figures, strict=True)])

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from gastropath.data.index import find_tiles
+from gastropath.data.kept_rows import KeptRows
 from gastropath.errors import CannotReadImage
 from gastropath.inference.views import dihedral
 from gastropath.training.backbones import backbone
 from gastropath.training.export import feature_graph
 from gastropath.training.feature_network import feature_network
-from gastropath.training.features import FeatureCache, FeatureStore, FrozenNetwork, extract
+from gastropath.training.features import FeatureStore, FrozenNetwork, extract
 from gastropath.training.tile_source import TileSource, sources
 
 SIDE = 64
@@ -91,11 +92,11 @@ def test_a_damaged_file_of_the_cache_is_computed_again(frozen, tiles, tmp_path):
 
 def test_the_cache_writes_a_file_every_thousand_rows(tmp_path):
     folder = FeatureStore(tmp_path).of(FrozenNetwork("a", 2, SIDE, no_graph))
-    cache = FeatureCache(folder, 2)
+    cache = KeptRows(folder, 2)
     for i in range(2500):
         cache.add(i.to_bytes(32, "big"), np.full(2, i, np.float32))
     cache.write()
-    again = FeatureCache(folder, 2)
+    again = KeptRows(folder, 2)
     assert len(list(again.folder.iterdir())) == 3
     assert all(again.get(i.to_bytes(32, "big"))[0] == i for i in (0, 1023, 1024, 2499))
     assert (2500).to_bytes(32, "big") not in again

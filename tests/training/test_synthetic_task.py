@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gastropath.data.colour.baseline import ColourBaseline, colour_histogram
+from gastropath.data.colour.baseline import ColourBaseline
+from gastropath.data.colour.histograms import colour_histogram
 from gastropath.data.index import find_tiles
 from gastropath.data.split.split import read_split
 from gastropath.data.synthetic.tiles import write_tiles

@@ -15,6 +15,7 @@ import numpy as np
 from gastropath.data.gathered import gathered_tiles
 from gastropath.data.left_out import LeftOut, counted
 from gastropath.data.listing import listed_tiles
+from gastropath.data.seen import Seen
 from gastropath.data.spelling import spelled
 from gastropath.errors import CannotReadTable, NoTilesFound, UnknownSetting, did_you_mean
 from gastropath.tables import fingerprint
@@ -47,6 +48,8 @@ class TileIndex:
     pixels
         What each tile is, whatever its name: :func:`gastropath.images.pixel_sha256`, empty for a file that cannot be
         read. No tuple at all where nobody has read them yet, see :func:`gastropath.data.audit.audit.read_tiles`.
+    seen
+        What else that reading showed, of these tiles and perhaps of others; ``None`` before.
     """
 
     root: Path
@@ -59,6 +62,7 @@ class TileIndex:
     notes: tuple[str, ...] = field(default=(), compare=False)
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pixels: tuple[str, ...] = ()
+    seen: Seen | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.paths) == len(self.labels) == len(self.groups):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gastropath.data.colour.baseline import ColourBaseline, histograms_of
+from gastropath.data.colour.baseline import ColourBaseline
+from gastropath.data.colour.histograms import histograms_of
 from gastropath.data.index import TileIndex
 from gastropath.errors import CannotReadImage
 from gastropath.progress import Progress, silent
@@ -37,9 +38,8 @@ def answers_by_colour(
     answers = np.full(len(index), -1)
     if len(np.unique(true[train])) < 2:
         return answers
-    files = [index.root / index.paths[i] for i in np.concatenate([train, test])]
     try:
-        histograms = histograms_of(files, progress=progress)
+        histograms = histograms_of(index.take(np.concatenate([train, test])), progress=progress)
     except CannotReadImage:  # it was readable a moment ago; without a baseline the report does without
         return answers
     baseline = ColourBaseline().fit(histograms[: len(train)], true[train])

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from gastropath.data.kept_rows import KeptRows
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters
 from gastropath.inference.views import dihedral
-from gastropath.outputs import replacing, write_bytes
+from gastropath.outputs import write_bytes
 from gastropath.parallel import HERE, Pool, cores
 from gastropath.progress import Progress, silent
 from gastropath.training.tile_source import TileSource
 
 _TILES_AT_ONCE, _TILES_AT_ONCE_REMOTE = 8, 32
-_ROWS_IN_A_FILE = 1024
 _GRAPH = "graph.tflite"
 
 
@@ -67,62 +67,6 @@ class FrozenNetwork:
     graph: Callable[[], bytes]
 
 
-class FeatureCache:
-    """Features on disk, found by the SHA-256 of exactly the pixels that went into the network.
-
-    So a tile that moves, is renamed or stands in two data sets is never computed twice, and every augmentation has
-    features of its own without being named. Files appear complete or not at all; several processes may share a folder.
-    """
-
-    def __init__(self, folder: Path, width: int) -> None:
-        """Open the folder of a network (see :meth:`FeatureStore.of`) that gives so many features."""
-        self.folder, self.width = folder, width
-        self._row = np.dtype([("key", "V32"), ("features", "<f4", (width,))])
-        self._tables: list[np.ndarray] = []
-        self._place: dict[bytes, tuple[int, int]] = {}
-        self._new: list[tuple[bytes, np.ndarray]] = []
-        for file in sorted(self.folder.glob("*.npy")):
-            try:
-                table = np.load(file, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError):
-                continue  # damaged: its tiles are computed again
-            if table.dtype == self._row:
-                self._hold(table)
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._place
-
-    def get(self, key: bytes) -> np.ndarray:
-        """Return the features of known pixels: ``float32``, shape (f,)."""
-        table, row = self._place[key]
-        return self._tables[table][row]["features"]
-
-    def add(self, key: bytes, features: np.ndarray) -> None:
-        """Keep features; every thousand or so are written to disk."""
-        self._new.append((key, features))
-        if len(self._new) >= _ROWS_IN_A_FILE:
-            self.write()
-
-    def write(self) -> None:
-        """Write what is not yet on disk."""
-        if not self._new:
-            return
-        table = np.zeros(len(self._new), self._row)
-        table["key"] = [np.void(key) for key, _ in self._new]
-        table["features"] = [features for _, features in self._new]
-        name = hashlib.sha256(table["key"].tobytes()).hexdigest()[:24]
-        with replacing(self.folder / f"{name}.npy") as partial_file:
-            np.save(partial_file, table, allow_pickle=False)
-        self._hold(table)
-        self._new.clear()
-
-    def _hold(self, table: np.ndarray) -> None:
-        keys = table["key"].tobytes()
-        for row in range(len(table)):
-            self._place[keys[32 * row : 32 * row + 32]] = (len(self._tables), row)
-        self._tables.append(table)
-
-
 def extract(
     tiles: Sequence[TileSource],
     network: FrozenNetwork,
@@ -162,7 +106,7 @@ def extract(
     CannotUseCluster
         If the workers cannot do it.
     """
-    kept = FeatureCache(store.of(network), network.width)
+    kept = KeptRows(store.of(network), network.width)
     extractor, size = (_remote if store.pool.remote else _local)(kept, network, views)
     found = np.empty((len(tiles), views, network.width), np.float32)
     done = 0
@@ -186,7 +130,7 @@ class _Extractor:
     ``kept`` and ``interpreters`` give both where the work is done; the latter is asked only if anything is computed.
     """
 
-    kept: Callable[[], FeatureCache]
+    kept: Callable[[], KeptRows]
     interpreters: Callable[[], Interpreters]
     tile_px: int
     views: int
@@ -221,11 +165,11 @@ class _Once:
             return self._made
 
 
-def _local(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
+def _local(kept: KeptRows, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
     return _Extractor(lambda: kept, _Once(network.graph), network.tile_px, views), _TILES_AT_ONCE
 
 
-def _remote(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
+def _remote(kept: KeptRows, network: FrozenNetwork, views: int) -> tuple[_Extractor, int]:
     """Lay the graph beside the features, where every worker finds it."""
     file = (kept.folder / _GRAPH).resolve()
     if not file.is_file():
@@ -239,8 +183,8 @@ def _remote(kept: FeatureCache, network: FrozenNetwork, views: int) -> tuple[_Ex
 
 
 @lru_cache(maxsize=1)
-def _kept_there(folder: Path, width: int) -> FeatureCache:
-    return FeatureCache(folder, width)
+def _kept_there(folder: Path, width: int) -> KeptRows:
+    return KeptRows(folder, width)
 
 
 @lru_cache(maxsize=1)

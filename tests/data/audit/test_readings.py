@@ -13,10 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gastropath.data.audit import audit as auditing
 from gastropath.data.audit import readings, record
+from gastropath.data.audit.appearance import appearance
 from gastropath.data.audit.audit import audit_tiles, read_tiles, with_pixels
 from gastropath.data.audit.readings import KeptReadings, forget
+from gastropath.data.colour import histograms
+from gastropath.data.colour.histograms import histograms_of
 from gastropath.data.index import find_tiles
+from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 
 
 @pytest.fixture
@@ -126,7 +131,7 @@ def test_damage_to_what_is_kept_costs_a_reading_and_nothing_else(tiles: Path, tm
 def test_other_software_reads_again(tiles: Path, tmp_path: Path, decoded: list[str], monkeypatch):
     index = find_tiles([tiles])
     with_pixels(index, cache=tmp_path)
-    monkeypatch.setattr(readings, "_reader", lambda: "another Pillow")
+    monkeypatch.setattr(readings, "reader", lambda: "another Pillow")
     with_pixels(index, cache=tmp_path)
     assert len(decoded) == 2 * len(index)
 
@@ -189,3 +194,66 @@ def test_an_interrupted_reading_is_kept_as_far_as_it_came(tiles: Path, tmp_path:
 def test_an_index_with_pixels_of_another_length_cannot_be_made(tiles: Path):
     with pytest.raises(ValueError, match="pixels differ in length"):
         replace(find_tiles([tiles]), pixels=("0",))
+
+
+def test_colours_and_measures_of_tiles_that_were_read_are_known_without_their_files(
+    tiles: Path, tmp_path: Path, decoded: list[str], monkeypatch
+):
+    fresh = find_tiles([tiles])
+    expected, looks = histograms_of(fresh), appearance(fresh)
+    with_pixels(fresh, cache=tmp_path)
+    monkeypatch.setattr(histograms, "load_tile", None)
+    decoded.clear()
+    for cache in (tmp_path, tmp_path):  # kept by an earlier command, or read just now
+        index = with_pixels(fresh, cache=cache)
+        np.testing.assert_array_equal(histograms_of(index), expected)
+        assert appearance(index.take(range(len(index)))) == looks
+    assert decoded == []
+
+
+def test_colours_are_of_what_a_tile_shows_whatever_it_is_called(tiles: Path, tmp_path: Path, monkeypatch):
+    index = find_tiles([tiles])
+    before = dict(zip(index.paths, histograms_of(with_pixels(index, cache=tmp_path)), strict=True))
+    one, two = tiles / "TUM" / "TUM_1.png", tiles / "TUM" / "TUM_2.png"
+    one.rename(tiles / "x")
+    two.rename(one)
+    (tiles / "x").rename(two)
+    monkeypatch.setattr(histograms, "load_tile", None)
+    after = dict(zip(index.paths, histograms_of(with_pixels(find_tiles([tiles]), cache=tmp_path)), strict=True))
+    np.testing.assert_array_equal(after["TUM/TUM_1.png"], before["TUM/TUM_2.png"])
+
+
+def test_near_duplicates_are_sought_once_among_the_same_pictures(tiles: Path, tmp_path: Path, monkeypatch):
+    _copy_with_noise(tiles)
+    sought: list[int] = []
+    find = auditing.find_near_duplicates
+    monkeypatch.setattr(auditing, "find_near_duplicates", lambda *a, **k: sought.append(1) or find(*a, **k))
+    index = find_tiles([tiles])
+    first = audit_tiles(index, cache=tmp_path)
+    assert first.near
+    assert audit_tiles(index, cache=tmp_path) == first
+    assert len(sought) == 1
+    assert audit_tiles(index.take(range(1, len(index))), cache=tmp_path).near != first.near
+    assert len(sought) == 2
+    for file in (tmp_path / "near").iterdir():
+        file.write_bytes(b"damaged")
+    assert audit_tiles(index, cache=tmp_path) == first
+
+
+def test_pairs_with_a_tile_that_changed_meanwhile_are_not_kept(tiles: Path, tmp_path: Path, rng):
+    copy = _copy_with_noise(tiles)
+    audit = read_tiles(find_tiles([tiles]), with_points=True)
+    Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(copy)
+    assert auditing.search_near(audit, cache=tmp_path).near == ()
+    assert not (tmp_path / "near").exists()
+
+
+def _copy_with_noise(tiles: Path) -> Path:
+    """Plant a near-duplicate."""
+    drawn = draw_tile(
+        "TUM", np.random.default_rng(0), appearance=draw_appearance(np.random.default_rng(1), shifted=False)
+    )
+    Image.fromarray(drawn).save(tiles / "TUM" / "TUM_8.png")
+    Image.fromarray(drawn).save(tiles / "TUM" / "TUM_9.jpg", quality=90)
+    time.sleep(0.02)
+    return tiles / "TUM" / "TUM_9.jpg"

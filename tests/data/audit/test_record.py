@@ -88,12 +88,13 @@ def test_a_blank_tile_and_a_refused_one_have_no_points(tmp_path: Path):
     Image.fromarray(noisy(even(WHITE))).save(tmp_path / "blank.png")
     Image.fromarray(drawn("TUM")).save(tmp_path / "tissue.png")
     (tmp_path / "none.png").write_text("none")
-    assert read_tile(tmp_path / "blank.png")[1] is None
-    assert read_tile(tmp_path / "none.png")[1] is None
-    points = read_tile(tmp_path / "tissue.png")[1]
+    assert read_tile(tmp_path / "blank.png").points is None
+    assert read_tile(tmp_path / "none.png").points is None
+    points = read_tile(tmp_path / "tissue.png").points
     assert points is not None
     assert len(points) > 0
-    assert read_tile(tmp_path / "tissue.png", with_points=False) == (read_tile(tmp_path / "tissue.png")[0], None)
+    without = read_tile(tmp_path / "tissue.png", with_points=False)
+    assert (without.record, without.points) == (read_tile(tmp_path / "tissue.png").record, None)
 
 
 def test_a_tile_with_a_bit_of_tissue_is_mostly_glass_and_not_blank(tmp_path: Path):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from gastropath.data.colour.baseline import ColourBaseline, colour_histogram
+from gastropath.data.colour.baseline import ColourBaseline
+from gastropath.data.colour.histograms import colour_histogram
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 
 

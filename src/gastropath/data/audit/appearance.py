@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -42,12 +43,13 @@ class Appearance:
 
 
 def appearance(index: TileIndex, *, seed: int = 0, progress: Progress = silent) -> Appearance:
-    """Measure a random sample of at most 500 tiles of an index; files that cannot be read are skipped."""
+    """Measure a random sample of at most 500 tiles of an index, those that were not measured when they were read.
+
+    Files that cannot be read are skipped.
+    """
     rows = index.in_fixed_order()[np.random.default_rng(seed).permutation(len(index))[:_TILES]]
     records: list[TileRecord] = []
-    for done, record in enumerate(
-        each(read_tile_record, (index.root / index.paths[i] for i in np.sort(rows))), start=1
-    ):
+    for done, record in enumerate(each(partial(_record, index), map(int, np.sort(rows))), start=1):
         if not record.refusal:
             records.append(record)
         progress("looking at tiles", done, len(rows))
@@ -57,3 +59,8 @@ def appearance(index: TileIndex, *, seed: int = 0, progress: Progress = silent) 
         values = np.array([of(record) for record in records])
         properties[name] = (float(values.mean()), float(values.std()))
     return Appearance(dict(sizes.most_common()), properties)
+
+
+def _record(index: TileIndex, row: int) -> TileRecord:
+    known = index.seen.records.get(index.pixels[row]) if index.seen and index.pixels else None
+    return known or read_tile_record(index.root / index.paths[row])

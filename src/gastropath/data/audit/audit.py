@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from gastropath.data.audit.readings import KeptReadings, Reading, read
+from gastropath.data.audit.kept_pairs import KeptPairs
+from gastropath.data.audit.readings import KeptColours, KeptReadings, Reading, read
 from gastropath.data.audit.record import BLANK, FLAGS, ODD_SIZE, REFUSED, TileRecord
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair
 from gastropath.data.duplicates.keypoints import Keypoints
@@ -17,6 +18,7 @@ from gastropath.data.duplicates.near import find_near_duplicates
 from gastropath.data.duplicates.pairs import write_pairs
 from gastropath.data.index import TileIndex
 from gastropath.data.left_out import LEFT_OUT
+from gastropath.data.seen import Seen
 from gastropath.outputs import write_json
 from gastropath.parallel import each, one_thread_each
 from gastropath.progress import Progress, silent
@@ -222,7 +224,7 @@ def audit_tiles(
     """
     with one_thread_each():
         audit = read_tiles(index, with_points=near, cache=cache, progress=progress)
-        return search_near(audit, progress=progress) if near else audit
+        return search_near(audit, cache=cache, progress=progress) if near else audit
 
 
 def read_tiles(index: TileIndex, *, with_points: bool, cache: Path | None = None, progress: Progress = silent) -> Audit:
@@ -238,7 +240,7 @@ def read_tiles(index: TileIndex, *, with_points: bool, cache: Path | None = None
         Folder where what was read is kept, and looked up: files that did not change since are not decoded again. By
         default all are.
     """
-    kept = KeptReadings.of(cache, index.root)
+    kept, colours = KeptReadings.of(cache, index.root), KeptColours(cache)
     files = list(index.files())
     known = [kept.get(path, file, with_points=with_points) for path, file in zip(index.paths, files, strict=True)]
     unread = (file for file, reading in zip(files, known, strict=True) if reading is None)
@@ -251,7 +253,8 @@ def read_tiles(index: TileIndex, *, with_points: bool, cache: Path | None = None
         for path, reading in zip(index.paths, known, strict=True):
             if reading is None:
                 reading = next(reading_on)
-                new.append((path, reading))
+                colours.keep(reading)
+                new.append((path, replace(reading, colours=None)))
             record = reading.record
             if reading.points is not None and record.pixel_sha256 not in seen:
                 seen.add(record.pixel_sha256)
@@ -260,8 +263,11 @@ def read_tiles(index: TileIndex, *, with_points: bool, cache: Path | None = None
             progress("reading tiles", len(records), len(index))
     finally:
         kept.keep(new)
+        colours.write()
     pixels = tuple(record.pixel_sha256 for record in records)
-    return Audit(replace(index, pixels=pixels), tuple(records), points=points)
+    measured = {record.pixel_sha256: record for record in records if not record.refusal}
+    index = replace(index, pixels=pixels, seen=Seen(measured, colours.rows))
+    return Audit(index, tuple(records), points=points)
 
 
 def with_pixels(index: TileIndex, *, cache: Path | None = None, progress: Progress = silent) -> TileIndex:
@@ -271,11 +277,25 @@ def with_pixels(index: TileIndex, *, cache: Path | None = None, progress: Progre
     return read_tiles(index, with_points=False, cache=cache, progress=progress).index
 
 
-def search_near(audit: Audit, *, progress: Progress = silent) -> Audit:
-    """Return the audit with its near-duplicates."""
+def search_near(audit: Audit, *, cache: Path | None = None, progress: Progress = silent) -> Audit:
+    """Return the audit with its near-duplicates; those of the same pictures in the same order are known from before.
+
+    Parameters
+    ----------
+    cache
+        Folder where they are kept, and looked up. By default they are not.
+    """
     rows = list(audit.points)
-    files = [audit.index.root / audit.index.paths[row] for row in rows]
-    pairs = find_near_duplicates(files, list(audit.points.values()), progress=progress)
+    shown = [audit.records[row].pixel_sha256 for row in rows]
+    kept = KeptPairs.of(cache, shown)
+    pairs = kept.get()
+    if pairs is None:
+        files, lost = [audit.index.root / audit.index.paths[row] for row in rows], list[int]()
+        pairs = find_near_duplicates(
+            files, list(audit.points.values()), shown=shown, on_lost=lost.append, progress=progress
+        )
+        if not lost:
+            kept.keep(pairs)
     return replace(audit, near=tuple(replace(pair, a=rows[pair.a], b=rows[pair.b]) for pair in pairs))
 
 

@@ -11,8 +11,8 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,10 @@ from gastropath import __version__, decoding
 from gastropath.arrays import read_arrays
 from gastropath.data.audit import record
 from gastropath.data.audit.record import TileRecord
+from gastropath.data.colour import histograms
 from gastropath.data.duplicates import keypoints
 from gastropath.data.duplicates.keypoints import DIMENSIONS, Keypoints
+from gastropath.data.kept_rows import KeptRows
 from gastropath.errors import CannotParse, CannotWrite
 from gastropath.outputs import replacing
 
@@ -62,13 +64,15 @@ Stamp = tuple[int, int, int, int]
 class Reading:
     """What one file holds, and when it was so; ``stamp`` is ``None`` where the file changed while it was read.
 
-    ``points_sought`` is ``False`` where nobody looked for keypoints.
+    ``points_sought`` is ``False`` where nobody looked for keypoints; ``colours`` is ``None`` where the file was not
+    decoded for it: counts of colours are kept by what pictures show.
     """
 
     record: TileRecord
     points: Keypoints | None
     points_sought: bool
     stamp: Stamp | None
+    colours: np.ndarray | None = None
 
 
 def stamp_of(file: Path) -> Stamp | None:
@@ -85,8 +89,9 @@ def stamp_of(file: Path) -> Stamp | None:
 def read(file: Path, *, with_points: bool) -> Reading:
     """Read a file as :func:`gastropath.data.audit.record.read_tile` does, and look whether it stayed the same."""
     before = stamp_of(file)
-    found, points = record.read_tile(file, with_points=with_points)
-    return Reading(found, points, with_points, before if before == stamp_of(file) else None)
+    found = record.read_tile(file, with_points=with_points)
+    stamp = before if before == stamp_of(file) else None
+    return Reading(found.record, found.points, with_points, stamp, found.colours)
 
 
 @dataclass
@@ -159,7 +164,7 @@ class KeptReadings:
         with suppress(CannotWrite, OSError), replacing(self.file) as partial, partial.open("wb") as file:
             np.savez(
                 file,
-                reader=np.frombuffer(_reader().encode(), np.uint8),
+                reader=np.frombuffer(reader().encode(), np.uint8),
                 names=np.frombuffer(names, np.uint8),
                 table=np.concatenate([kept, table]),
                 points=np.concatenate([*gathered, points]),
@@ -177,7 +182,7 @@ class KeptReadings:
             return
         try:
             arrays = read_arrays(self.file, _MOST_BYTES)
-            if arrays["reader"].tobytes().decode() != _reader():
+            if arrays["reader"].tobytes().decode() != reader():
                 return
             names = arrays["names"].tobytes().split(b"\0")
             table, points = arrays["table"], arrays["points"]
@@ -191,6 +196,43 @@ class KeptReadings:
     def _points_at(self, first: int, n: int) -> Keypoints:
         own = self._points[first : first + n]
         return Keypoints(*(np.ascontiguousarray(own[name]) for name in ("position", "orientation", "description")))
+
+
+class KeptColours:
+    """Colour histograms of pictures, found by what these show; where nothing can be written there are none.
+
+    Attributes
+    ----------
+    rows
+        What is kept, by :func:`gastropath.images.pixel_sha256`; ``None`` where it is not.
+    """
+
+    def __init__(self, cache: Path | None) -> None:
+        """Open those in the folder ``cache``, if there is one."""
+        self.rows: KeptRows | None = None
+        if cache is not None:
+            folder = cache / "colours" / hashlib.sha256(reader().encode()).hexdigest()[:16]
+            self.rows = KeptRows(folder, histograms.BINS, "<u2")
+
+    def keep(self, reading: Reading) -> None:
+        """Add the histogram of a file that was decoded."""
+        key = bytes.fromhex(reading.record.pixel_sha256)
+        if self.rows is not None and reading.colours is not None and key not in self.rows:
+            with self._writing():
+                self.rows.add(key, reading.colours)
+
+    def write(self) -> None:
+        """Write what is not yet on disk."""
+        if self.rows is not None:
+            with self._writing():
+                self.rows.write()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (CannotWrite, OSError):
+            self.rows = None
 
 
 def forget(cache: Path, root: Path) -> None:
@@ -225,10 +267,10 @@ def _arrays(readings: Sequence[tuple[str, Reading]]) -> tuple[dict[bytes, None],
 
 
 @lru_cache(maxsize=1)
-def _reader() -> str:
+def reader() -> str:
     """Return what the same bytes are read by: other software may decode or measure them differently."""
     digest = hashlib.sha256()
-    for module in (decoding, record, keypoints):
+    for module in (decoding, record, keypoints, histograms):
         with suppress(OSError, TypeError):  # a package without files is told by its version
             digest.update(Path(module.__file__ or "").read_bytes())
     return f"{__version__} {PIL.__version__} {np.__version__} {digest.hexdigest()[:16]}"

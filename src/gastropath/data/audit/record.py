@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gastropath.data.colour.histograms import counts_of
 from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, find_keypoints, grey_picture
 from gastropath.data.index import file_bytes
 from gastropath.decoding import inspect
@@ -96,25 +97,44 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
+@dataclass(frozen=True)
+class TileContent:
+    """What is read of one file while it is decoded.
+
+    Attributes
+    ----------
+    record
+        Its description.
+    points
+        Keypoints by which copies of it are found. A blank tile has none that mean anything, and a refused one none at
+        all.
+    colours
+        Counts of its colour histogram, see :func:`gastropath.data.colour.histograms.counts_of`; ``None`` where it was
+        refused.
+    """
+
+    record: TileRecord
+    points: Keypoints | None = None
+    colours: np.ndarray | None = None
+
+
 def read_tile_record(file: Path) -> TileRecord:
     """Decode one file and describe it; damage becomes a ``refusal``."""
-    return read_tile(file, with_points=False)[0]
+    return read_tile(file, with_points=False).record
 
 
-def read_tile(file: Path, *, with_points: bool = True) -> tuple[TileRecord, Keypoints | None]:
-    """Decode one file once, describe it, and find the keypoints by which copies of it are found.
-
-    A blank tile has no keypoints that mean anything, and a refused one none at all.
-    """
+def read_tile(file: Path, *, with_points: bool = True) -> TileContent:
+    """Decode one file once, and take from it all that is asked for of many tiles."""
     try:
         pixels, mode = inspect(file)
     except CannotReadImage as error:
-        return TileRecord(bytes=file_bytes(file) or 0, refusal=Refusal(error.code, error.reason)), None
+        return TileContent(TileRecord(bytes=file_bytes(file) or 0, refusal=Refusal(error.code, error.reason)))
     height, width = pixels.shape[:2]
     grey = grey_picture(pixels)
     measures, flags = _measure(pixels, grey)
     record = TileRecord(width, height, mode, file_bytes(file) or 0, pixel_sha256(pixels), *measures, flags=flags)
-    return record, find_keypoints(grey) if with_points and BLANK not in flags else None
+    points = find_keypoints(grey) if with_points and BLANK not in flags else None
+    return TileContent(record, points, counts_of(pixels))
 
 
 def _measure(pixels: np.ndarray, grey: np.ndarray) -> tuple[list[float], tuple[str, ...]]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from gastropath import formulas
 from gastropath.data.audit.audit import Audit, sample_rows
-from gastropath.data.colour.baseline import ColourBaseline, histograms_of
+from gastropath.data.colour.baseline import ColourBaseline
+from gastropath.data.colour.histograms import histograms_of
 from gastropath.data.duplicates.duplicates import linked
 from gastropath.errors import CannotReadImage
 from gastropath.progress import Progress, silent
@@ -92,7 +93,7 @@ def study_colour(audit: Audit, *, seed: int = 0, progress: Progress = silent) ->
     if len(np.unique(units)) < FOLDS:  # the sample may miss many small units
         return None
     try:
-        histograms = histograms_of([index.root / index.paths[i] for i in rows], progress=progress)
+        histograms = histograms_of(index.take(rows), progress=progress)
     except CannotReadImage:  # the file has changed since the audit read it
         return None
     answers = np.empty_like(labels)

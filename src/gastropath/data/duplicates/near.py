@@ -6,7 +6,8 @@ share keypoints (:mod:`gastropath.data.duplicates.candidates`); each is then ver
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gastropath.data.duplicates.keypoints import SIDE_PX, Keypoints, grey_pictur
 from gastropath.data.duplicates.registration import register
 from gastropath.decoding import decode
 from gastropath.errors import CannotReadImage
+from gastropath.images import pixel_sha256
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 
@@ -44,6 +46,8 @@ def find_near_duplicates(
     *,
     across: int | None = None,
     least: float = LEAST_LIKENESS,
+    shown: Sequence[str] = (),
+    on_lost: Callable[[int], object] = lambda row: None,
     progress: Progress = silent,
 ) -> list[NearPair]:
     """Find and verify near-duplicates.
@@ -58,6 +62,11 @@ def find_near_duplicates(
         Where given, only pairs between the first ``across`` tiles and the others are wanted.
     least
         Likeness from which two tiles are a pair.
+    shown
+        What each tile must show (:func:`gastropath.images.pixel_sha256`): one that shows something else by now is in no
+        pair. By default this is not looked at.
+    on_lost
+        Called with the position of a tile that cannot be compared because it changed.
 
     Returns
     -------
@@ -68,10 +77,12 @@ def find_near_duplicates(
 
     @lru_cache(_REMEMBERED)
     def picture(row: int) -> np.ndarray | None:
-        try:
-            return grey_picture(decode(files[row]))
-        except CannotReadImage:  # the file has changed since the audit read it: the pair cannot be verified
-            return None
+        with suppress(CannotReadImage):
+            decoded = decode(files[row])
+            if not shown or pixel_sha256(decoded) == shown[row]:
+                return grey_picture(decoded)
+        on_lost(row)  # the file has changed since the audit read it: the pair cannot be verified
+        return None
 
     def verify(some: Sequence[Candidate]) -> list[NearPair]:
         read = {row: picture(row) for c in some for row in (c.a, c.b)}
