@@ -100,8 +100,8 @@ def synthetic_tiles(made_once: Callable[[str, Callable[[Path], object]], Path]) 
 
 @pytest.fixture(scope="session")
 def finished_run(synthetic_tiles: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """A finished run of the specified network on the synthetic tiles, made by the command line in one process."""
-    settings = ("--recipe", "baseline", "--set", "epochs=10", "--set", "abstain_unmet=answer")
+    """A finished run of the specified network on the synthetic tiles at 96 px, made by the command line."""
+    settings = ("--recipe", "baseline", "--set", "tile_px=96", "--set", "epochs=12", "--set", "abstain_unmet=answer")
     return made_once("run", lambda run: _trained(synthetic_tiles, run, *settings))
 
 

@@ -26,7 +26,7 @@ def classifier(finished_run) -> Classifier:
 
 @pytest.fixture(scope="module")
 def tiles(synthetic_tiles) -> np.ndarray:
-    return np.stack([load_tile(file, 224) for file in sorted(synthetic_tiles.glob("*/*.png"))[:19]])
+    return np.stack([load_tile(file, 96) for file in sorted(synthetic_tiles.glob("*/*.png"))[:19]])
 
 
 def test_the_three_lines_of_the_readme_work(finished_run, tiles):
@@ -215,7 +215,7 @@ def test_a_picture_of_known_resolution_is_brought_to_the_models_and_one_of_unkno
     np.testing.assert_array_equal(known.probabilities, guessed.probabilities)
     closer = classifier.predict(large, mpp=classifier.card.input.mpp)
     np.testing.assert_array_equal(
-        closer.probabilities, classifier.predict(np.ascontiguousarray(large[:, 112:336, 112:336])).probabilities
+        closer.probabilities, classifier.predict(np.ascontiguousarray(large[:, 48:144, 48:144])).probabilities
     )
     with pytest.raises(ValueError, match="micrometres per pixel"):
         classifier.predict(large, mpp=1e6)

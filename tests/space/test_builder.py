@@ -23,7 +23,7 @@ from gastropath.tissue_classes import TISSUE_CLASSES
 
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[^\s;]+( ;[^\\]*)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
 WHEEL = re.compile(r"\./gastropath-[^\s/]+-py3-none-any\.whl \\\n    --hash=sha256:[0-9a-f]{64}")
-LARGE_BYTES = 10_000_000  # files above this must be stored as large files on the Hub
+GROWING_BYTES = 2_000_000  # a fifth of what the Hub takes outside large storage: what a larger model brings above it
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_large_files_are_marked_for_large_storage(space):
         for line in (space / ".gitattributes").read_text().splitlines()
         if line.endswith(" filter=lfs diff=lfs merge=lfs -text")
     ]
-    large = [name for name, data in files(space).items() if len(data) > LARGE_BYTES]
+    large = [name for name, data in files(space).items() if len(data) > GROWING_BYTES]
     assert len(large) >= 2
     assert [name for name in large if not any(fnmatch.fnmatch(Path(name).name, p) for p in patterns)] == []
 
