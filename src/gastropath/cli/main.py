@@ -63,6 +63,7 @@ for _command, _example in (
     (explain.explain, "gastropath explain tiles/*.png --model run"),
     (slide.slide, "gastropath slide slides/*.svs --model run --out maps"),
     (view.view, "gastropath view maps"),
+    (teach.teach, "gastropath teach slides/*.svs --model run --out ours"),
     (teach.adapt, "gastropath adapt --model run --labels labels.csv --out ours"),
     (training.export, "gastropath export run --precision int8 --out model"),
     (publish.app, "gastropath app --model run"),

@@ -1,7 +1,8 @@
-"""``adapt``."""
+"""``teach`` and ``adapt``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,44 @@ from gastropath.cli.options import (
     SlideFolder,
     chosen,
 )
+
+
+def teach(
+    slides: Annotated[
+        list[Path], typer.Argument(metavar="SLIDES...", help="Whole slides, large images, or folders of slides.")
+    ],
+    model: Model = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for labels, maps and the new model; an earlier lesson there goes on.")
+    ] = Path("taught"),
+    classes: Classes = None,
+    mpp: Mpp = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who labels, for the record.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8502,
+) -> None:
+    """Correct a model on your own slides, on a page of this computer: it learns from each label at once.
+
+    Slides are mapped first. Interrupted, the same command goes on; no label is lost. A sealed model is like any other.
+    """
+    from gastropath.workflows.teach import teach as begin
+
+    with console.progress() as progress:
+        found = begin(
+            slides, model, out, classes=chosen(classes), mpp=mpp, labelled_by=by, port=port, progress=progress,
+            on_refused=console.refusals, on_ready=_told, on_sealed=_sealed,
+        )  # fmt: skip
+    console.note(f"{found.labels:,} labels are kept in {found.folder}; the same command goes on with them")
+    if found.refused:
+        raise typer.Exit(console.EXIT_REFUSED)
+
+
+def _told(page: str) -> None:
+    console.note(f"open {page} in a browser; stop with Ctrl-C")
+
+
+def _sealed(lines: Sequence[str]) -> None:
+    for line in lines:
+        console.say(line)
 
 
 def adapt(

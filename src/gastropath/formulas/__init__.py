@@ -20,7 +20,7 @@ from gastropath.formulas.calibration import (
     reliability,
     softmax,
 )
-from gastropath.formulas.intervals import bootstrap, boundary, holm
+from gastropath.formulas.intervals import bootstrap, boundary, holm, wilson
 from gastropath.formulas.scores import accuracy, confusion_matrix, f1, macro, precision, recall
 
 __all__ = [
@@ -46,4 +46,5 @@ __all__ = [
     "reliability",
     "risk_coverage_area",
     "softmax",
+    "wilson",
 ]

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+_Z = 1.959964
+"""Of a normal distribution, 95 % lie within so many standard deviations."""
+
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for their number, step by step from the smallest (Holm 1979)."""
@@ -37,6 +40,23 @@ def boundary(value: float, n: int, interval: tuple[float, float]) -> tuple[float
         return interval
     bound = 0.025 ** (1 / n)
     return (bound, 1.0) if value else (0.0, 1 - bound)
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was counted on few (Wilson 1927); nothing is known of none.
+
+    Examples
+    --------
+    >>> [round(bound, 2) for bound in wilson(4, 5)]
+    [0.38, 0.96]
+    >>> wilson(0, 0)
+    (0.0, 1.0)
+    """
+    if not n:
+        return 0.0, 1.0
+    z2 = _Z**2
+    middle, half = (right + z2 / 2) / (n + z2), _Z / (n + z2) * (right * (n - right) / n + z2 / 4) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def bootstrap(

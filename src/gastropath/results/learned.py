@@ -81,8 +81,9 @@ class LearnedTiles:
 
 
 def find_learned(model: Path) -> Path | None:
-    """Return the table of a model, given the folder of its run, of the bundle in it, or of an adapted bundle."""
-    return next((folder / LEARNED for folder in (model, model.parent) if (folder / LEARNED).is_file()), None)
+    """Return the table of a model, given the folder of its run or lesson, of the bundle in it, or of any bundle."""
+    places = (model, model / "model", model.parent)
+    return next((folder / LEARNED for folder in places if (folder / LEARNED).is_file()), None)
 
 
 def read_learned(model: Path) -> LearnedTiles:

@@ -174,8 +174,7 @@ class Atlas:
     def __getitem__(self, number: int) -> Sheet:
         with self._lock:
             if number not in self._open:
-                folder, summary = self._summaries[number]
-                self._open[number] = Sheet(folder, summary, self.names[number], self._moved_to, self._model)
+                self._open[number] = self._sheet(number)
             self._open.move_to_end(number)
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
@@ -184,6 +183,10 @@ class Atlas:
     def summary(self, number: int) -> SlideSummary:
         """Return what a map adds up to, without opening it."""
         return self._summaries[number][1]
+
+    def _sheet(self, number: int) -> Sheet:
+        folder, summary = self._summaries[number]
+        return Sheet(folder, summary, self.names[number], self._moved_to, self._model)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

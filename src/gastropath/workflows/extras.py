@@ -39,6 +39,7 @@ NEEDS: Mapping[str, Needs] = {
     "slide --features": Needs("slides", (*_SLIDES.modules, "h5py")),
     "slide --scheduler": Needs("slides,cluster", (*_SLIDES.modules, "dask", "distributed")),
     "view": Needs("view", (*_SLIDES.modules, "bokeh", "tornado")),
+    "teach": Needs("view,evaluate", (*_SLIDES.modules, "h5py", "bokeh", "tornado", "jinja2", "threadpoolctl")),
     "export": _TRAINING,
     "app": Needs("app", ("streamlit", "scipy")),
     "space": _NOTHING,

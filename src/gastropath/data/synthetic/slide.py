@@ -14,7 +14,7 @@ from PIL import Image
 
 from gastropath.data.marker import MARKER
 from gastropath.data.synthetic.anatomy import CODES, divide, draw_plan
-from gastropath.data.synthetic.appearance import middle_appearance, stained
+from gastropath.data.synthetic.appearance import Appearance, draw_appearance, middle_appearance, stained
 from gastropath.data.synthetic.canvas import Canvas
 from gastropath.data.synthetic.textures import DRAWINGS
 from gastropath.data.synthetic.tiles import MPP
@@ -42,7 +42,13 @@ _LEAST_PX = 512
 
 
 def write_slide(
-    out: Path, *, seed: int, size_px: tuple[int, int] = SIZE_PX, overwrite: bool = False, progress: Progress = silent
+    out: Path,
+    *,
+    seed: int,
+    size_px: tuple[int, int] = SIZE_PX,
+    shifted: bool = False,
+    overwrite: bool = False,
+    progress: Progress = silent,
 ) -> Path:
     """Draw a slide into a folder: ``drawn.tif``, its truth ``truth.png`` and ``truth.geojson``, and the marker.
 
@@ -58,6 +64,8 @@ def write_slide(
     size_px
         Width and height, each a multiple of 16 and at least 512, the width not below the height. A smaller slide shows
         the same anatomy in fewer cells.
+    shifted
+        Whether stain and scanner lie outside that domain instead, where the seed says.
     overwrite
         Whether an old slide may be replaced.
 
@@ -89,15 +97,16 @@ def write_slide(
     plan = draw_plan(rng, width // TRUTH_PX, height // TRUTH_PX)
     fields = divide(rng, plan, _FIELD_PX / TRUTH_PX)
     with replacing_folder(out, (MARKER, SLIDE, PICTURE, REGIONS), overwrite=overwrite) as folder:
-        write_json(folder / MARKER, _marker(seed, size_px))
+        write_json(folder / MARKER, _marker(seed, size_px, shifted))
         write_truth_picture(plan, folder / PICTURE)
         write_truth_regions(plan, folder / REGIONS)
         stains = _draw(plan, fields, seed, progress)
-        _write_pyramid(folder / SLIDE, stains, seed)
+        look = draw_appearance(np.random.default_rng([seed, 3]), shifted=True) if shifted else middle_appearance()
+        _write_pyramid(folder / SLIDE, stains, seed, look)
     return out / SLIDE
 
 
-def _marker(seed: int, size_px: tuple[int, int]) -> dict[str, object]:
+def _marker(seed: int, size_px: tuple[int, int], shifted: bool) -> dict[str, object]:
     return {
         "synthetic": True,
         "generator": GENERATOR,
@@ -105,6 +114,7 @@ def _marker(seed: int, size_px: tuple[int, int]) -> dict[str, object]:
         "seed": seed,
         "size_px": list(size_px),
         "mpp": MPP,
+        **({"shifted": True} if shifted else {}),
         "truth": {"pixel_level0_px": TRUTH_PX, "indices": ["glass", *CODES]},
     }
 
@@ -151,12 +161,12 @@ def _share(part: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.clip(_SHARPNESS * (np.asarray(image) - np.float32(0.5)) + np.float32(0.5), 0, 1)
 
 
-def _write_pyramid(path: Path, stains: NDArray[np.float16], seed: int) -> None:
+def _write_pyramid(path: Path, stains: NDArray[np.float16], seed: int, look: Appearance) -> None:
     """Write a tiled TIFF of three levels, each shrunken from the one before; level 0 is coloured band by band."""
     import tifffile
 
     tops = range(0, stains.shape[1], _CHUNK_PX)
-    bands = each(partial(_band, stains, seed), tops)
+    bands = each(partial(_band, stains, seed, look), tops)
     shape = stains.shape[1:]
     with tifffile.TiffWriter(path) as tiff:
         for level in range(_LEVELS):
@@ -184,11 +194,11 @@ def _write_pyramid(path: Path, stains: NDArray[np.float16], seed: int) -> None:
             page.aspage().tags["Compression"].overwrite(_JPEG)
 
 
-def _band(stains: NDArray[np.float16], seed: int, top: int) -> NDArray[np.uint8]:
+def _band(stains: NDArray[np.float16], seed: int, look: Appearance, top: int) -> NDArray[np.uint8]:
     """Colour a row of chunks: ``uint8``, shape (height, width, 3)."""
     above = min(top, _BLUR_PX)
     haematoxylin, eosin = stains[:, top - above : top + _CHUNK_PX + _BLUR_PX].astype(np.float32)
-    pixels = stained(haematoxylin, eosin, middle_appearance(), np.random.default_rng([seed, 2, top]))
+    pixels = stained(haematoxylin, eosin, look, np.random.default_rng([seed, 2, top]))
     return pixels[above : above + _CHUNK_PX]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import TextIO
+from typing import Literal, TextIO
 
 import numpy as np
 
@@ -38,10 +38,8 @@ class TilesGeojson:
         self._origin = np.array([*tiled.origin_px, 0, 0])
         name = abstained_name(card.codes)
         names = dict(names or {})
-        classes = {
-            entry.code: _classification(names.get(entry.code, entry.code), entry.color) for entry in card.classes
-        }
-        abstained = _classification(names.get(name, name), ABSTAINED_COLOUR)
+        classes = {entry.code: classification(names.get(entry.code, entry.code), entry.color) for entry in card.classes}
+        abstained = classification(names.get(name, name), ABSTAINED_COLOUR)
         self._classification = {"accepted": classes, "abstained": dict.fromkeys(card.codes, abstained)}
         self._names = [f"prob {code}" for code in card.codes]
         self._places = {code: place for place, code in enumerate(card.codes, start=1)}
@@ -77,7 +75,6 @@ class TilesGeojson:
             x, y, width, height = rectangle
             if decision == "refused":
                 continue
-            ring = [[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]]
             measurements = {"confidence": round(confidence, 4), "tissue fraction": round(fraction, 4)}
             for name, probability in zip(self._names, probabilities, strict=True):
                 measurements[name] = round(probability, 4)
@@ -88,16 +85,38 @@ class TilesGeojson:
             }
             if math.isfinite(distance):
                 measurements["distance"] = round(distance, 4)
-            yield {
-                "type": "Feature",
-                "geometry": {"type": "Polygon", "coordinates": [ring]},
-                "properties": {
-                    "objectType": "tile",
-                    "classification": self._classification[decision][label],
-                    "measurements": measurements,
-                },
-            }
+            called = self._classification[decision][label]
+            yield polygon((x, y, width, height), "tile", called, measurements=measurements)
 
 
-def _classification(name: str, color: str) -> dict[str, object]:
+def polygon(
+    box: tuple[float, float, float, float],
+    kind: Literal["tile", "annotation"],
+    classified: object,
+    **properties: object,
+) -> dict[str, object]:
+    """Return a rectangle as an object of QuPath.
+
+    Parameters
+    ----------
+    box
+        Left, top, width and height.
+    kind
+        Of object.
+    classified
+        See :func:`classification`.
+    properties
+        What else is told of it, e.g. ``measurements``.
+    """
+    x, y, width, height = box
+    ring = [[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]]
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"objectType": kind, "classification": classified, **properties},
+    }
+
+
+def classification(name: str, color: str) -> dict[str, object]:
+    """Return a class as QuPath has it: its name and its colour, given as ``#rrggbb``."""
     return {"name": name, "color": list(rgb(color))}

@@ -11,20 +11,26 @@ const RAMP = ["#000004", "#0072b2", "#56b4e9", "#f0e442", "#fffadc"];
 const opaque = (share) => 0.25 + 0.75 * Math.sqrt(share);
 export const RAMP_CSS = `linear-gradient(90deg, ${RAMP.map((color, step) => color + hex(255 * opaque(step / (RAMP.length - 1)))).join(", ")})`;
 
-const ROUNDING = 1e-6;
+const ROUNDING = 1e-6, PALE = 0.55;
 
 export class Answers {
   // `told` is the description of the map, `buffer` its arrays one behind the other.
   constructor(told, buffer) {
     this.told = told;
-    let at = 0;
-    for (const [name, kind, length] of told.arrays) {
-      this[name] = new KINDS[kind](buffer, at, length);
-      at += this[name].byteLength;
-    }
+    this.showsGuesses = false;  // whether a tile of whose class the model is not sure has its colour, paler
+    this.renew(buffer);
     this.length = this.numbers.length;
     this.rowOf = new Int32Array(told.grid.columns * told.grid.rows).fill(-1);
     this.numbers.forEach((number, row) => { this.rowOf[number] = row; });
+  }
+
+  // The same tiles with other answers.
+  renew(buffer) {
+    let at = 0;
+    for (const [name, kind, length] of this.told.arrays) {
+      this[name] = new KINDS[kind](buffer, at, length);
+      at += this[name].byteLength;
+    }
   }
 
   probability(row, place) {
@@ -66,7 +72,7 @@ export class Answers {
   // What is shown with these settings: a colour for each tile, and areas in mm².
   look({ hidden, decisions, least, most, heat }) {
     const { classes, abstained, mpp } = this.told;
-    const plain = classes.map((entry) => packed(entry.color));
+    const plain = classes.map((entry) => packed(entry.color)), pale = classes.map((entry) => packed(entry.color, PALE));
     const [unsure, refused] = [packed(abstained.color), packed(REFUSED_COLOUR)];
     const mm2 = mpp[0] * mpp[1] / 1e6;
     const seen = { colours: new Uint32Array(this.length), shown: 0, areas: new Float64Array(classes.length), abstained: 0 };
@@ -81,7 +87,8 @@ export class Answers {
       seen.shown++;
       if (decision === REFUSED) seen.colours[row] = refused;
       else if (heat >= 0) seen.colours[row] = ramp[Math.round(255 * this.probability(row, heat))];
-      else seen.colours[row] = decision === ABSTAINED ? unsure : plain[label];
+      else if (decision === ABSTAINED) seen.colours[row] = this.showsGuesses ? pale[label] : unsure;
+      else seen.colours[row] = plain[label];
       if (decision === ACCEPTED) seen.areas[label] += this.areas[row] * mm2;
       else if (decision === ABSTAINED) seen.abstained += this.areas[row] * mm2;
     }

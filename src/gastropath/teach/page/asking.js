@@ -2,10 +2,10 @@
 
 export class Unanswered extends Error {}
 
-async function asked(path) {
+async function asked(path, how) {
   let answer;
   try {
-    answer = await fetch(path);
+    answer = await fetch(path, how);
   } catch {
     throw new Unanswered("Nobody answers. Has the command ended? Start it again, and open the address that it prints.");
   }
@@ -18,3 +18,6 @@ async function asked(path) {
 export const askJson = async (path) => (await asked(path)).json();
 export const askBytes = async (path) => (await asked(path)).arrayBuffer();
 export const askPicture = async (path) => URL.createObjectURL(await (await asked(path)).blob());
+export const sendJson = async (path, document) => (await asked(path, {
+  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(document),
+})).json();

@@ -12,6 +12,14 @@ function whatIsSeen(view) {
   };
 }
 
+// Sides of boxes of level 0, smaller by `inset` on each side, as Bokeh draws them.
+function edges(boxes, inset) {
+  return {
+    left: boxes.map(([left]) => left + inset), right: boxes.map(([, , right]) => right - inset),
+    top: boxes.map(([, top]) => -top - inset), bottom: boxes.map(([, , , bottom]) => -bottom + inset),
+  };
+}
+
 function ndarray(array, shape) {
   return Bokeh.require("core/util/ndarray").ndarray(array.buffer, { dtype: "uint32", shape });
 }
@@ -39,6 +47,8 @@ export class Layers {
       plot.add_glyph(new Bokeh.Quad({ ...sides, fill_alpha: 0, line_color: color, line_width: width }), this.chosen);
     }
     this.slide = null;
+    this.picked = this.#outlines({ fill_color: "#ffffff", fill_alpha: 0.35, line_color: "#11151a", line_width: 1 });
+    this.#marks(plot, sides);
   }
 
   // Show the slide below the tiles.
@@ -67,6 +77,33 @@ export class Layers {
   adapt(zoom) {
     const visible = zoom * Math.min(...this.answers.told.grid.stride, ...this.answers.told.grid.tile) >= LEAST_FOR_WORDS;
     if (this.written.visible !== visible) this.written.visible = visible;
+  }
+
+  // Outlines of labelled tiles: `labels` has row, colour and whether the tile checks the model.
+  mark(labels) {
+    const { stride, tile } = this.answers.told.grid, inset = 0.09 * Math.min(...stride, ...tile);
+    for (const [source, isCheck] of [[this.labelled, false], [this.checking, true]]) {
+      const own = labels.filter((label) => label.isCheck === isCheck), boxes = own.map(({ row }) => this.answers.box(row));
+      source.data = { ...edges(boxes, inset), color: own.map(({ color }) => color) };
+    }
+  }
+
+  pick(rows) { this.picked.data = edges(rows.map((row) => this.answers.box(row)), 0); }
+
+  #outlines(look) {
+    const source = new Bokeh.ColumnDataSource({ data: edges([], 0) });
+    this.plot.add_glyph(new Bokeh.Quad({ left: { field: "left" }, right: { field: "right" }, top: { field: "top" }, bottom: { field: "bottom" }, ...look }), source);
+    return source;
+  }
+
+  #marks(plot, sides) {
+    [this.labelled, this.checking] = [[], [6, 4]].map((line_dash) => {
+      const source = new Bokeh.ColumnDataSource({ data: { ...edges([], 0), color: [] } });
+      plot.add_glyph(new Bokeh.Quad({ ...sides, fill_alpha: 0, line_color: "#ffffff", line_width: 5 }), source);
+      plot.add_glyph(new Bokeh.Quad({ ...sides, fill_alpha: 0, line_color: "#11151a", line_width: 3.5, line_dash }), source);
+      plot.add_glyph(new Bokeh.Quad({ ...sides, fill_alpha: 0, line_color: { field: "color" }, line_width: 2.2, line_dash }), source);
+      return source;
+    });
   }
 
   choose(row) {

@@ -5,6 +5,7 @@ import { Answers } from "./answers.js";
 import { askBytes, askJson } from "./asking.js";
 import { listen } from "./keys.js";
 import { Layers } from "./layers.js";
+import { Lesson } from "./lesson.js";
 import { Panel, element } from "./panel.js";
 import { framed, save } from "./picture.js";
 import { Stage } from "./stage.js";
@@ -30,6 +31,7 @@ class Page {
   async open() {
     state("Reading the map …", "busy");
     this.contents = await askJson("maps");
+    if (this.contents.teaches) await this.#mapped();
     const { names } = this.contents;
     at("slides").replaceChildren(...names.map((name, number) => element("option", { value: number }, name)));
     this.given = asked();
@@ -46,9 +48,20 @@ class Page {
     await this.#findSlide(told);
   }
 
+  // Wait until the slides of a lesson are mapped.
+  async #mapped() {
+    for (;;) {
+      const { state: now, what, done, total, news } = await askJson("lesson");
+      if (now !== "mapping") break;
+      state(`Mapping the slides: ${what}${total ? `, ${done} of ${total}` : ""} …`, "busy");
+      await askJson(`news/${news}`);
+    }
+    this.contents = await askJson("maps");
+  }
+
   async #draw(told) {
     this.stage = new Stage(at("stage"), {
-      changed: () => this.#moved(), pointed: (place) => this.#point(place), clicked: ({ x, y }) => this.choose(this.answers.at(x, y)),
+      changed: () => this.#moved(), pointed: (place) => this.#point(place), clicked: (place) => this.#click(place), drawn: (isInside) => this.lesson?.drawn(isInside),
     });
     this.layers = new Layers(this.stage.plot, this.answers);
     this.panel = new Panel(this.answers, this.settings, () => this.changed());
@@ -59,6 +72,15 @@ class Page {
     await this.stage.show();
     this.stage.limit(told.size_px);
     this.stage.go(this.given.place ?? this.stage.whole);
+    if (this.contents.teaches) {
+      this.lesson = new Lesson(this, tell);
+      await this.lesson.begin();
+    }
+  }
+
+  #click({ x, y }) {
+    this.lesson?.wander();
+    this.choose(this.answers.at(x, y));
   }
 
   async #findSlide(told) {
@@ -102,6 +124,7 @@ class Page {
     this.layers.choose(row);
     if (row < 0) this.tile.close();
     else this.tile.open(row).catch((error) => tell(error.message));
+    this.lesson?.chosen();
     this.#write();
   }
 
@@ -117,7 +140,7 @@ class Page {
 
   #point(place) {
     const inside = place && [place.x, place.y].every((value, axis) => value >= 0 && value < this.answers.told.size_px[axis]);
-    const row = inside ? this.answers.at(place.x, place.y) : -1;
+    const row = inside && !this.lesson?.isBlind ? this.answers.at(place.x, place.y) : -1;
     at("under").textContent = row < 0 ? "" : `${this.answers.word(row)} ${this.answers.confidence[row] >= 0 ? `${Math.round(100 * this.answers.confidence[row])} %` : ""}`;
     at("where").textContent = inside ? this.#coordinates(place) : "";
   }
@@ -169,12 +192,16 @@ class Page {
   }
 
   arrow(right, down, withShift) {
-    if (!withShift) { this.stage.move(right, down); return; }
+    if (withShift === Boolean(this.lesson)) { this.stage.move(right, down); return; }
     const row = this.tile.row < 0 ? this.#inMiddle() : this.answers.beside(this.tile.row, right, down);
-    if (row >= 0) { this.choose(row); this.stage.reveal(this.answers.box(row)); }
+    if (row < 0) return;
+    this.lesson?.wander();
+    this.choose(row);
+    this.stage.reveal(this.answers.box(row));
   }
 
   digit(place) {
+    if (this.lesson) { this.lesson.give(place); return; }
     const { hidden } = this.settings;
     if (place >= this.codes.length) return;
     if (!hidden.delete(place)) hidden.add(place);
@@ -205,6 +232,16 @@ function turnTheme() {
   localStorage.setItem("theme", document.documentElement.dataset.theme);
 }
 
+// Keys of a lesson, some in place of those for looking.
+function pencil(lesson) {
+  return {
+    u: () => lesson.turn("undo"), r: () => lesson.turn("redo"), s: () => lesson.suggest(), g: () => lesson.nextChanged(),
+    c: () => (lesson.mode === "check" ? lesson.leave() : lesson.check()), 0: () => lesson.give(-1), Backspace: () => lesson.give(-1), Delete: () => lesson.give(-1),
+    v: () => lesson.take("move"), b: () => lesson.take("box"), o: () => lesson.take("lasso"),
+    Escape: () => { lesson.take("move"); lesson.wander(); page.choose(-1); },
+  };
+}
+
 const page = new Page();
 const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
@@ -225,6 +262,7 @@ page.open().then(() => {
       m: () => page.set({ map: !page.settings.map }), "[": () => page.fade(-5), "]": () => page.fade(5),
       h: () => page.nextHeat(), a: () => page.tile.toggleHeat(), n: () => page.go(1), p: () => page.go(-1),
       l: () => page.copyLink(), s: () => page.savePicture(), d: turnTheme, "?": () => at("keys").showModal(),
+      ...(page.lesson ? pencil(page.lesson) : {}),
     },
   });
   document.body.dataset.ready = "";

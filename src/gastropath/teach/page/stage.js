@@ -6,10 +6,11 @@ const STEP = 1.4, MOVE = 0.15;
 const NICE = [1, 2, 5];
 
 export class Stage {
-  // `changed` is called after each move, `pointed` with the place under the mouse or null, `clicked` with a place.
-  constructor(host, { changed, pointed, clicked }) {
+  // `changed` is called after each move, `pointed` with the place under the mouse or null, `clicked` with a place, `drawn`
+  // with a function that tells whether a place lies in what was drawn around.
+  constructor(host, { changed, pointed, clicked, drawn = () => {} }) {
     this.host = host;
-    this.listeners = { changed, pointed, clicked };
+    this.listeners = { changed, pointed, clicked, drawn };
     this.size = [1, 1];
     this.x = new Bokeh.Range1d({ start: 0, end: 1 });
     this.y = new Bokeh.Range1d({ start: -1, end: 0 });
@@ -18,8 +19,12 @@ export class Stage {
       background_fill_color: null, border_fill_color: null, lod_threshold: null, output_backend: "canvas",
     });
     const wheel = new Bokeh.WheelZoomTool({ zoom_on_axis: false });
-    this.plot.add_tools(new Bokeh.PanTool(), wheel);
+    const only = { renderers: [], continuous: false };  // what is drawn around is told, and nothing of Bokeh's selected
+    this.pens = { move: new Bokeh.PanTool(), box: new Bokeh.BoxSelectTool(only), lasso: new Bokeh.LassoSelectTool(only) };
+    this.plot.add_tools(...Object.values(this.pens), wheel);
     this.plot.toolbar.active_scroll = wheel;
+    this.plot.toolbar.active_drag = this.pens.move;
+    this.plot.on_event("selectiongeometry", ({ geometry, final }) => { if (final) this.listeners.drawn(within(geometry)); });
     for (const range of [this.x, this.y]) range.change.connect(() => this.#moved());
     this.pending = false;
     this.seen = null;
@@ -95,6 +100,9 @@ export class Stage {
     return { text: best >= 1000 ? `${best / 1000} mm` : `${best} µm`, px: best / umPerScreen };
   }
 
+  // What a drag does: "move" the slide, or draw a "box" or a "lasso" around tiles.
+  draw(pen) { this.plot.toolbar.active_drag = this.pens[pen]; }
+
   // What is seen, as a canvas of the screen's own pixels.
   picture() { return this.view.export("png", true).canvas; }
 
@@ -132,11 +140,30 @@ export class Stage {
   }
 
   #listenForClicks() {
-    let from = null;
-    this.host.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; }, true);
+    let from = null, far = 0;
+    this.host.addEventListener("pointerdown", (event) => { [from, far] = [[event.clientX, event.clientY], 0]; }, true);
+    this.host.addEventListener("pointermove", (event) => {
+      if (from) far = Math.max(far, Math.hypot(event.clientX - from[0], event.clientY - from[1]));
+    }, true);
     this.host.addEventListener("click", (event) => {
-      const far = from ? Math.hypot(event.clientX - from[0], event.clientY - from[1]) : 0;
-      if (far < 5) this.listeners.clicked(this.#under(event));
+      if (far < 5) this.listeners.clicked(this.#under(event));  // a lasso may end where it began
+      from = null;
     });
   }
+}
+
+// Whether a place of level 0 lies within what Bokeh says was drawn, in its coordinates.
+function within(geometry) {
+  if (geometry.type === "rect") {
+    const { x0, x1, y0, y1 } = geometry;
+    return ({ x, y }) => x >= Math.min(x0, x1) && x <= Math.max(x0, x1) && -y >= Math.min(y0, y1) && -y <= Math.max(y0, y1);
+  }
+  const [xs, ys] = [Array.from(geometry.x ?? []), Array.from(geometry.y ?? [])];
+  return ({ x, y }) => {
+    let inside = false;
+    for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
+      if (ys[i] > -y !== ys[j] > -y && x < (xs[j] - xs[i]) * (-y - ys[i]) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
+    }
+    return inside;
+  };
 }

@@ -7,7 +7,7 @@ import { element } from "./panel.js";
 export class TileView {
   // `sources` says whether there is a slide and a model, each with `there` and `told`; `closed` is called at the end.
   constructor(place, address, told, sources, closed) {
-    Object.assign(this, { place, address, told, sources, closed, row: -1, heat: true, explained: -1, urls: [] });
+    Object.assign(this, { place, address, told, sources, closed, row: -1, heat: true, explained: -1, urls: [], isHidden: false });
   }
 
   close() {
@@ -28,6 +28,16 @@ export class TileView {
     await this.#load();
   }
 
+  // Show what the model says now; the picture stays.
+  async renew() {
+    const { row } = this;
+    if (row < 0) return;
+    const answer = await askJson(`${this.address}/tiles/${row}`);
+    if (row !== this.row) return;
+    this.answer = answer;
+    this.#say();
+  }
+
   toggleHeat() {
     if (this.row < 0 || !this.heatBox) return;
     this.heatBox.checked = !this.heatBox.checked;
@@ -35,24 +45,29 @@ export class TileView {
   }
 
   #draw() {
-    const { answer, told } = this;
+    const { answer } = this;
     const [x, y, width, height] = answer.rectangle;
     const close = element("button", { type: "button", title: "Put it away (Esc)", "aria-label": "Put the tile away" }, "×");
     close.addEventListener("click", () => this.closed());
     this.picture = element("div", { class: "picture", style: `aspect-ratio: ${width} / ${height}` });
-    const chances = answer.decision === REFUSED ? [] : [this.#chances()];
+    this.words = element("div");
     this.place.replaceChildren(
       element("header", {}, element("h2", {}, "Tile"), close),
       this.picture,
       ...this.#heatSwitch(),
-      ...this.#verdict(),
-      ...chances,
+      this.words,
       element("p", { class: "facts" }, [
         `x ${x.toLocaleString("en")}, y ${y.toLocaleString("en")} px; ${width} × ${height} px`,
         ...(answer.distance === null ? [] : [`distance to the training tiles ${answer.distance.toFixed(3)}`]),
       ].join(" · ")),
     );
-    this.place.parentElement.scrollTop = 0;
+    this.#say();
+    if (!this.staysThere) this.place.parentElement.scrollTop = 0;
+  }
+
+  #say() {
+    if (this.isHidden) this.words.replaceChildren(element("p", { class: "reason quiet" }, "What the model says is hidden."));
+    else this.words.replaceChildren(...this.#verdict(), ...(this.answer.decision === REFUSED ? [] : [this.#chances()]));
   }
 
   #verdict() {
@@ -70,7 +85,7 @@ export class TileView {
   #heatSwitch() {
     this.heatBox = null;
     if (this.answer.decision === REFUSED || !this.sources.slide.there) return [];
-    if (!this.sources.model.there) return [element("p", { class: "quiet" }, `No activation map: ${this.sources.model.told}.`)];
+    if (!this.sources.model.there) return this.staysThere ? [] : [element("p", { class: "quiet" }, `No activation map: ${this.sources.model.told}.`)];
     this.heatBox = element("input", { type: "checkbox" });
     this.heatBox.checked = this.heat;
     this.heatBox.addEventListener("change", () => { this.heat = this.heatBox.checked; this.#explain(); });
