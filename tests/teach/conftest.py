@@ -17,6 +17,7 @@ from gastropath.inference.ood import references_npz
 from gastropath.inference.selftest import with_self_test
 from gastropath.results.card import Abstention, Card, CardClass, CardInput, Domain, TrainingData
 from gastropath.results.interval import Interval
+from gastropath.tissue_classes import tissue_class
 from gastropath.training.lite0 import lite0, with_features, with_head
 from gastropath.training.lite0_graph import write_graph
 
@@ -56,7 +57,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = Card(
         name="three colours",
         created="2026-01-01",
-        classes=tuple(CardClass(code=code, name=code, color="#808080") for code in KNOWN),
+        classes=tuple(CardClass(code=code, name=code, color=tissue_class(code).color) for code in KNOWN),
         input=CardInput(tile_px=SIDE, mpp=0.5),
         precision="float32",
         abstention=Abstention(

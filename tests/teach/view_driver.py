@@ -87,11 +87,11 @@ class Shown:
 
 
 @contextmanager
-def shown(*arguments: object, log: Path) -> Iterator[Shown]:
-    """Run ``gastropath view`` on a free port while the block lasts."""
-    command = [sys.executable, "-m", "gastropath", "view", *map(str, arguments), "--port", "0"]
+def shown(*arguments: object, log: Path, command: str = "view") -> Iterator[Shown]:
+    """Run ``gastropath view``, or another command with a page, on a free port while the block lasts."""
+    words = [sys.executable, "-m", "gastropath", command, *map(str, arguments), "--port", "0"]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, text=True)
     try:
         deadline = time.monotonic() + _PATIENCE_S
         while not (found := re.search(r"open (http://\S+) in", log.read_text())):

@@ -31,7 +31,7 @@ def demo(
     from gastropath.workflows.demo import draw
 
     began = time.monotonic()
-    console.say(f"step 1 of {_STEPS}: drawing tiles and a slide")
+    console.say(f"step 1 of {_STEPS}: drawing tiles and slides")
     with console.progress() as progress:
         drawn = draw(out, seed=seed, overwrite=overwrite, progress=progress)
     run = str(out / "run")
@@ -60,6 +60,7 @@ def demo(
     ):
         console.say(f"  {out / file}  {what}")
     console.say(f"and see it work in a browser with: gastropath app --model {run}")
+    console.say(f"or teach it another stain: gastropath teach {drawn.foreign} --model {run} --out {out / 'taught'}")
 
 
 def _tell_agreement(agreed: Agreement) -> None:

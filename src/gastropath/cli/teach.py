@@ -36,6 +36,7 @@ def teach(
     ] = Path("taught"),
     classes: Classes = None,
     mpp: Mpp = None,
+    mask: Annotated[bool, typer.Option("--mask/--no-mask", help="Leave glass, pen marks and dark borders out.")] = True,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who labels, for the record.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8502,
 ) -> None:
@@ -47,8 +48,8 @@ def teach(
 
     with console.progress() as progress:
         found = begin(
-            slides, model, out, classes=chosen(classes), mpp=mpp, labelled_by=by, port=port, progress=progress,
-            on_refused=console.refusals, on_ready=_told, on_sealed=_sealed,
+            slides, model, out, classes=chosen(classes), mpp=mpp, mask=mask, labelled_by=by, port=port,
+            progress=progress, on_refused=console.refusals, on_ready=_told, on_sealed=_sealed,
         )  # fmt: skip
     console.note(f"{found.labels:,} labels are kept in {found.folder}; the same command goes on with them")
     if found.refused:

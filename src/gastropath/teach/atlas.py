@@ -30,6 +30,7 @@ class OpenedSlide:
 
     slide: Slide | None
     told: str = ""
+    path: Path | None = None
 
 
 @dataclass(eq=False)
@@ -138,7 +139,7 @@ class Sheet:
             return OpenedSlide(None, str(error))
         if slide.size_px != self.summary.size_px:
             return OpenedSlide(None, f"{found.path} has another size than the slide that was mapped")
-        return OpenedSlide(slide)
+        return OpenedSlide(slide, path=found.path)
 
     def _slide(self) -> Slide:
         if self.opened.slide is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TILES_PER_CLASS = 80
 NEW_TILES_PER_CLASS = 10
+FOREIGN_SEED, FOREIGN_PX = 2, (4224, 3648)
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class Drawn:
         A whole slide.
     truth
         The picture of what was drawn where on it.
+    foreign
+        Another slide, of a stain that the tiles do not have, to teach a model on.
     """
 
     tiles: Path
     new_tiles: Path
     slide: Path
     truth: Path
+    foreign: Path
 
     def agreement(self, tiles: StrPath) -> Agreement:
         """Hold the ``tiles.csv`` of a map of the slide against what was drawn."""
@@ -49,7 +53,7 @@ def draw(
     out: StrPath, *, tiles_per_class: int = TILES_PER_CLASS, seed: int = 0, overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Drawn:  # fmt: skip
-    """Draw synthetic tiles of the eight classes, and a synthetic slide.
+    """Draw synthetic tiles of the eight classes, and two synthetic slides.
 
     Parameters
     ----------
@@ -82,10 +86,16 @@ def draw(
     from gastropath.outputs import new_folder
 
     folder = new_folder(Path(out), overwrite=overwrite)
-    stages = Stages(["drawing tiles", "drawing tiles of other stains", "drawing a slide"], progress)
+    stages = Stages(
+        ["drawing tiles", "drawing tiles of other stains", "drawing a slide", "drawing a slide of another stain"],
+        progress,
+    )
     tiles = write_tiles(folder / "tiles", tiles_per_class=tiles_per_class, seed=seed, progress=stages.at(0))
     new = write_tiles(
         folder / "new-tiles", tiles_per_class=NEW_TILES_PER_CLASS, seed=seed + 1, shifted=True, progress=stages.at(1)
     )
     slide = write_slide(folder / "drawn-slide", seed=seed, progress=stages.at(2))
-    return Drawn(tiles, new, slide, slide.with_name(PICTURE))
+    foreign = write_slide(
+        folder / "foreign-slide", seed=seed + FOREIGN_SEED, size_px=FOREIGN_PX, shifted=True, progress=stages.at(3)
+    )
+    return Drawn(tiles, new, slide, slide.with_name(PICTURE), foreign)

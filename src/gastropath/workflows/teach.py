@@ -54,6 +54,7 @@ def teach(
     *,
     classes: Sequence[str] | None = None,
     mpp: float | None = None,
+    mask: bool = True,
     labelled_by: str = "",
     port: int = PORT,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def teach(
         Of the new model: more than the model has, or fewer; by default the same.
     mpp
         Micrometres per pixel of slides that do not tell.
+    mask
+        Leave glass, pen marks and dark borders out.
     labelled_by
         Who labels, for the record.
     port
@@ -131,7 +134,7 @@ def teach(
         ending.callback(lesson.end)
 
         def mapped(told: Progress) -> None:
-            _map(lesson, slides, mpp, found, _both(told, progress))
+            _map(lesson, slides, mpp, mask, found, _both(told, progress))
             if found.refused and on_refused:
                 on_refused(found.refused)
 
@@ -189,11 +192,13 @@ def _begin(folder: Path, classifier: Classifier) -> None:
         raise CannotResume(what, where=folder, remedy="name that `model`, or choose another `out`")
 
 
-def _map(lesson: Lesson, slides: Paths, mpp: float | None, found: TeachResult, progress: Progress) -> None:
+def _map(lesson: Lesson, slides: Paths, mpp: float | None, mask: bool, found: TeachResult, progress: Progress) -> None:
     """Map what is not mapped yet, with features, and open all maps of the lesson."""
     from gastropath.teach.maps import find_maps, readable_maps
 
-    done = map_slides(slides, lesson.folder / MAPS, lesson.classifier, mpp=mpp, features=True, progress=progress)
+    done = map_slides(
+        slides, lesson.folder / MAPS, lesson.classifier, mpp=mpp, mask=mask, features=True, progress=progress
+    )
     found.refused |= {str(slide.path): slide.error.reason for slide in done.failed}
     if not done.mapped and not done.same:
         raise done.failed[0].error

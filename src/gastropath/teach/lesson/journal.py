@@ -113,7 +113,7 @@ def _steps(path: Path, content: bytes) -> Iterator[Step]:
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             yield _step(json.loads(line))
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             what = f"line {number} is no step of labelling"
             raise CannotReadTable(
                 what, where=path, remedy="restore the file from a backup, or remove that line"
@@ -121,7 +121,7 @@ def _steps(path: Path, content: bytes) -> Iterator[Step]:
 
 
 def _step(found: Any) -> Step:
-    """Return a step as it was written; a ``ValueError`` or ``TypeError`` where it is none."""
+    """Return a step as it was written; some error where it is none."""
     step = Step(**{**found, "tiles": tuple(found["tiles"])})
     texts = (step.map, step.label, step.by, step.at)
     if step.kind not in _KINDS or step.source not in SOURCES or not all(isinstance(text, str) for text in texts):

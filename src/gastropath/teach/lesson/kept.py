@@ -37,10 +37,10 @@ class Whereabouts:
     @classmethod
     def of(cls, sheet: Sheet, folder: Path) -> Whereabouts:
         """Look at the slide, which may be gone: then its name is all that is known."""
-        slide = sheet.opened.slide
-        if slide is None:
+        opened = sheet.opened
+        if opened.slide is None or opened.path is None:
             return cls(sheet.summary.slide, (0, 0))
-        return cls(_relative(slide.path, folder), qupath_origin_px(slide, "bounds"))
+        return cls(_relative(opened.path, folder), qupath_origin_px(opened.slide, "bounds"))
 
 
 def write_table(

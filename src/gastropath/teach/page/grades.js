@@ -37,7 +37,7 @@ export class Grades {
       right.title = found?.enough ? `right; 95 % interval ${percent(found.low)} to ${percent(found.high)}` : "five labels and more give a figure";
     });
     const n = Object.values(counts).reduce((sum, { own, suggested, check }) => sum + own + suggested + check, 0);
-    at("learning").textContent = state.told ? state.told : state.learned < state.revision ? "Learning …" : n ? `Learned; ${n} labels are on the disk.` : "No label yet: choose a tile and press its number.";
+    at("learning").textContent = state.told ? state.told : state.learned < state.revision ? "Learning …" : n ? `Learned; ${n} label${n === 1 ? " is" : "s are"} on the disk.` : "No label yet: choose a tile and press its number.";
     at("learning").classList.toggle("wrong", Boolean(state.told));
     at("figure").replaceChildren(...this.#figures(figures, counts));
   }

@@ -5,6 +5,8 @@ import { element } from "./panel.js";
 
 const at = (id) => document.getElementById(id);
 
+const count = (n, word, many = "s") => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : many}`;
+
 export class Seal {
   constructor(state, tell) {
     Object.assign(this, { state, tell, isReplaced: false });
@@ -44,7 +46,7 @@ export class Seal {
     const learned = sum("own") + sum("suggested"), classes = Object.values(counts).filter(({ own, suggested }) => own + suggested).length;
     this.isReplaced = sealed.length > 0;
     return [
-      `${learned} labels of ${classes} classes go into the model; ${sum("check")} tiles check it.`,
+      `${count(learned, "label")} of ${count(classes, "class", "es")} go into the model; ${sum("check") === 1 ? "1 tile checks" : `${sum("check")} tiles check`} it.`,
       ...(sum("check") ? [] : ["Without tiles to check, its card can only say how it does on labels that were chosen."]),
       ...(sum("suggested") && !sum("own") ? ["The answer was in view at every label: its figures are called figures of training."] : []),
       `It is written to ${folder}/model${this.isReplaced ? ", in place of the one sealed before" : ""}. Temperature, threshold and what counts as unlike are fitted anew.`,
@@ -66,6 +68,6 @@ export class Seal {
       const [words, command] = line.split(":  ");
       return command ? element("p", {}, `${words}:`, element("code", {}, command)) : element("p", {}, line);
     }));
-    if (lines.some((line) => /made here before|sealed here before/.test(line))) this.isReplaced = true;
+    if (lines.some((line) => /sealed here before/.test(line))) this.isReplaced = true;
   }
 }
