@@ -31,7 +31,7 @@ from http_server import (
 )  # fmt: skip
 
 from gastropath.data.fetch import web
-from gastropath.data.fetch.download import download, part_of
+from gastropath.data.fetch.download import download, forget, part_of
 from gastropath.data.fetch.published import PublishedFile
 from gastropath.data.fetch.web import asked_pause_seconds, read_document
 from gastropath.errors import CannotDownload, CannotWrite
@@ -68,7 +68,7 @@ class Attempted:
         return part_of(self.file, MD5)
 
     def __call__(self, *addresses: str) -> bytes:
-        """Download from these paths (or addresses) and expect the file, and nothing beside it."""
+        """Download from these paths (or addresses) and expect the file, and nothing beside it but its second name."""
         asked = tuple(self.address + path if path.startswith("/") else path for path in addresses or (PATH,))
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
@@ -78,6 +78,8 @@ class Attempted:
         finally:
             assert list(work.iterdir()) == []
             work.rmdir()
+        assert set(names(self.folder)) <= {self.file.name, self.part.name}
+        forget(self.file)
         assert names(self.folder) == [self.file.name]
         return self.file.read_bytes()
 

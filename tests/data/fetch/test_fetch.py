@@ -175,6 +175,24 @@ def test_the_archive_stays_when_asked_or_when_it_was_there_before(
     assert any("was there before and is kept" in note for note in result.notes) is (was_there and not keep)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_an_archive_of_a_call_that_was_killed_when_it_had_come_is_known_as_its_own(
+    fetched: Callable[..., Fetched], server: FileServer, tmp_path: Path, keep: bool, unpacked: bool
+):
+    file = tmp_path / "out" / "HMU-GC-HE-30K.zip"
+    if unpacked:
+        fetched(keep_archive=True)
+    else:
+        file.parent.mkdir()
+        file.write_bytes(ARCHIVE)
+    os.link(file, part_of(file, MD5))
+    server.asked.clear()
+    assert fetched(keep_archive=keep).counts == SMALL
+    assert names(tmp_path / "out") == ["HMU-GC-HE-30K", *([file.name] if keep else [])]
+    assert DIRECT not in [path for path, _ in server.asked]
+
+
 def test_a_part_of_another_version_is_removed_and_not_continued(
     fetched: Callable[..., Fetched], server: FileServer, tmp_path: Path
 ):
@@ -355,7 +373,8 @@ def test_an_interruption_while_unpacking_leaves_nothing_half_unpacked(
 
     with pytest.raises(error):
         fetched(progress=interrupt)
-    assert names(tmp_path / "out") == ["HMU-GC-HE-30K.zip"]
+    archive = tmp_path / "out" / "HMU-GC-HE-30K.zip"
+    assert names(tmp_path / "out") == [archive.name, part_of(archive, MD5).name]
     server.asked.clear()
     assert fetched().counts == SMALL
     assert [path for path, _ in server.asked] == [RECORD]  # the archive had come, and is not asked for again

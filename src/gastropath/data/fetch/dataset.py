@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gastropath.data.fetch import published
 from gastropath.data.fetch.archive import Contents, read_contents, unpack
-from gastropath.data.fetch.download import download, megabytes, part_of
+from gastropath.data.fetch.download import download, forget, is_own, megabytes, part_of
 from gastropath.data.fetch.published import COUNTS, NAME, PAGE, PublishedFile, difference, published_file
 from gastropath.data.fetch.web import Tell
 from gastropath.data.fetch.workplace import check_room, workplace
@@ -109,18 +109,20 @@ def fetch(
     CannotWrite
         If there is too little room on the disk, or the folder cannot be written to.
     """
+    file = out / f"{NAME}.zip"
     if (found := already_there(out)) is not None:
+        _tidy(file, keep_archive)  # a call may have been killed before its last step
         return found
     with workplace(out, NAME) as work:
         if archive is not None:
             contents = read_contents(archive)
             source = {"archive": archive.name, "bytes": archive.stat().st_size, "md5": _md5(archive, progress)}
             return _put(work, out / NAME, contents, source, today, progress)
-        file = out / f"{NAME}.zip"
         try:
             record = published_file(api, tell)
-            was_there = _is_published(file, record, progress)
-            if not was_there:
+            is_there = _is_published(file, record, progress)
+            was_there = is_there and not is_own(file)
+            if not is_there:
                 _check_room_for(file, record)
                 download(record, file, work, progress, tell)
         except CannotDownload as error:
@@ -128,15 +130,20 @@ def fetch(
             raise
         source = {"figshare_file": published.FILE, "bytes": record.size, "md5": record.md5}
         fetched = _put(work, out / NAME, read_contents(file), source, today, progress)
-        part_of(file, record.md5).unlink(missing_ok=True)  # of a call that was killed when all of it had come
-        if not keep_archive and not was_there:
-            file.unlink()
+        _tidy(file, keep_archive)
     notes = list(fetched.notes)
     if was_there and not keep_archive:
         notes.append(f"{file} was there before and is kept; it is not needed any more")
     if record.licence not in ("", published.LICENCE):
         notes.append(f"figshare now names another licence than {published.LICENCE}: {record.licence}; see {PAGE}")
     return replace(fetched, notes=tuple(notes))
+
+
+def _tidy(file: Path, keep_archive: bool) -> None:
+    """Remove what is not needed any more: an archive that the user put there is not touched."""
+    if is_own(file) and not keep_archive:
+        file.unlink()
+    forget(file)
 
 
 def already_there(out: Path) -> Fetched | None:

@@ -34,7 +34,8 @@ def download(published: PublishedFile, file: Path, work: Path, progress: Progres
     published
         Size, MD5, and where it can be had; the next address is asked when one refuses.
     file
-        The final name. It must not exist.
+        The final name. It must not exist. The part stays as a second name of it, where the disk has hard links, until
+        :func:`forget` is called: a later call thus knows that the file is no user's.
     work
         Folder for what is not verified yet, on the same disk; the caller removes it.
     progress
@@ -71,13 +72,27 @@ def download(published: PublishedFile, file: Path, work: Path, progress: Progres
             else:
                 progress("verifying (MB)", megabytes(published.size), megabytes(published.size))
                 os.replace(work / file.name, file)
-                part.unlink(missing_ok=True)
                 return
 
 
 def part_of(file: Path, md5: str) -> Path:
     """Return where the part of ``file`` lies that has come so far; each published version has a part of its own."""
     return file.with_name(f"{file.name}.{md5[:8]}.partial")
+
+
+def is_own(file: Path) -> bool:
+    """Tell whether a file was downloaded by a call that did not come to :func:`forget` it."""
+    return any(part.samefile(file) for part in _parts(file)) if file.is_file() else False
+
+
+def forget(file: Path) -> None:
+    """Remove the second name of a downloaded file."""
+    for part in _parts(file):
+        part.unlink()
+
+
+def _parts(file: Path) -> list[Path]:
+    return list(file.parent.glob(f"{file.name}.*.partial"))
 
 
 def _complete(
