@@ -30,11 +30,11 @@ class KeptRows:
         self._new: list[tuple[bytes, np.ndarray]] = []
         for file in sorted(self.folder.glob("*.npy")):
             try:
-                table = np.load(file, mmap_mode="r", allow_pickle=False)
+                table = np.load(file, allow_pickle=False)
             except (OSError, ValueError):
                 continue  # damaged: its tiles are computed again
             if table.dtype == self._row:
-                self._hold(table)
+                self._hold(file, table["key"])
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._place
@@ -61,11 +61,13 @@ class KeptRows:
         file = self.folder / f"{name}.npy"
         with replacing(file) as partial_file:
             np.save(partial_file, table, allow_pickle=False)
-        self._hold(np.load(file, mmap_mode="r", allow_pickle=False))
+        self._hold(file, table["key"])
         self._new.clear()
 
-    def _hold(self, table: np.ndarray) -> None:
-        keys = table["key"].tobytes()
-        for row in range(len(table)):
-            self._place[keys[32 * row : 32 * row + 32]] = (len(self._tables), row)
-        self._tables.append(table)
+    def _hold(self, file: Path, keys: np.ndarray) -> None:
+        content = keys.tobytes()
+        for row in range(len(keys)):
+            self._place[content[32 * row : 32 * row + 32]] = (len(self._tables), row)
+        self._tables.append(
+            np.load(file, mmap_mode="r", allow_pickle=False)
+        )  # no row comes to memory unless it is read

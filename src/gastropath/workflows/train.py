@@ -206,6 +206,7 @@ def train(
             on_begin(_beginning(parts, audited, used, reviewed))
         start = Start(parts, used, options, reviewed)
         _begin(run, start, audited, command, overwrite=resume)
+        del audited  # with the keypoints of all tiles
     with pool(scheduler) as workers, run.alone():
         store, name = FeatureStore(store_folder, workers), _name(paths(data))
         bundle = run.train(
