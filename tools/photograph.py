@@ -24,9 +24,15 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from gastropath.data.synthetic.anatomy import CODES
+from gastropath.data.synthetic.slide import PICTURE
+from gastropath.data.synthetic.truth import class_of, read_truth
+
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH_PX, HEIGHT_PX = 1000, 760
+LABELS, CHECKS = 40, 20
+PLACE = re.compile(r"x ([\d,]+), y ([\d,]+) px; ([\d,]+) × ([\d,]+) px")
 
 
 def blocks() -> list[str]:
@@ -66,8 +72,11 @@ def main() -> None:
         smaller(next((made / "explained").glob("*.png")), "tutorial_explained", 448)
         with served(made / "run") as address:
             photograph_app(page, address, demo)
-        with viewed(made / "maps") as address:
+        with viewed("view", made / "maps") as address:
             photograph_view(page, address)
+        foreign = demo / "foreign-slide"
+        with viewed("teach", foreign / "drawn.tif", "--model", demo / "run", "--out", made / "taught") as address:
+            photograph_lesson(page, address, foreign)
         browser.close()
 
 
@@ -112,6 +121,37 @@ def photograph_view(page: Page, address: str) -> None:
         keep(page, name)
 
 
+def photograph_lesson(page: Page, address: str, foreign: Path) -> None:
+    """Teach the demo's model the slide of another stain, by keys alone, as its truth says; then check and seal it."""
+    plan = read_truth(foreign / PICTURE)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(address)
+    page.locator("body[data-ready]").wait_for(timeout=120_000)
+    page.wait_for_timeout(2000)
+    keep(page, "teach_before")
+    for key, steps in (("s", LABELS), ("c", CHECKS)):
+        page.keyboard.press(key)
+        for step in range(steps):
+            page.wait_for_timeout(500)
+            found = PLACE.search(page.locator("#tile .facts").inner_text())
+            assert found
+            code = class_of(plan, *(int(number.replace(",", "")) for number in found.groups()))
+            page.keyboard.press(str(CODES.index(code) + 1 if code else 0))
+            if key == "s" and step == LABELS - 2:
+                page.wait_for_timeout(3000)
+                keep(page, "teach_page")
+    page.wait_for_timeout(500)
+    keep(page, "teach_check")
+    page.keyboard.press("c")
+    page.wait_for_timeout(3000)
+    print(page.locator("#figure").inner_text())
+    page.locator("#seal").click()
+    page.locator("#sealnow").click()
+    page.locator("#sealed code").first.wait_for(timeout=120_000)
+    page.wait_for_timeout(500)
+    keep(page, "teach_sealed")
+
+
 def keep(page: Page, name: str) -> None:
     """Write what a page shows as JPEG."""
     page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)
@@ -147,9 +187,9 @@ def served(run: Path) -> Iterator[str]:
 
 
 @contextmanager
-def viewed(maps: Path) -> Iterator[str]:
-    """Serve the page of maps while the block lasts."""
-    command = [sys.executable, "-m", "gastropath", "view", str(maps), "--port", "0"]
+def viewed(*words: object) -> Iterator[str]:
+    """Serve a page of maps while the block lasts."""
+    command = [sys.executable, "-m", "gastropath", *map(str, words), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr

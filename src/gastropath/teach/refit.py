@@ -24,6 +24,10 @@ from gastropath.teach.examples import Examples
 SHARES = (1.0, 0.3, 3.0)
 """What the new examples weigh together, tried in this order; the model's own weigh 1."""
 
+FEW_CLASSES = 4
+"""The first labels weigh less, the fewer there are than two of each labelled class, and of so many classes at least:
+else the first two, of one class, would have nearly every tile called that."""
+
 FOLDS = 10
 """Folds at most; each unit of new examples is one where there are no more."""
 
@@ -123,7 +127,7 @@ def refit(
         If a class has no tile at all.
     """
     problem = _Problem.of(base, examples, codes, seed)
-    share, strength = SHARES[0], USUAL_STRENGTH
+    share, strength = usual_share(examples), USUAL_STRENGTH
     if len(problem.folds) >= ENOUGH_UNITS and len(examples) >= ENOUGH:
         share, strength = problem.best(SHARES, STRENGTHS, progress)
     progress("judging what was learned", 0, 1)
@@ -136,7 +140,15 @@ def quick_fit(base: Base, examples: Examples, codes: Sequence[str], start: Head 
     """Fit a head at the usual weight and strength, from where the last one was: what is wanted after each label."""
     problem = _Problem.of(base, examples, codes, 0)
     begin = Head(start.kernel * np.float32(problem.scale), start.bias) if start else None
-    return problem.unscaled(problem.fit(SHARES[0], USUAL_STRENGTH, start=begin))
+    return problem.unscaled(problem.fit(usual_share(examples), USUAL_STRENGTH, start=begin))
+
+
+def usual_share(examples: Examples) -> float:
+    """Return what new examples weigh together where nothing better is known: as much as the model's own tiles.
+
+    The first ones weigh less; see :data:`FEW_CLASSES`.
+    """
+    return SHARES[0] * min(1.0, len(examples) / (2 * max(len(set(examples.labels)), FEW_CLASSES)))
 
 
 def answered(head: Head, features: np.ndarray, codes: Sequence[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,14 @@ class Figures:
 
 
 def left_out(
-    base: Base, whole: Base, learning: Examples, checking: Examples, codes: Sequence[str], head: Head
-) -> Figures:
+    base: Base,
+    whole: Base,
+    learning: Examples,
+    checking: Examples,
+    codes: Sequence[str],
+    head: Head,
+    is_late: Callable[[], bool] = lambda: False,
+) -> Figures | None:
     """Answer each label by a head that was fitted without its unit, and tiles to check by the head itself.
 
     Parameters
@@ -69,6 +75,8 @@ def left_out(
         Classes of the lesson.
     head
         Fitted on all labels; fits begin at it.
+    is_late
+        Asked before each fit whether nobody waits for the figures any more: then there are none.
     """
     unit = "slide" if len(set(learning.slides)) > 1 else "block"
     names = learning.slides if unit == "slide" else learning.units
@@ -79,6 +87,8 @@ def left_out(
     if counted:
         fold = np.random.default_rng(0).permutation(np.arange(n_units) % min(_FOLDS, n_units))[units]
         for number in np.unique(fold):
+            if is_late():
+                return None
             held = fold == number
             without = fitted(base, learning[~held], codes, head)
             right[held] = answered(without, learning.features[held], codes) == true[held]

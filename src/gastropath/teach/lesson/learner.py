@@ -14,7 +14,7 @@ from gastropath.teach.lesson.figures import Figures, left_out
 from gastropath.teach.lesson.heads import fitted, spread
 from gastropath.teach.refit import Base
 
-_QUIET_S = 0.7
+_QUIET_S = 1.0
 """After so long without a label, figures are reckoned up: they take several times as long as the head."""
 
 
@@ -97,17 +97,29 @@ class Learner:
 
     def _learn(self, task: Task) -> None:
         with one_thread_each():
-            head = fitted(self._base, task.learning, self._codes, self.lore.head)
+            head = self._fitted(task.learning)
             self._put(Lore(self.lore.version + 1, task.revision, head))
             with self._news:
-                if self._news.wait_for(lambda: self._is_ended or self._task is not None, _QUIET_S):
+                if self._news.wait_for(self._is_late, _QUIET_S):
                     return
-            figures = left_out(self._base, self._whole, task.learning, task.checking, self._codes, head)
-            self._put(replace(self.lore, figures=figures))
+            base, whole = self._base, self._whole
+            figures = left_out(base, whole, task.learning, task.checking, self._codes, head, self._is_late)
+            if figures:
+                self._put(replace(self.lore, figures=figures))
+
+    def _is_late(self) -> bool:
+        """Tell whether something else is to be done."""
+        return self._is_ended or self._task is not None
+
+    def _fitted(self, learning: Examples) -> Head:
+        """Learn from labels; without any, the model stays as it is."""
+        if not len(learning):
+            return spread(self._whole.head, self._whole.codes, self._codes)
+        return fitted(self._base, learning, self._codes, self.lore.head)
 
     def _next(self) -> Task | None:
         with self._news:
-            self._news.wait_for(lambda: self._is_ended or self._task is not None)
+            self._news.wait_for(self._is_late)
             task, self._task = self._task, None
             return None if self._is_ended else task
 

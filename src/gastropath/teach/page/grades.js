@@ -53,7 +53,7 @@ export class Grades {
       const unit = found.unit === "slide" ? "slide" : "part of the slide";
       lines.push(element("p", {}, `Labels, each judged without its ${unit}: ${shares(found.after)} right; before ${found.before.right} of ${found.before.n}.`,
         ...(shown ? [" Answers were in view: a figure of training."] : [])));
-    } else if (!found.checked.n) {
+    } else if (found.units) {
       lines.push(element("p", {}, `Not enough labels for a figure${found.units < 2 ? ": they lie together" : ` (${found.after.n})`}.`));
     }
     return lines;

@@ -66,9 +66,14 @@ export class Layers {
 
   paint(seen) {
     this.tiles.paint(seen.colours);
-    const { x, y } = this.words.data;
-    const text = Array.from(seen.colours, (colour, row) => (colour && this.roomy[row] ? this.answers.word(row) : ""));
-    this.words.data = { x, y, text };
+    this.unwritten = seen.colours;
+    if (this.written.visible) this.#write();
+  }
+
+  #write() {
+    const { x, y } = this.words.data, colours = this.unwritten;
+    this.words.data = { x, y, text: Array.from(colours, (colour, row) => (colour && this.roomy[row] ? this.answers.word(row) : "")) };
+    this.unwritten = null;
   }
 
   set opacity(share) { this.tiles.opacity = share; }
@@ -76,6 +81,7 @@ export class Layers {
   // Codes are written only where there is room for them.
   adapt(zoom) {
     const visible = zoom * Math.min(...this.answers.told.grid.stride, ...this.answers.told.grid.tile) >= LEAST_FOR_WORDS;
+    if (visible && this.unwritten) this.#write();
     if (this.written.visible !== visible) this.written.visible = visible;
   }
 

@@ -11,7 +11,7 @@ const MOST_TILES = 2000, AGAIN_MS = 1500, MOST_LISTED = 60;
 
 export class Lesson {
   constructor(page, tell) {
-    Object.assign(this, { page, tell, number: page.number, picked: [], given: new Map(), waiting: [], mode: "free", hadMap: true, version: -1, revision: -1 });
+    Object.assign(this, { page, tell, number: page.number, picked: [], given: new Map(), waiting: [], mode: "free", hadMap: true, version: -1, revision: -1, step: 0 });
     this.grades = new Grades(page.answers.told.classes, (place) => this.give(place));
     this.seal = new Seal(() => this.state, tell);
     page.answers.showsGuesses = true;
@@ -44,16 +44,17 @@ export class Lesson {
     if (!rows.length) { this.tell("Choose a tile first: click on one, or press Enter for the one in the middle."); return; }
     const source = this.mode === "check" ? "check" : this.isBlind && this.mode !== "suggest" ? "own" : "suggested";
     const tiles = rows.map((row) => page.answers.numbers[row]);
-    const known = this.state.revision;
+    const known = this.state.revision, { step } = this;
     try {
       const taken = await sendJson(`${page.address}/label`, { tiles, label: code, source });
       if (taken.kept) this.tell(`${taken.kept} tiles check the model and keep their labels.`);
       this.#note(rows.filter((row) => this.given.get(row)?.source !== "check" || rows.length === 1), place, source);
       if (this.state.revision === known) this.grades.wait();
       this.pick([]);
-      await this.#next(rows[0], place);
+      if (step === this.step) await this.#next(rows[0], place);
     } catch (error) {
       this.tell(error.message);
+      if (source === "check") await this.check();  // another window may have labelled it
     }
   }
 
@@ -70,7 +71,9 @@ export class Lesson {
   async suggest() {
     if (this.mode === "check") this.leave();
     this.mode = "suggest";
+    const step = ++this.step;  // whatever is begun meanwhile goes first
     if (!this.waiting.length) this.waiting = await askJson(`${this.page.address}/suggested`);
+    if (step !== this.step) return;
     while (this.waiting.length) {
       const row = this.page.answers.rowOf[this.waiting.shift()];
       if (row >= 0 && !this.given.has(row)) { this.#go(row); this.#show(); return; }
@@ -81,7 +84,9 @@ export class Lesson {
 
   // Tiles are drawn at random, and their answers hidden until they are labelled.
   async check() {
+    const step = ++this.step;
     const { map, name, tile } = await askJson("lesson/check");
+    if (step !== this.step) return;
     if (map === null) { this.leave(); this.tell("There is no tile left to check."); return; }
     if (map !== this.number) { location.search = `?${new URLSearchParams({ slide: name, check: "" })}`; return; }
     if (this.mode !== "check") this.hadMap = this.page.settings.map;
@@ -95,6 +100,7 @@ export class Lesson {
   leave() {
     if (this.mode === "check") this.page.set({ map: this.hadMap });
     this.mode = "free";
+    this.step++;
     this.#show();
   }
 
@@ -178,8 +184,9 @@ export class Lesson {
     const state = await askJson("lesson");
     if (this.state && state.news < this.state.news) return;
     this.state = state;
-    if (state.revision !== this.revision) await this.#readLabels(state.revision);
-    if (state.version !== this.version) await this.#readAnswers(state.version);
+    await Promise.all([
+      state.revision === this.revision || this.#readLabels(state.revision), state.version === this.version || this.#readAnswers(state.version),
+    ]);
     this.grades.show(state);
     this.seal.show(state);
     this.#show();
