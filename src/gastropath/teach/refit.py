@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from gastropath.inference.calibration import NEIGHBOURS, HeldOut
 from gastropath.inference.head_strength import STRENGTHS, USUAL_STRENGTH
 from gastropath.inference.linear_head import Head, class_weights, fit_head
 from gastropath.inference.ood import distances
+from gastropath.parallel import each
 from gastropath.progress import Progress, silent
 from gastropath.teach.examples import Examples
 
@@ -225,17 +227,12 @@ class _Problem:
         """
         own = _some(self.n_own, _CHOOSING_TILES, self.seed)
         used = np.concatenate([own, np.arange(self.n_own, len(self.labels))])
-        is_used = np.zeros(len(self.labels), bool)
-        is_used[used] = True
         found: dict[tuple[float, float], tuple[float, float]] = {}
         for number, share in enumerate(shares):
             logits = np.zeros((len(strengths), len(self.labels), self.n_classes), np.float32)
-            for held in self.folds:
-                train, start = np.setdiff1d(used, held), None
-                asked = held[is_used[held]]
-                for place, strength in enumerate(strengths):
-                    start = self.fit(share, strength, train, start)
-                    logits[place, asked] = start.logits(self.features[asked])
+            answers = each(partial(self._held_logits, share, strengths, used), self.folds)
+            for held, answer in zip(self.folds, answers, strict=True):
+                logits[:, np.intersect1d(held, used)] = answer
             for place, strength in enumerate(strengths):
                 found[share, strength] = self._surprise(logits[place], used)
             progress("choosing weight and strength", number + 1, len(shares))
@@ -247,6 +244,15 @@ class _Problem:
             chosen = usual
         return chosen, best[chosen]
 
+    def _held_logits(self, share: float, strengths: Sequence[float], used: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Answer for the used tiles of a fold by heads that were fitted without it, one for each strength."""
+        train, asked = np.setdiff1d(used, held), self.features[np.intersect1d(held, used)]
+        start, logits = None, []
+        for strength in strengths:
+            start = self.fit(share, strength, train, start)
+            logits.append(start.logits(asked))
+        return np.stack(logits)
+
     def out_of_fold(self, share: float, strength: float) -> tuple[HeldOut, np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Answer for every tile by heads that were fitted without its unit."""
         n = len(self.labels)
@@ -254,7 +260,8 @@ class _Problem:
         away = np.zeros(n)
         is_own = np.arange(n) < self.n_own
         folds = self.folds or self._own_folds()
-        for held in folds:
+
+        def answer(held: np.ndarray) -> None:
             train = np.setdiff1d(np.arange(n), held)
             logits[held] = self.fit(share, strength, train).logits(self.features[held])
             only_own = train[is_own[train]]
@@ -262,6 +269,9 @@ class _Problem:
             if len(np.unique(self.labels[only_own])) > 1 and len(own_held):
                 without[own_held] = self.fit(share, strength, only_own).logits(self.features[own_held])
             away[held] = distances(self.features[held], self.features[train], min(NEIGHBOURS, len(train)))
+
+        for _ in each(answer, folds):
+            pass
         new = logits[self.n_own :].argmax(axis=1) if self.folds else np.full(n - self.n_own, -1)
         own = (without[: self.n_own].argmax(axis=1), logits[: self.n_own].argmax(axis=1))
         judged = np.intersect1d(np.concatenate(folds), np.concatenate([self._held_out_own(), np.flatnonzero(~is_own)]))
