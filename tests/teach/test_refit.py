@@ -4,7 +4,7 @@ import pytest
 from gastropath.errors import TooFewTiles
 from gastropath.inference.linear_head import fit_head
 from gastropath.teach.examples import Examples
-from gastropath.teach.refit import Base, answered, quick_fit, refit
+from gastropath.teach.refit import Base, answered, quick_fit, refit, usual_share
 
 CODES = ("LYM", "STR", "TUM")
 
@@ -50,6 +50,15 @@ def test_five_labels_a_class_turn_a_model_to_another_stain_and_it_forgets_little
     assert after > before + 0.15
     without, with_them = ((answers == known.labels).mean() for answers in found.own)
     assert with_them > without - 0.05
+
+
+def test_the_first_labels_weigh_less_so_that_two_of_one_class_do_not_make_all_tiles_that(rng):
+    labels = new_labels(rng, 5)
+    first = labels[np.array([label == "TUM" for label in labels.labels])][np.array([0, 1])]
+    assert (usual_share(first), usual_share(labels)) == (0.25, 1.0)
+    others = clouds(100, rng, np.zeros(12))
+    answers = answered(quick_fit(base(rng), first, CODES), others[0], CODES)
+    assert (answers == np.array(CODES)[others[1]]).mean() > 0.8
 
 
 def test_labels_do_not_drown_in_thousands_of_tiles(rng):

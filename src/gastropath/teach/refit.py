@@ -36,7 +36,7 @@ FOLDS = 10
 ENOUGH_UNITS, ENOUGH = 4, 20
 """Units and examples from which weight and strength are chosen; with fewer they are 1 and 10."""
 
-_CHOOSING_TILES = 1000
+_CHOOSING_TILES, _CHOOSING_FOLDS = 1000, 5
 _HELD_OUT = 200
 _ABSENT = 20.0
 """How far a class that a fold left no example of lies behind the others, in logits."""
@@ -228,10 +228,12 @@ class _Problem:
         own = _some(self.n_own, _CHOOSING_TILES, self.seed)
         used = np.concatenate([own, np.arange(self.n_own, len(self.labels))])
         found: dict[tuple[float, float], tuple[float, float]] = {}
+        n_folds = min(_CHOOSING_FOLDS, len(self.folds))
+        folds = [np.concatenate(self.folds[first::n_folds]) for first in range(n_folds)]
         for number, share in enumerate(shares):
             logits = np.zeros((len(strengths), len(self.labels), self.n_classes), np.float32)
-            answers = each(partial(self._held_logits, share, strengths, used), self.folds)
-            for held, answer in zip(self.folds, answers, strict=True):
+            answers = each(partial(self._held_logits, share, strengths, used), folds)
+            for held, answer in zip(folds, answers, strict=True):
                 logits[:, np.intersect1d(held, used)] = answer
             for place, strength in enumerate(strengths):
                 found[share, strength] = self._surprise(logits[place], used)

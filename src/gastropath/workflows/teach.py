@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastropath.errors import CannotResume, OutputExists, UnknownSetting
+from gastropath.errors import CannotReadSlide, CannotResume, OutputExists, UnknownSetting
 from gastropath.progress import Progress
 from gastropath.workflows.adapt import adapt
 from gastropath.workflows.arguments import Paths, StrPath, codes, now, opened, paths
@@ -168,8 +168,13 @@ def _check_slides(slides: Paths) -> None:
     entries = find_slides(paths(slides))
     if not entries:
         raise UnknownSetting("names no slide; expected at least one", parameter="slides")
-    if all(entry.error is not None for entry in entries):
-        raise next(entry.error for entry in entries if entry.error is not None)
+    wrong = [entry.error or (None if entry.path.exists() else _absent(entry.path)) for entry in entries]
+    if all(wrong) and wrong[0]:
+        raise wrong[0]
+
+
+def _absent(path: Path) -> CannotReadSlide:
+    return CannotReadSlide("no such file", where=path)
 
 
 def _begin(folder: Path, classifier: Classifier) -> None:

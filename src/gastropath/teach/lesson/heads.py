@@ -11,6 +11,7 @@ from gastropath.inference.linear_head import Head
 from gastropath.teach.examples import Examples
 from gastropath.teach.refit import Base, quick_fit
 
+_ROWS_AT_ONCE = 1024
 _ABSENT = -1e4
 """Logit of a class of which there is no tile yet."""
 
@@ -51,4 +52,8 @@ def spread(head: Head, own: Sequence[str], codes: Sequence[str]) -> Head:
 
 def chances(head: Head, features: np.ndarray, temperature: float) -> np.ndarray:
     """Return the probabilities of the classes, shape (n, k), at the temperature of the model that is taught."""
-    return formulas.softmax(head.logits(features.astype(np.float32)) / temperature).astype(np.float32)
+    logits = np.empty((len(features), len(head.bias)), np.float32)
+    for first in range(0, len(features), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        logits[rows] = head.logits(features[rows].astype(np.float32))
+    return formulas.softmax(logits / np.float32(temperature)).astype(np.float32)

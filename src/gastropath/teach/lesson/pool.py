@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,10 @@ class TileFeatures:
         rows = np.flatnonzero(shown.decisions != REFUSED)
         try:
             with h5py.File(file, "r") as stored:
-                places, features = np.asarray(stored["coords"]), np.asarray(stored["features"], np.float16)
+                dataset: Any = stored["features"]
+                places, features = np.asarray(stored["coords"]), dataset.astype(np.float16)[:]
             features = features.reshape(len(places), n_features)
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"holds no features: {' '.join(str(error).split())}"
             raise CannotReadTable(
                 what, where=file, remedy="remove the folder of this map, and have it mapped again"

@@ -30,7 +30,10 @@ export class Lesson {
   async begin() {
     this.before = new Int16Array(await askBytes(`${this.page.address}/before`));
     await this.#news();
-    if (new URLSearchParams(location.search).has("check")) await this.check();
+    if (new URLSearchParams(location.search).has("check")) {
+      this.mode = "check";  // the map is hidden already: the page was opened anew for a tile of this slide
+      await this.check();
+    }
     this.#listen();
   }
 
@@ -88,7 +91,7 @@ export class Lesson {
     const { map, name, tile } = await askJson("lesson/check");
     if (step !== this.step) return;
     if (map === null) { this.leave(); this.tell("There is no tile left to check."); return; }
-    if (map !== this.number) { location.search = `?${new URLSearchParams({ slide: name, check: "" })}`; return; }
+    if (map !== this.number) { location.search = `?${new URLSearchParams({ slide: name, check: "", map: "off" })}`; return; }
     if (this.mode !== "check") this.hadMap = this.page.settings.map;
     this.mode = "check";
     at("under").textContent = "";
