@@ -44,8 +44,10 @@ def teach(
 
     Slides are mapped first. Interrupted, the same command goes on; no label is lost. A sealed model is like any other.
     """
+    from gastropath.memory import give_back_large_buffers
     from gastropath.workflows.teach import teach as begin
 
+    give_back_large_buffers()
     with console.progress() as progress:
         found = begin(
             slides, model, out, classes=chosen(classes), mpp=mpp, mask=mask, labelled_by=by, port=port,
