@@ -110,7 +110,8 @@ def test_a_model_is_taught_by_keys_killed_gone_on_with_and_sealed(visit, small_m
         expect(page.locator("#tile")).to_contain_text("What the model says is hidden")
         page.keyboard.press("2")
         expect(page.locator("#told")).to_contain_text("he model says")
-        page.keyboard.press("c")
+        page.keyboard.press("m")  # whoever looks at the map checks no longer
+        expect(page.locator("#check")).to_have_attribute("aria-pressed", "false")
         page.locator("#seal").click()
         expect(page.locator("#sealed")).to_contain_text("8 labels of 3 classes go into the model; 1 tile checks it")
         page.locator("#sealnow").click()

@@ -237,6 +237,7 @@ function pencil(lesson) {
   return {
     u: () => lesson.turn("undo"), r: () => lesson.turn("redo"), s: () => lesson.suggest(), g: () => lesson.nextChanged(),
     c: () => (lesson.mode === "check" ? lesson.leave() : lesson.check()), 0: () => lesson.give(-1), Backspace: () => lesson.give(-1), Delete: () => lesson.give(-1),
+    m: () => (lesson.mode === "check" ? lesson.leave() : page.set({ map: !page.settings.map })),  // whoever sees the map checks nothing
     v: () => lesson.take("move"), b: () => lesson.take("box"), o: () => lesson.take("lasso"),
     Escape: () => { lesson.take("move"); lesson.wander(); page.choose(-1); },
   };
