@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_what_was_computed_is_never_computed_again_wherever_the_tile_lies(frozen
         os.rename(tile.file, other.file)
     known = FrozenNetwork(frozen.name, frozen.width, SIDE, no_graph)
     np.testing.assert_array_equal(extract(moved, known, FeatureStore(tmp_path / "cache"), views=2), first)
+
+
+def test_a_tile_that_was_read_before_is_not_decoded_for_features_that_are_known(frozen, tiles, tmp_path):
+    known = [replace(tile, shown=tile.read(SIDE)[0]) for tile in tiles]
+    first = extract(known, frozen, FeatureStore(tmp_path / "cache"), views=2)
+    for tile in tiles:
+        tile.file.unlink()
+    np.testing.assert_array_equal(extract(known, frozen, FeatureStore(tmp_path / "cache"), views=2), first)
+    with pytest.raises(CannotReadImage):
+        extract(known, frozen, FeatureStore(tmp_path / "cache"), views=3)
 
 
 def test_another_network_or_other_pixels_have_features_of_their_own(frozen, graph, tiles, tmp_path):

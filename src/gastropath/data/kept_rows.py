@@ -1,4 +1,4 @@
-"""Rows of numbers on disk, found by the pixels they were computed from: features of a network, colour histograms."""
+"""Rows of numbers on disk, found by the pictures they were computed from: features of a network, colour histograms."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ROWS_IN_A_FILE = 1024
 
 
 class KeptRows:
-    """Rows of equal width, found by the SHA-256 of exactly the pixels that they follow from.
+    """Rows of equal width, found by a hash of the picture that they follow from, and of what was done to it.
 
-    So a tile that moves, is renamed or stands in two data sets is never computed twice, and every augmentation has
-    a row of its own without being named. Files appear complete or not at all; several processes may share a folder.
-    What is kept stays on disk and is looked up there, so memory does not grow with it.
+    So a tile that moves, is renamed or stands in two data sets is never computed twice. Files appear complete or not at
+    all; several processes may share a folder. What is kept stays on disk and is looked up there, so that memory does
+    not grow with it.
     """
 
     def __init__(self, folder: Path, width: int, dtype: DTypeLike = "<f4") -> None:

@@ -19,6 +19,7 @@ from gastropath.evaluation.estimates import Resampling
 from gastropath.evaluation.ranks import rank_correlation
 from gastropath.evaluation.sample import Sample
 from gastropath.evaluation.shuffled import Weights, shuffled
+from gastropath.formulas import softmax
 from gastropath.inference.classifier import Classifier
 from gastropath.parallel import each
 from gastropath.progress import Progress, silent
@@ -162,7 +163,8 @@ def _curves(
         return number, np.stack(pictures)
 
     for done, (number, pictures) in enumerate(each(changed, range(len(tiles))), start=1):
-        answers = classifier.predict(pictures).probabilities[:, predicted[number]].astype(np.float64)
+        logits = classifier.graph.run(pictures)["logits"]  # how far they are from training tiles is not asked
+        answers = softmax(logits / classifier.card.calibration.temperature)[:, predicted[number]].astype(np.float64)
         found[:, number, 0], found[:, number, -1] = answers[0], answers[1]
         found[:, number, 1:-1] = answers[2:].reshape(len(found), len(counts) - 2)
         progress("deleting and inserting", done, len(tiles))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import PIL
 
+from gastropath import __version__, images
 from gastropath.data.kept_rows import KeptRows
 from gastropath.errors import CannotUseCluster
 from gastropath.inference.graph import TILES_IN_A_CALL, Interpreters
@@ -79,7 +82,8 @@ def extract(
     """Compute the features of tiles, or take them from the cache.
 
     Each core has its own single-threaded interpreter and also decodes its tiles, so all are busy throughout. What is
-    computed goes to disk as it comes: an interrupted call goes on where it was.
+    computed goes to disk as it comes: an interrupted call goes on where it was. A tile that was read before, and whose
+    features are known, is not decoded again.
 
     Parameters
     ----------
@@ -137,10 +141,14 @@ class _Extractor:
 
     def __call__(self, sources: list[TileSource]) -> tuple[list[bytes], np.ndarray, np.ndarray]:
         kept = self.kept()
-        tiles = np.stack([source.load(self.tile_px) for source in sources])
-        viewed = np.stack([dihedral(tiles, view) for view in range(self.views)], axis=1)
-        viewed = viewed.reshape(-1, *tiles.shape[1:])
-        keys = [hashlib.sha256(pixels.tobytes()).digest() for pixels in viewed]
+        tiles: dict[int, np.ndarray] = {}
+        keys: list[bytes] = []
+        for place, source in enumerate(sources):
+            own = self._keys(source.shown, source.zoom)
+            if not source.shown or any(key not in kept for key in own):
+                shown, tiles[place] = source.read(self.tile_px)
+                own = self._keys(shown, source.zoom)
+            keys += own
         is_new = np.array([key not in kept for key in keys], bool)
         features = np.empty((len(keys), kept.width), np.float32)
         for row in np.flatnonzero(~is_new):
@@ -148,8 +156,24 @@ class _Extractor:
         new = np.flatnonzero(is_new)
         for first in range(0, len(new), TILES_IN_A_CALL):
             rows = new[first : first + TILES_IN_A_CALL]
-            features[rows] = self.interpreters().call(viewed[rows])["features"]
+            places, views = np.divmod(rows, self.views)
+            viewed = [dihedral(tiles[place], view) for place, view in zip(places.tolist(), views.tolist(), strict=True)]
+            features[rows] = self.interpreters().call(np.stack(viewed))["features"]
         return keys, features, is_new
+
+    def _keys(self, shown: str, zoom: float | None) -> list[bytes]:
+        """Return by what the features of each view of a picture are found."""
+        wanted = f"{shown} {zoom} {self.tile_px} {_resampler()}"
+        return [hashlib.sha256(f"{wanted} {view}".encode()).digest() for view in range(self.views)]
+
+
+@lru_cache(maxsize=1)
+def _resampler() -> str:
+    """Return what brings pictures to a model's size: other software may give other pixels."""
+    digest = hashlib.sha256(f"{__version__} {PIL.__version__}".encode())
+    with suppress(OSError, TypeError):  # a package without files is told by its version
+        digest.update(Path(images.__file__ or "").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class _Once:

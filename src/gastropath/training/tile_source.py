@@ -33,13 +33,18 @@ class TileSource:
         CannotReadImage
             If it cannot be read, or is another picture than before; the message names it.
         """
+        return self.read(tile_px)[1]
+
+    def read(self, tile_px: int) -> tuple[str, np.ndarray]:
+        """Return what the file shows (:func:`gastropath.images.pixel_sha256`), and the tile as :meth:`load` does."""
         try:
             decoded = decode(self.file)
-            if self.shown and pixel_sha256(decoded) != self.shown:
+            shown = pixel_sha256(decoded)
+            if self.shown and shown != self.shown:
                 raise CannotReadImage(
                     "is another picture than when the tiles were read", code="replaced", remedy="run it again"
                 )
-            return to_tile(decoded, tile_px, self.zoom)
+            return shown, to_tile(decoded, tile_px, self.zoom)
         except CannotReadImage as error:
             raise error.at(self.file) from None
 

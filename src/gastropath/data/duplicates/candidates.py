@@ -81,15 +81,17 @@ def find_candidates(
     description = np.concatenate([tile.description for tile in tiles])
     rng = np.random.default_rng(seed)
     bits = _bits(description, rng)
+    position = np.concatenate([tile.position for tile in tiles])
+    orientation = np.concatenate([tile.orientation for tile in tiles])
     found = [np.empty(0, np.int64)]
     for done in range(_ORDERS):
         order = _sorted_by(bits[:, rng.permutation(DIMENSIONS)])
-        found.append(_alike_neighbours(description, owner, order, across))
+        alike = _alike_neighbours(description, owner, order, across)
+        found.append(_in_reach(np.unique(alike), position, orientation))
         progress("searching for copies", done + 1, _ORDERS)
-    first, second = np.divmod(np.unique(np.concatenate(found)), len(owner))
-    position = np.concatenate([tile.position for tile in tiles])
-    orientation = np.concatenate([tile.orientation for tile in tiles])
-    return _vote(first, second, owner, position, orientation)
+    pairs = np.unique(np.concatenate(found))
+    del found, bits, description
+    return _vote(_of_many(pairs, owner), owner, position, orientation)
 
 
 def _bits(description: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -129,15 +131,37 @@ def _alike_neighbours(description: np.ndarray, owner: np.ndarray, order: np.ndar
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _vote(
-    first: np.ndarray, second: np.ndarray, owner: np.ndarray, position: np.ndarray, orientation: np.ndarray
-) -> list[Candidate]:
-    """Let every pair of similar keypoints vote for a flip, turn and shift; keep the best of each pair of tiles."""
+def _in_reach(pairs: np.ndarray, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
+    """Return the pairs of keypoints whose shift a copy could have; of many that look alike they are few."""
+    kept = [np.empty(0, np.int64)]
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        *_, here, there = _laid(some, position, orientation)
+        kept.append(some[np.abs(there - here).max(axis=1, initial=0) <= _FARTHEST_PX])
+    return np.concatenate(kept)
+
+
+def _of_many(pairs: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Return the pairs of keypoints between whose tiles there are enough for a vote."""
+    first, second = np.divmod(pairs, len(owner))
+    _, place, counts = np.unique(owner[first] * len(owner) + owner[second], return_inverse=True, return_counts=True)
+    return pairs[counts[place] >= LEAST_VOTES]
+
+
+def _laid(
+    pairs: np.ndarray, position: np.ndarray, orientation: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return both keypoints of pairs, the turn between them, where the first lies and where the turned second does."""
+    first, second = np.divmod(pairs, len(position))
     turn = THEN[orientation[second], INVERSE[orientation[first]]]
-    here, there = position[first], oriented_points(position[second], turn)
+    return first, second, turn, position[first], oriented_points(position[second], turn)
+
+
+def _vote(pairs: np.ndarray, owner: np.ndarray, position: np.ndarray, orientation: np.ndarray) -> list[Candidate]:
+    """Let every pair of similar keypoints vote for a flip, turn and shift; keep the best of each pair of tiles."""
+    first, second, turn, here, there = _laid(pairs, position, orientation)
     shift = there - here
-    near = np.flatnonzero(np.abs(shift).max(axis=1, initial=0) <= _FARTHEST_PX)
-    order = near[np.lexsort((turn[near], owner[second[near]], owner[first[near]]))]
+    order = np.lexsort((turn, owner[second], owner[first]))
     ballot = np.stack([owner[first], owner[second], turn], axis=1)[order]
     starts = np.flatnonzero(np.any(np.diff(ballot, axis=0, prepend=-1), axis=1))
     ends = np.append(starts[1:], len(ballot))
