@@ -1,12 +1,13 @@
 """Thirty visitors at a time, for a minute, each with a page of its own in Chromium: are they all answered rightly?
 
-    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--json FILE]
+    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--hostile] [--json FILE]
 
 Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, a few at a time; the time starts when
 all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares
 class and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it
 opens the page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the
-cores with the server, so the times are longer than visitors from elsewhere would see.
+cores with the server, so the times are longer than visitors from elsewhere would see. With ``--hostile`` all is done
+twice, on servers of their own, the second time with five visitors among them who mean harm, and the ratios are given.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hostile_visitors import Deeds, all_of_them
 from playwright.async_api import Browser, Page, async_playwright
 
 ANSWER, NAME, CHOICE = ".gp-answer", ".gp-name", ".st-key-tiles input[type=file]"
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=3, help="mean seconds between an answer and the next upload")
+    parser.add_argument("--hostile", action="store_true", help="once more with five hostile visitors, and the ratio")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -70,26 +73,31 @@ def main() -> None:
         model = arguments.model or trained(files, folder / "run")
         tiles = known(model, files)
         print(f"{len(tiles)} tiles of {len({tile.label for tile in tiles})} classes", flush=True)
-        command = [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", "PORT"]
-        with serving(command, folder / "log") as (url, server):
-            diary = Diary()
-            memory = asyncio.run(watched(url, server, tiles, arguments, diary))
-            busy_s = cpu_s(server.pid)
-            said = (folder / "log").read_text(errors="replace")
+        found = [day(model, tiles, arguments, folder, hostile=False)]
+        if arguments.hostile:
+            found.append(day(model, tiles, arguments, folder, hostile=True))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({**found[0], **({"with hostile": found[1]} if found[1:] else {})}))
+    if arguments.hostile:
+        ratios = {what: found[1]["seconds"][what] / found[0]["seconds"][what] for what in ("median", "95 %")}
+        print(
+            f"with five hostile ones among them: {ratios['median']:.2f} times the median, {ratios['95 %']:.2f} of 95 %"
+        )
+
+
+def day(model: Path, tiles: list[Tile], arguments: argparse.Namespace, folder: Path, *, hostile: bool) -> dict:
+    """Serve the page to many visitors, with or without hostile ones among them; returns what they met with."""
+    command = [sys.executable, "-m", "gastropath", "app", "--model", str(model), "--port", "PORT"]
+    deeds = Deeds()
+    with serving(command, folder / "log") as (url, server):
+        diary = Diary()
+        memory = asyncio.run(watched(url, server, tiles, arguments, diary, deeds if hostile else None))
+        busy_s = cpu_s(server.pid)
+        said = (folder / "log").read_text(errors="replace")
     if not diary.seconds:
         sys.exit("nobody was answered:\n" + "\n".join([*diary.errors[:5], said[-2000:]]))
     times = sorted(diary.seconds)
     median, late = statistics.median(times), times[int(0.95 * (len(times) - 1))]
-    if arguments.json:
-        found = {
-            "answers": len(times),
-            "wrong": diary.wrong,
-            "errors": diary.errors,
-            "tracebacks": said.count("Traceback"),
-            "seconds": {"median": median, "95 %": late, "slowest": times[-1]},
-            "memory_mb": memory,
-        }
-        arguments.json.write_text(json.dumps(found))
     for problem in (diary.wrong + diary.errors)[:10]:
         print(problem)
     megabytes = ", ".join(f"{when} {taken:.0f}" for when, taken in memory.items())
@@ -99,6 +107,17 @@ def main() -> None:
         f"(95 %), {times[-1]:.2f} s (slowest); the server worked {1000 * busy_s / len(times):.0f} ms an answer; "
         f"its memory {megabytes} MB"
     )
+    if hostile:
+        print("among them: " + ", ".join(f"{n} {what}" for what, n in deeds.done.items()), flush=True)
+    return {
+        "answers": len(times),
+        "wrong": diary.wrong,
+        "errors": diary.errors,
+        "tracebacks": said.count("Traceback"),
+        "seconds": {"median": median, "95 %": late, "slowest": times[-1]},
+        "memory_mb": memory,
+        "hostile": deeds.done,
+    }
 
 
 def synthetic_tiles(folder: Path) -> Path:
@@ -160,7 +179,12 @@ def listens(port: int) -> bool:
 
 
 async def watched(
-    url: str, server: subprocess.Popen, tiles: list[Tile], arguments: argparse.Namespace, diary: Diary
+    url: str,
+    server: subprocess.Popen,
+    tiles: list[Tile],
+    arguments: argparse.Namespace,
+    diary: Diary,
+    hostile: Deeds | None,
 ) -> dict[str, float]:
     """Let the visitors in, and return the server's memory at the start, at the end and at most."""
     memory = {"at first": memory_mb(server.pid, "VmRSS")}
@@ -168,12 +192,18 @@ async def watched(
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = await playwright.chromium.launch(executable_path=chromium, args=options)
-        door, all_there = asyncio.Semaphore(LOADING), asyncio.Barrier(arguments.visitors)
+        door, all_there = asyncio.Semaphore(LOADING), asyncio.Barrier(arguments.visitors + (hostile is not None))
         visits = (
             visit(browser, url, tiles, number, door, all_there, arguments, diary)
             for number in range(arguments.visitors)
         )
-        await asyncio.gather(*visits)
+        async with asyncio.TaskGroup() as going_on:
+            for one in visits:
+                going_on.create_task(one)
+            if hostile is not None:
+                with suppress(asyncio.BrokenBarrierError):
+                    await all_there.wait()  # the time starts for them too
+                going_on.create_task(all_of_them(browser, url, arguments.seconds, hostile))
         memory["at the end"] = memory_mb(server.pid, "VmRSS")
         await browser.close()
     return {**memory, "at most": memory_mb(server.pid, "VmHWM")}
