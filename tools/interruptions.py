@@ -3,7 +3,7 @@
     python -m tools.interruptions [--commands train,slide] [--times 5] [--seed 0] [--json FILE]
 
 ``--times`` is how often each command is ended by each of SIGKILL, SIGTERM and SIGINT. Every file of the result is
-compared, of JSON documents all but times of day and seconds. A command that does not go on (``audit``, ``adapt``) must
+compared, of documents all but times of day and seconds. A command that does not go on (``audit``, ``adapt``) must
 have finished or left nothing of its final name. Ends with status 1 where an interruption is told as a fault, leaves
 something half done, or changes a byte.
 """
@@ -17,6 +17,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from tools.environments import timeless
+
+TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:]+[+][\d:]+")
 
 SIGNALS = {signal.SIGKILL: (-9,), signal.SIGTERM: (143, -15), signal.SIGINT: (130, -2)}
 SETTINGS = ("--set", "tile_px=64", "--set", "abstain_unmet=answer", "--checks", "quick")
@@ -81,11 +84,11 @@ def main() -> int:
         for name in chosen:
             words = [word.replace("ADDRESS", address) for word in TASKS[name].words]
             began = time.monotonic()
-            usual = start(folder, words, "usual")
+            usual = start(folder, words)
             _, said = usual.communicate()
             assert usual.returncode == 0, said.decode()
-            seconds, files = time.monotonic() - began, contents(folder / "usual")
-            shutil.rmtree(folder / "usual")
+            seconds, files = time.monotonic() - began, contents(folder / "out")
+            shutil.rmtree(folder / "out")
             for number in SIGNALS:
                 found = Counter(
                     interrupted(folder, TASKS[name], words, number, moments.uniform(0, LATEST) * seconds, files)
@@ -105,9 +108,9 @@ def interrupted(
 ) -> str:
     """End a command after a while, call it again, and say how its result compares with the usual one."""
     out = folder / "out"
-    with suppress(FileNotFoundError):
-        shutil.rmtree(out)
-    first = start(folder, words, "out")
+    for used in (out, folder / "cache"):
+        shutil.rmtree(used, ignore_errors=True)
+    first = start(folder, words)
     with suppress(subprocess.TimeoutExpired):
         first.wait(after_s)
     over = first.poll() is not None
@@ -125,7 +128,7 @@ def interrupted(
     if over:
         return "over before" if contents(out) == usual else "NOT the same without an interruption"
     if task.goes_on or not out.exists():
-        again = start(folder, [*words, *(task.more if out.exists() else ())], "out")
+        again = start(folder, [*words, *(task.more if out.exists() else ())])
         _, said = again.communicate()
         if again.returncode:
             return f"NOT gone on: status {again.returncode}, {said.decode(errors='replace').strip()[-200:]!r}"
@@ -135,20 +138,22 @@ def interrupted(
     return f"NOT the same: {sorted(name for name in usual | found if usual.get(name) != found.get(name))[:4]}"
 
 
-def start(folder: Path, words: list[str], out: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
     """Start a command in a folder."""
-    command = [sys.executable, "-m", "gastropath", *words, "--out", out]
+    command = [sys.executable, "-m", "gastropath", *words, "--out", "out"]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Return the hash of each file, of JSON documents without their times."""
+    """Return the hash of each file, of documents without their times."""
     found = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             content = file.read_bytes()
             if file.suffix == ".json":
                 content = json.dumps(timeless(json.loads(content)), sort_keys=True).encode()
+            elif file.suffix in (".html", ".md"):
+                content = TIME.sub(b"", content)
             found[str(file.relative_to(folder))] = hashlib.sha256(content).hexdigest()
     return found
 
