@@ -1,12 +1,13 @@
 """Runs the commands that need no training in places that are short of something, and prints a table.
 
-    python tools/environments.py [--commands predict,slide] [--json FILE]
+    python -m tools.environments [--commands predict,slide] [--json FILE]
 
 Linux only. Every command is run once as usual; then without a home folder, as another user, with few descriptors, with
 umask 077, in the C locale, with another hash seed, with twice the address space of the usual run, and with half of it.
 Each must end with the usual status and the same files, byte for byte (of pages, texts and wheels only that they are
 there). With half the address space, which may be less than the libraries need, it may instead end with status 1, one
-line of error and no file. Ends with status 1 where one does not.
+line of error and no file; where a library of the system ends the process itself, that is shown. Ends with status 1
+where one does not.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ COMMANDS = {
     "audit": ["audit", "tiles", "--out", "OUT/audit"],
     "split": ["split", "tiles", "--out", "OUT/split.csv"],
     "slide": ["slide", "region.tif", "--out", "OUT/maps"],
+    "evaluate": ["evaluate", "--data", "tiles", "--checks", "none", "--out", "OUT/evaluation"],
+    "adapt": ["adapt", "--tiles", "tiles", "--out", "OUT/adapted"],
     "space": ["space", "--out", "OUT/space"],
     "doctor": ["doctor"],
 }
-TIMED = {"created", "seconds", "date", "job"}
+TIMED = {"created", "seconds", "date", "job", "command", "report.html"}
 NOBODY = 65534
 PATIENCE_SECONDS = 60
 
@@ -188,6 +191,8 @@ def verdict(usual: Outcome, found: Outcome, *, may_fail: bool) -> str:
         return "as usual"
     if may_fail and found.status == 1 and len(errors) == 1 and not found.files:
         return f"refused in a line: {errors[0][:120]}"
+    if may_fail and found.status in (1, 127) and not errors and not found.files:
+        return f"ended by a library without a line of ours: status {found.status}"
     differs = [name for name in usual.files | found.files if usual.files.get(name) != found.files.get(name)]
     return f"NOT as usual: status {found.status}, {differs[:3]} differ, {found.said.strip()[-160:]!r}"
 

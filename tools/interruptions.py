@@ -76,6 +76,8 @@ def main() -> int:
     arguments = parser.parse_args()
     chosen = [name for name in TASKS if {name, name.split()[0]} & set(arguments.commands.split(","))]
     moments, table = random.Random(arguments.seed), {}
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job, whose programs would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as scratch, serving() as address:
         folder = Path(scratch)
         draw(folder)
@@ -83,6 +85,7 @@ def main() -> int:
         print(f"{'command':16}{'by':9}{'ended early':>12}{'the same':>10}  otherwise")
         for name in chosen:
             words = [word.replace("ADDRESS", address) for word in TASKS[name].words]
+            shutil.rmtree(folder / "out", ignore_errors=True)
             began = time.monotonic()
             usual = start(folder, words)
             _, said = usual.communicate()

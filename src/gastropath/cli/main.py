@@ -38,8 +38,13 @@ _OF_THE_MACHINE = {
 }
 """Faults that no input and no line of ours causes; Windows lacks some."""
 
-_OF_MEMORY = ("can't start new thread", "failed to map segment", "Cannot allocate memory")
-"""What Python and the system say of too little memory, in exceptions of other kinds."""
+_OF_MEMORY = (
+    "can't start new thread",
+    "failed to map segment",
+    "Cannot allocate memory",
+    "(TfLiteXNNPackDelegate) failed to prepare",
+)
+"""What Python, LiteRT and the system say of too little memory, in exceptions of other kinds."""
 
 _INTERRUPTED = 130
 """Exit status after Ctrl-C."""
