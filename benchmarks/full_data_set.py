@@ -114,9 +114,9 @@ class Notes:
         """Return what is known, in words and as a table."""
         n, archive = self.tiles, self.steps.get("archive", {})
         rows = [
-            f"Rehearsed with {n:,} made-up tiles of 224 px in an archive of {archive.get('bytes', 0) / 1e9:.1f} GB,"
-            f" {int(archive.get('copies', 0))} of them copies, on {cores()} cores of a server processor without a GPU.",
-            "Other work ran beside it, so the time of all cores together says more than the minutes.",
+            f"Rehearsed with {n:,} made-up tiles of 224 px in an archive of {archive.get('bytes', 0) / 1e9:.1f} GB,",
+            f"{int(archive.get('copies', 0))} of them copies, on {cores()} cores of a server processor without a GPU. Other work",
+            "ran beside it, so the time of all cores together says more than the minutes.",
             "",
             "| command | minutes | core-minutes | memory at its peak, MB | disk, MB |",
             "|---|---|---|---|---|",
