@@ -115,8 +115,8 @@ class Notes:
         n, archive = self.tiles, self.steps.get("archive", {})
         rows = [
             f"Rehearsed with {n:,} made-up tiles of 224 px in an archive of {archive.get('bytes', 0) / 1e9:.1f} GB,",
-            f"{int(archive.get('copies', 0))} of them copies, on {cores()} cores of a server processor without a GPU. Other work",
-            "ran beside it, so the time of all cores together says more than the minutes.",
+            f"{int(archive.get('copies', 0))} of them copies, on {cores()} cores of a server processor without a GPU.",
+            "Other work ran beside it, so the time of all cores together says more than the minutes.",
             "",
             "| command | minutes | core-minutes | memory at its peak, MB | disk, MB |",
             "|---|---|---|---|---|",
@@ -127,14 +127,17 @@ class Notes:
                 rows.append("| `{}` | {:.1f} | {:.1f} | {:,.0f} | {:,.0f} |".format(name, *figures))
             else:
                 rows.append(f"| `{name}` | not measured | | | |")
-        rows += ["", "| recipe, ten steps of 32 tiles | s a step | minutes an epoch | hours, all epochs at most |"]
-        rows.append("|---|---|---|---|")
+        rows += ["", "| recipe | s a step of 32 tiles | minutes an epoch | hours, all epochs |", "|---|---|---|---|"]
         for name in RECIPES:
             if found := self.steps.get(name):
-                epoch = found["step_s"] * found["steps_an_epoch"]
-                hours = epoch * found["epochs"] / 3600
-                step = f"{found['step_s']:.2f} ({found['step_core_s']:.2f} core-s)"
-                rows.append(f"| `{name}` | {step} | {epoch / 60:.0f} | {hours:.1f} ({found['epochs']:.0f} epochs) |")
+                free, busy = found["step_core_s"] / cores(), found["step_s"]
+                minutes = " to ".join(f"{step * found['steps_an_epoch'] / 60:.0f}" for step in (free, busy))
+                hours = " to ".join(
+                    f"{step * found['steps_an_epoch'] * found['epochs'] / 3600:.1f}" for step in (free, busy)
+                )
+                rows.append(
+                    f"| `{name}` | {free:.2f} to {busy:.2f} | {minutes} | {hours} ({found['epochs']:.0f} epochs) |"
+                )
             else:
                 rows.append(f"| `{name}` | not measured | | |")
         return "\n".join(rows)
