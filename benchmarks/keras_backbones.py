@@ -33,6 +33,7 @@ NAMES = (
 )  # fmt: skip
 SIDE, CLASSES, CALIBRATING, TILES, ROUNDS = 224, 8, 24, 8, 3
 MAPS_OF_LITE0 = ("block_05", "block_11", "last")
+LONGEST = 120
 PAGE = Path(__file__).parents[1] / "docs/training.md"
 START, END = "<!-- backbones: written by benchmarks/keras_backbones.py -->", "<!-- end of the backbones -->"
 
@@ -61,7 +62,7 @@ def main() -> None:
         print(lines[-1], flush=True)
     if arguments.write:
         before, rest = PAGE.read_text().split(START)
-        PAGE.write_text("\n".join([f"{before}{START}", *lines, f"{END}{rest.split(END)[1]}"]))
+        PAGE.write_text("\n".join([f"{before}{START}", *fitting(lines), f"{END}{rest.split(END)[1]}"]))
 
 
 def row(name: str, found: dict) -> str:
@@ -72,6 +73,18 @@ def row(name: str, found: dict) -> str:
         for one in (found["float16"], found["int8"])
     )
     return f"| `{name}` | {maps} | {found['features']:,} | {float16} | {int8} |"
+
+
+def fitting(lines: list[str]) -> list[str]:
+    """Return a table with its rows that are too long for a page below it, a cell a line."""
+    names = [cell.strip() for cell in lines[0].strip("|").split("|")]
+    fitting = [line for line in lines if len(line) <= LONGEST]
+    for line in lines:
+        if len(line) > LONGEST:
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            fitting += ["", f"{cells[0]}:", ""]
+            fitting += [f"- {name}: {cell}" for name, cell in zip(names[1:], cells[1:], strict=True)]
+    return [*fitting, ""]
 
 
 def measured(name: str) -> dict:
