@@ -1,6 +1,7 @@
 """Keras files hold nothing that only a later Keras knows, however deep models are nested."""
 
 import json
+import time
 import zipfile
 
 import keras
@@ -66,3 +67,14 @@ def test_the_model_of_a_run_is_written_so_with_its_temperature(tmp_path):
     assert isinstance(again, keras.Model)
     np.testing.assert_array_equal(again.get_layer(PROBABILITIES).get_weights()[0], kernel / np.float32(2))
     assert not LATER.keys() & set(settings(file))
+
+
+def test_the_same_model_is_the_same_bytes_whenever_it_is_saved(tmp_path, monkeypatch):
+    model, files = nested(), (tmp_path / "now.keras", tmp_path / "later.keras")
+    save_for_older_keras(model, files[0])
+    later = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    save_for_older_keras(model, files[1])
+    assert files[0].read_bytes() == files[1].read_bytes()
+    with zipfile.ZipFile(files[0]) as archive:
+        assert json.loads(archive.read("metadata.json")).keys() == {"keras_version"}

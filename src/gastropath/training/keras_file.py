@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-_CONFIG = "config.json"
+_CONFIG, _METADATA = "config.json", "metadata.json"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+"""The same model is the same bytes whenever it was written: the earliest time that a zip file can state."""
 
 LATER: Mapping[str, object] = {
     "input_axes": None,
@@ -36,6 +38,7 @@ def save_for_older_keras(model: keras.Model, file: Path) -> None:
     """Write a model as a ``.keras`` file without the settings that only a later Keras than 3.8 knows.
 
     A setting that says something else than 3.8 does stays: older versions refuse such a file, and answer nothing wrong.
+    The same model gives the same bytes: neither the file nor what it holds says when it was saved.
 
     Parameters
     ----------
@@ -49,11 +52,19 @@ def save_for_older_keras(model: keras.Model, file: Path) -> None:
         model.save(own)
         with zipfile.ZipFile(own) as source, zipfile.ZipFile(file, "w") as target:
             for part in source.infolist():
+                part.date_time = _NO_TIME
                 if part.filename == _CONFIG:
                     target.writestr(part, json.dumps(without_later_settings(json.loads(source.read(part)))))
                     continue
+                if part.filename == _METADATA:
+                    target.writestr(part, json.dumps(_without_time(json.loads(source.read(part)))))
+                    continue
                 with source.open(part) as stored, target.open(part, "w", force_zip64=True) as copy:
                     shutil.copyfileobj(stored, copy)
+
+
+def _without_time(metadata: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in metadata.items() if key != "date_saved"}
 
 
 def without_later_settings(described: object) -> object:
