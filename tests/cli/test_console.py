@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from gastropath.cli import console
@@ -238,6 +239,19 @@ def test_an_interruption_while_the_command_starts_is_one_line():
     done = run(code)
     assert done.returncode == 130
     assert done.stderr == "interrupted; nothing was begun\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a folder in use cannot be deleted")
+def test_a_working_folder_that_was_deleted_is_told_as_such(tmp_path):
+    code = "import os, shutil, sys; shutil.rmtree(os.getcwd()); from gastropath.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "predict", "../tile.png"]
+    (tmp_path / "gone").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "tile.png")
+    done = subprocess.run(command, cwd=tmp_path / "gone", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: the folder that this was started in has been deleted; change to another one"
+    ]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EROFS])

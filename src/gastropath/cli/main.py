@@ -133,7 +133,18 @@ def _one_line(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}; this is about the computer, not about the input"
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _is_here():
+        return "the folder that this was started in has been deleted; change to another one"
     return f"{type(error).__name__}: {text} (this is a bug in GastroPath or its set-up; --debug shows where)"
+
+
+def _is_here() -> bool:
+    """Tell whether the working folder is still there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _options_of(arguments: Sequence[str]) -> dict[str, str]:
