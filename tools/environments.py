@@ -149,7 +149,7 @@ def run(folder: Path, name: str, place: str, before: Callable[[dict[str, str]], 
     except subprocess.TimeoutExpired:
         process.kill()
         _, said = process.communicate()
-        said += b"Traceback: it did not end"
+        said += b"Traceback: it did not end (OpenBLAS may wait for memory without end while it is loaded)"
     watching.join()
     files = {
         str(file.relative_to(out)): hashlib.sha256(content_of(file)).hexdigest()
