@@ -1,15 +1,22 @@
-"""Five visitors who mean harm, for :mod:`visitors`: one slow, one flooding, one leaving, one malformed, one huge.
+"""Five visitors who mean harm, for ``visitors.py``: one slow, one flooding, one leaving, one malformed, one huge.
 
-Each does its worst until the time is over, and counts how often. They share the cores with the server and the other
+    python benchmarks/hostile_visitors.py URL SECONDS
+
+Each does its worst until the time is over; how often is printed as JSON. They have a process and a Chromium of their
+own, so that what they do never holds up the clocks of the others. They share the cores with the server and the other
 visitors; how much they take of them is bounded, since what is measured is the server and not who has more browsers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
+import json
 import random
+import shutil
 import struct
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,7 +25,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.async_api import Browser
+from playwright.async_api import Browser, async_playwright
 
 CHOICE = ".st-key-tiles input[type=file]"
 A_SECOND = 5
@@ -37,6 +44,18 @@ class Deeds:
     def count(self, what: str) -> None:
         """Note one more."""
         self.done[what] = self.done.get(what, 0) + 1
+
+
+async def main() -> None:
+    """Be all five, and print what they did."""
+    deeds = Deeds()
+    async with async_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=options)
+        await all_of_them(browser, sys.argv[1], float(sys.argv[2]), deeds)
+        await browser.close()
+    print(json.dumps(deeds.done))
 
 
 async def all_of_them(browser: Browser, url: str, seconds: float, deeds: Deeds) -> None:
@@ -104,7 +123,7 @@ async def leaving(browser: Browser, url: str, end: float, deeds: Deeds) -> None:
         with suppress(Exception):  # what it sees is not looked at
             await page.goto(url)
             await page.locator(CHOICE).set_input_files(
-                [{"name": "gone.png", "mimeType": "image/png", "buffer": tile}], timeout=20_000
+                [{"name": "gone.png", "mimeType": "image/png", "buffer": tile}], timeout=60_000
             )
             deeds.count("left before the answer")
         await context.close()
@@ -118,11 +137,11 @@ async def uploading(
     context = await browser.new_context()
     page = await context.new_page()
     with suppress(Exception):
-        await page.goto(url)
+        await page.goto(url, timeout=60_000)
         while time.monotonic() < end:
             name, content = picture()
             await page.locator(CHOICE).set_input_files(
-                [{"name": name, "mimeType": "image/tiff", "buffer": content}], timeout=20_000
+                [{"name": name, "mimeType": "image/tiff", "buffer": content}], timeout=60_000
             )
             deeds.count(f"{kind} files")
             await asyncio.sleep(PAUSE_S)
@@ -144,9 +163,14 @@ def huge() -> tuple[str, bytes]:
     return f"{random.getrandbits(32):x}.tif", noise(3650)
 
 
+@functools.cache
 def noise(side: int) -> bytes:
     """Return a picture that cannot be compressed."""
     file = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(file, "TIFF" if side > 1000 else "PNG")
     return file.getvalue()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
