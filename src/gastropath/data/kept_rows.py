@@ -30,7 +30,7 @@ class KeptRows:
         self._new: list[tuple[bytes, np.ndarray]] = []
         for file in sorted(self.folder.glob("*.npy")):
             try:
-                table = np.load(file, allow_pickle=False)
+                table = np.load(file, allow_pickle=False)  # what is read of it through a map would stay in memory
             except (OSError, ValueError):
                 continue  # damaged: its tiles are computed again
             if table.dtype == self._row:
@@ -68,6 +68,4 @@ class KeptRows:
         content = keys.tobytes()
         for row in range(len(keys)):
             self._place[content[32 * row : 32 * row + 32]] = (len(self._tables), row)
-        self._tables.append(
-            np.load(file, mmap_mode="r", allow_pickle=False)
-        )  # no row comes to memory unless it is read
+        self._tables.append(np.load(file, mmap_mode="r", allow_pickle=False))  # rows stay on disk until they are read

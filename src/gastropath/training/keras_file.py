@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-_CONFIG, _METADATA = "config.json", "metadata.json"
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 """The same model is the same bytes whenever it was written: the earliest time that a zip file can state."""
 
@@ -47,17 +46,15 @@ def save_for_older_keras(model: keras.Model, file: Path) -> None:
     file
         Is replaced; its name ends with ``.keras``.
     """
+    changes = {"config.json": without_later_settings, "metadata.json": _without_time}
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".partial-") as folder:
         own = Path(folder) / "own.keras"
         model.save(own)
         with zipfile.ZipFile(own) as source, zipfile.ZipFile(file, "w") as target:
             for part in source.infolist():
                 part.date_time = _NO_TIME
-                if part.filename == _CONFIG:
-                    target.writestr(part, json.dumps(without_later_settings(json.loads(source.read(part)))))
-                    continue
-                if part.filename == _METADATA:
-                    target.writestr(part, json.dumps(_without_time(json.loads(source.read(part)))))
+                if change := changes.get(part.filename):
+                    target.writestr(part, json.dumps(change(json.loads(source.read(part)))))
                     continue
                 with source.open(part) as stored, target.open(part, "w", force_zip64=True) as copy:
                     shutil.copyfileobj(stored, copy)
