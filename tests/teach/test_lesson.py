@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lessons import CODES, STAIN, begun, learned  # pyright: ignore[reportMissin
 from gastropath.errors import CannotReadTable, UnknownSetting
 from gastropath.teach.annotations import read_annotations
 from gastropath.teach.labels import read_labels
-from gastropath.teach.lesson import told
+from gastropath.teach.lesson import learner, told
 from gastropath.teach.lesson.lesson import Lesson
 
 
@@ -53,6 +54,25 @@ def test_the_map_changes_with_each_label_and_back_with_undo(lesson: Lesson):
     learned(lesson)
     assert answers(lesson) == before
     assert lesson.taught["1"].before().tolist() == [lesson.codes.index(code) for code in before]
+
+
+def test_what_goes_wrong_while_learning_is_told_and_the_next_label_is_learned(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+):
+    learned(lesson)
+
+    def fail(*words: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(learner, "fitted", fail)
+        lesson.label(0, [2], "TUM", "own")
+        late = time.monotonic() + 60
+        while lesson.problem != "MemoryError":
+            assert time.monotonic() < late
+            time.sleep(0.01)
+    lesson.label(0, [1], "STR", "own")
+    learned(lesson, lambda lesson: not lesson.problem)
 
 
 def test_a_lesson_goes_on_where_it_was_left(lesson: Lesson, small_model: Path, slide: Path, tmp_path: Path):

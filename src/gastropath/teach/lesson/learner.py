@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Condition, Thread
 
-from gastropath.errors import GastroPathError
 from gastropath.inference.linear_head import Head
 from gastropath.parallel import one_thread_each
 from gastropath.teach.examples import Examples
@@ -65,7 +64,7 @@ class Learner:
     """
 
     def __init__(
-        self, base: Base, whole: Base, codes: Sequence[str], told: Callable[[GastroPathError | None], object]
+        self, base: Base, whole: Base, codes: Sequence[str], told: Callable[[Exception | None], object]
     ) -> None:
         self._base, self._whole, self._codes, self._told = base, whole, tuple(codes), told
         self._news = Condition()
@@ -92,7 +91,7 @@ class Learner:
         while (task := self._next()) is not None:
             try:
                 self._learn(task)
-            except GastroPathError as error:
+            except Exception as error:  # told on the page: a thread that ended would leave it learning for ever
                 self._told(error)
 
     def _learn(self, task: Task) -> None:

@@ -273,14 +273,14 @@ class Lesson:
         name = self.atlas[map_number].folder.name
         return name, self.pools[name]
 
-    def _learned(self, problem: GastroPathError | None = None) -> None:
+    def _learned(self, problem: Exception | None = None) -> None:
         """Tell what was learned; once nothing more comes for a while, write the labels as files."""
         try:
             if problem is None and self.lore.figures is not None:
                 self.keep()
         except GastroPathError as error:
             problem = error
-        self.problem = str(problem) if problem else ""
+        self.problem = (str(problem) or type(problem).__name__) if problem else ""
         self.tell()
 
     def _may(self, name: str, tile: int, source: Source) -> bool:
