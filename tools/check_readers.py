@@ -6,13 +6,14 @@ READER is one of trident, clam, stamp, lazyslide, scanpy, squidpy; MAP the folde
 --features --stamp --anndata; CHECKOUT a checkout of the reader where it is no installed package. Run it with an
 interpreter that has what the reader itself needs (GastroPath is not needed). Their code is called unchanged; what it
 returns is held against tiles.csv and summary.json. It prints the version or commit and what was read, and ends with
-status 1 where that is wrong.
+status 1 where that is wrong. Readers in R: check_readers_in_r.py.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+
+def plain(text: str) -> str:
+    """Take the apostrophe away that keeps a spreadsheet from running a text as a formula."""
+    return re.sub(r"^'(?=[-=+@])", "", text)
+
+
+def table_of(path: Path) -> list[dict[str, str]]:
+    """Read a table as texts."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @dataclass(frozen=True)
@@ -42,13 +54,12 @@ class Truth:
 
     @classmethod
     def read(cls, folder: Path, slide: Path) -> Truth:
-        with (folder / "tiles.csv").open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["decision"] != "refused"]
+        rows = [row for row in table_of(folder / "tiles.csv") if row["decision"] != "refused"]
         summary = json.loads((folder / "summary.json").read_text("utf-8"))
         numbers = np.array([[int(row[f"{name}_px"]) for name in ("x", "y", "width", "height")] for row in rows])
         grid = summary["grid"]
         return cls(
-            folder, slide, numbers[:, :2], numbers[:, 2:], [row["predicted_label"] for row in rows],
+            folder, slide, numbers[:, :2], numbers[:, 2:], [plain(row["predicted_label"]) for row in rows],
             np.array([summary["mpp"]["x"], summary["mpp"]["y"]]), np.array(grid["tile_level0_px"]),
             np.array(grid["stride_level0_px"]), grid["tile_px"], grid["tile_mpp"],
         )  # fmt: skip
