@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.accessibility import of_a_file
 
 from gastropath import formulas
 from gastropath.errors import CannotCompare, CannotReadTable
@@ -111,6 +112,13 @@ def test_the_order_of_a_table_changes_nothing():
 def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
     write_comparison(compare([judged("first", 0.6), judged("x$_$", 0.9, seed=1)]), tmp_path)
     assert (tmp_path / "figures" / "differences.png").is_file()
+
+
+@pytest.mark.browser
+def test_the_page_fits_every_width_and_axe_finds_nothing(chromium, tmp_path):
+    long = "a_long_name_without_a_space_" * 4
+    write_comparison(compare([judged("first", 0.6), judged(long, 0.9, seed=1), judged("third", 0.7, seed=2)]), tmp_path)
+    assert not of_a_file(chromium, tmp_path / "compare.html")
 
 
 def test_tiles_are_paired_by_their_pixels_whatever_they_are_called():

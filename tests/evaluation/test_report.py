@@ -2,6 +2,7 @@ import csv
 import re
 
 import pytest
+from tests.accessibility import of_a_file
 
 from gastropath.results.metrics import Metrics
 
@@ -54,6 +55,11 @@ def test_the_charts_lie_beside_the_report_as_svg_and_png(finished_run):
         "risk_coverage", "robustness", "deletion_insertion",
     )  # fmt: skip
     assert names == {f"{chart}.{kind}" for chart in charts for kind in ("svg", "png")}
+
+
+@pytest.mark.browser
+def test_the_report_fits_every_width_and_axe_finds_nothing(finished_run, chromium):
+    assert not of_a_file(chromium, finished_run / "report.html")
 
 
 @pytest.mark.browser

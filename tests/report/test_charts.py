@@ -137,6 +137,12 @@ def test_names_too_long_for_a_chart_keep_both_ends():
     assert all(text.startswith("a class") for text in shown)
 
 
+def test_a_title_too_long_for_a_chart_is_not_cut_off_at_its_edge():
+    drawing = forest([Panel("a_model_with_a_long_name_" * 8, ["A"], [Interval.of(0.1, 0.0, 0.2)])], "difference")
+    (title,) = (text for text in texts(drawing) if text.startswith("a_model"))
+    assert text_width(title) < drawing.width - 14 - text_width("A")
+
+
 def test_names_that_would_look_alike_are_numbered():
     names = [f"class of tissue number {i}, with a long name" for i in (8, 9)]
     shown = fitted_names(names, 130)

@@ -53,7 +53,7 @@ def page(text: str = "text", *, synthetic: bool = False, color: str = "#aabbcc")
 
 def test_no_text_becomes_markup_wherever_it_stands():
     html = page(HOSTILE, color='red"><script>').render()
-    plain = Reader(page().render())
+    plain = Reader(page("harmless, and as long " * 3).render())
     hostile = Reader(html)
     assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
     assert [sorted(attributes) for _, attributes in hostile.elements] == [sorted(a) for _, a in plain.elements]
@@ -128,6 +128,13 @@ def test_charts_stay_readable_on_a_phone_and_the_page_does_not_scroll_sideways(m
 )
 def test_a_number_is_set_to_the_right(cell: object):
     assert Table.numeric(cell)
+
+
+def test_a_column_of_numbers_and_its_heading_are_set_to_the_right_and_a_mixed_one_is_not():
+    table = Table(("class", "n", "value"), [("TUM", 1, "2"), ("STR", "–", "two")])
+    html = Page("t", [], [Section("s", [table])], False).render()
+    marked = [(tag, given.get("class")) for tag, given in Reader(html).elements if tag in ("th", "td")]
+    assert marked == [(tag, kind) for tag in ("th", "td", "td") for kind in (None, "number", None)]
 
 
 @pytest.mark.parametrize("cell", ["TUM", "1.png", "10_tile.png", "2 files", "", "224 x 224", "²", "3 (three)", None])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.accessibility import of_a_file
 
 import gastropath
 from gastropath.errors import BadBundle, CannotReadTable, NoTilesFound, OutputExists, TooFewTiles, UnknownSetting
@@ -70,6 +71,11 @@ def test_the_new_model_is_a_bundle_like_any_other(adapted):
     assert not (adapted.folder / "bestmodel.keras").exists()
     assert "Adapted to its user's labels" in (adapted.folder / "README.md").read_text()
     assert "Adapted to its user" in adapted.report.read_text()
+
+
+@pytest.mark.browser
+def test_its_report_fits_every_width_and_axe_finds_nothing(adapted, chromium):
+    assert not of_a_file(chromium, adapted.report)
 
 
 def test_a_class_is_added_by_name_and_has_a_map(small_model, write_slide, tmp_path):

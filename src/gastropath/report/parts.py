@@ -36,7 +36,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of short cells; numbers are set to the right."""
+    """A table of short cells; columns of numbers are set to the right."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -47,6 +47,11 @@ class Table:
     def numeric(cell: object) -> bool:
         """Tell whether a cell reads as a number, with its unit or interval: ``0.81 (0.75–0.87)``, ``12.5%``, ``–``."""
         return isinstance(cell, (int, float)) or _NUMBER.fullmatch(str(cell)) is not None
+
+    @property
+    def numeric_columns(self) -> list[bool]:
+        """Tell for each column whether all its cells are numbers: it is set to the right, its heading too."""
+        return [all(self.numeric(row[i]) for row in self.rows) for i in range(len(self.columns))]
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,19 @@ def forest(panels: Sequence[Panel], x_title: str) -> Drawing:
     scale = Scale.around([0.0, *(number for gap in gaps for number in gap.numbers)], at_least=_NARROWEST)
     names = [fitted_names(panel.names, _LONGEST_NAME_PX) for panel in panels]
     left = 14 + max((text_width(name) for shown in names for name in shown), default=0)
+    titles = fitted_names([panel.title for panel in panels], WIDTH - left - 4)
     heights = [_ROW_PX * len(panel.names) for panel in panels]
     above = [_ABOVE if panel.title else 8 for panel in panels]
     drawing = Drawing(WIDTH, sum(heights) + sum(above) + _BELOW * len(panels))
     top = 0.0
-    for panel, shown, height, space in zip(panels, names, heights, above, strict=True):
+    for panel, title, shown, height, space in zip(panels, titles, names, heights, above, strict=True):
         axes = Axes(drawing, left, top + space, WIDTH - left - 20, height, scale, Scale(len(panel.names), 0))
-        _draw(axes, panel, shown, x_title)
+        _draw(axes, panel, title, shown, x_title)
         top += space + height + _BELOW
     return drawing
 
 
-def _draw(axes: Axes, panel: Panel, names: Sequence[str], x_title: str) -> None:
+def _draw(axes: Axes, panel: Panel, title: str, names: Sequence[str], x_title: str) -> None:
     drawing, bottom, rows = axes.drawing, axes.top + axes.height, len(names)
     axes.draw_x(signed=True)
     drawing.line([axes.at(0, rows), axes.at(0, 0)], GREY, width=1.2, dashed=True)
@@ -55,5 +56,5 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], x_title: str) -> None:
         if math.isfinite(value):
             drawing.dot(axes.at(value, y), color)
     drawing.text((axes.left + axes.width / 2, bottom + 30), x_title, anchor="middle")
-    if panel.title:
-        drawing.text((axes.left, axes.top - 14), panel.title, color=INK)
+    if title:
+        drawing.text((axes.left, axes.top - 14), title, color=INK)
