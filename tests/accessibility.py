@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
+
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (1280, "dark"), (390, "light"))
+"""Width of the window in pixels, and colour scheme: how a page is looked at."""
 
 _IMPACTS = ("minor", "moderate", "serious", "critical")
 
@@ -46,7 +50,7 @@ def of_a_file(chromium: str, file: Path) -> list[str]:
     found = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        for width_px, scheme in ((1280, "light"), (1280, "dark"), (390, "light")):
+        for width_px, scheme in LOOKS:
             page = browser.new_page(viewport={"width": width_px, "height": 900}, color_scheme=scheme)
             page.goto(file.as_uri())
             found += [f"{width_px} px, {scheme}: {line}" for line in findings(page)]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from tests.accessibility import findings
 from tools.write_reference import FOLDER, pages
 
 ROOT = Path(__file__).parents[1]
@@ -140,16 +141,12 @@ def test_search_finds_a_word_without_a_network(page: Page):
 @pytest.mark.browser
 @pytest.mark.parametrize("width_px", [1280, 390])
 def test_pages_fit_the_width_and_have_no_serious_finding_of_axe(page: Page, site: Path, width_px: int):
-    from axe_playwright_python.sync_playwright import Axe
-
     page.set_viewport_size({"width": width_px, "height": 900})
     found = []
     for file in sorted(site.rglob("*.html")):
         page.goto(file.relative_to(site).as_posix())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), file.name
-        violations = Axe().run(page).response["violations"]
-        serious = [each for each in violations if each["impact"] in ("serious", "critical")]
-        found += [(file.name, each["id"], each["nodes"][0]["html"][:200]) for each in serious]
+        found += [f"{file.name}: {line}" for line in findings(page, least="serious")]
     assert not found
 
 
