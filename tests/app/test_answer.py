@@ -20,7 +20,7 @@ from gastropath.results.card import CardClass
 from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
 
-TAGS = {"section", "img", "h3", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
+TAGS = {"section", "img", "h2", "p", "strong", "span", "br", "table", "caption", "tbody", "tr", "th", "td", "div"}
 ATTRIBUTES = {"class", "src", "alt", "scope", "aria-hidden", "colspan", "style"}
 
 

@@ -12,6 +12,7 @@ import pytest
 from page_driver import Server, free_port, read, served, upload
 from PIL import Image
 from playwright.sync_api import Page, expect
+from tests.accessibility import LOOKS, findings
 
 from gastropath.app.answer import title
 from gastropath.bundle.files import open_bundle, starter
@@ -69,6 +70,37 @@ def downloaded(page: Page, name: str) -> bytes:
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name, exact=True).click()
     return Path(waiting.value.path()).read_bytes()
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_axe_finds_nothing_in_any_tab_and_none_is_wider_than_the_screen(
+    server, visit, region, uploads, tmp_path, width, scheme
+):
+    broken = tmp_path / "broken.png"
+    broken.touch()
+    page = visit(server.url, width=width)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    def wrong() -> list[str]:
+        expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+        page.wait_for_timeout(500)  # Streamlit fades in what is new, and pale text has little contrast
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        return findings(page) + [f"the page is {needed} px wide"] * (needed > width)
+
+    expect(page.get_by_text("Synthetic: drawn by a computer, no tissue.")).to_be_visible()
+    assert not wrong()
+    page.get_by_text("The 8 classes").click()
+    upload(page, uploads["LYM"], broken)
+    read(page, uploads["LYM"].name)
+    expect(page.get_by_role("heading", name="All results")).to_be_visible()
+    assert not wrong()
+    open_region(page, region[0])
+    give_mpp(page, str(MPP))
+    expect(page.get_by_role("button", name="tiles.csv")).to_be_visible()
+    assert not wrong()
+    page.get_by_role("tab", name="About this model").click()
+    expect(page.get_by_role("heading", name="Versions")).to_be_visible()
+    assert not wrong()
 
 
 def test_a_region_becomes_a_map_whose_every_tile_is_the_square_that_lies_there(server, visit, region):

@@ -170,17 +170,17 @@ def _verdict(best: CardClass, confidence: float, prediction: Predictions) -> str
     """Name the tissue and the confidence, or say why the model does not."""
     if prediction.is_out_of_distribution[0]:
         return (
-            '<h3 class="gp-label gp-unsure">Not sure: unlike the training tiles</h3>'
+            '<h2 class="gp-label gp-unsure">Not sure: unlike the training tiles</h2>'
             "<p>Nothing like this picture was among the tiles the model learned from, so no tissue is named.</p>"
         )
     sure = f'<strong class="gp-confidence">{escape(percent(confidence))}</strong>'
     mark = f'<span class="gp-swatch" style="background-color:{best.color}"></span>'
     if prediction.is_low_confidence[0]:
         return (
-            '<h3 class="gp-label gp-unsure">Not sure: low confidence</h3>'
+            '<h2 class="gp-label gp-unsure">Not sure: low confidence</h2>'
             f"<p>The best guess is {mark}{plain(title(best))}, at {sure}.</p>"
         )
-    return f'<h3 class="gp-label">{mark}{plain(title(best))}</h3><p>Confidence {sure}</p>'
+    return f'<h2 class="gp-label">{mark}{plain(title(best))}</h2><p>Confidence {sure}</p>'
 
 
 def _chart(classifier: Classifier, probabilities: np.ndarray, order: np.ndarray) -> str:
@@ -205,7 +205,7 @@ def _bar(entry: CardClass, probability: float) -> str:
 def _refusal(name: str, reason: str, remedy: str = _REMEDY) -> str:
     return (
         '<section class="gp-answer gp-refused">'
-        '<h3 class="gp-label">⚠ Not classified</h3>'
+        '<h2 class="gp-label">⚠ Not classified</h2>'
         f'<p class="gp-file"><span class="gp-name">{plain(name)}</span></p>'
         f"<p>{plain(reason, limit=400)} {remedy}</p>"
         "</section>"

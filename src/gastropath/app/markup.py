@@ -8,6 +8,9 @@ from html import escape
 
 from gastropath.report.parts import Table
 
+_SHORT = 24
+"""Characters of a cell whose words are not broken."""
+
 _ADDRESS = re.compile(r"(?i)https?(?=:)|www(?=\.)|@|mailto(?=:)|xmpp(?=:)")
 
 
@@ -20,16 +23,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = 
 def table_of_rows(columns: Sequence[str], body: str, caption: str = "") -> str:
     """Return a small table as HTML, of rows that are HTML already."""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    name = escape(caption or ", ".join(columns))
     above = f"<caption><span>{escape(caption)}</span></caption>" if caption else ""
     return (
-        f'<div class="gp-wide"><table class="gp-table">{above}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        # What is wider than the screen is moved by the arrow keys too, in every browser.
+        f'<div class="gp-wide" tabindex="0" role="group" aria-label="table: {name}">'
+        f'<table class="gp-table">{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
 def _cell(text: str) -> str:
-    kind = ' class="gp-number"' if Table.numeric(text) else ""
-    return f"<td{kind}>{escape(text)}</td>"
+    kind = "gp-number" if Table.numeric(text) else "gp-long" if len(text) > _SHORT else ""
+    return f'<td class="{kind}">{escape(text)}</td>' if kind else f"<td>{escape(text)}</td>"
 
 
 def plain(text: str) -> str:

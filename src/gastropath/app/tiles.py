@@ -130,11 +130,12 @@ def _together(classifier: Classifier, all_of_them: Sequence[Answer]) -> None:
     predictions = Predictions.joined([answer.prediction for answer in all_of_them], classifier.classes)
     names = [answer.name for answer in all_of_them]
     if len(all_of_them) > 1:
-        st.subheader("All results", anchor=False)
+        st.html('<h2 class="gp-together">All results</h2>')
         st.dataframe(
             shown_columns(classifier.card, names, predictions),
             hide_index=True,
             column_config={"Confidence": st.column_config.NumberColumn(format="percent")},
+            placeholder="–",
             alt="File, tissue, confidence, decision and reason of every tile",
         )
     with st.container(horizontal=True):
