@@ -168,7 +168,11 @@ class CannotCompare(GastroPathError):
 
 
 class CannotDownload(GastroPathError):
-    """The data set cannot be had from its server, or what came is not what was published."""
+    """The data set or a model cannot be had from its server, or what came is not what was published."""
+
+
+class CannotUpload(GastroPathError):
+    """A model or a Space cannot be put on the Hub."""
 
 
 class CannotListen(GastroPathError):

@@ -22,6 +22,7 @@ from gastropath.workflows.extras import NEEDS, missing
 
 OPTIONS = {
     "slide --features": ("--features",),
+    "space --push": ("--push", "owner/page"),
     "slide --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
     "train --folds": ("--folds", "3"),
     "train --scheduler": ("--scheduler", "tcp://127.0.0.1:9"),
@@ -106,7 +107,8 @@ def test_table_and_command_agree_on_what_is_missing(gastropath, monkeypatch, row
     command = row.split()[0]
     monkeypatch.setattr("gastropath.workflows.extras.find_spec", lambda name: None if name == module else object())
     assert missing(row) == (module,)
-    needed = {"evaluate": ("--data", "x"), "adapt": ("--labels", "x"), "demo": (), "app": ()}.get(command, ("x",))
+    needed = {"evaluate": ("--data", "x"), "adapt": ("--labels", "x"), "demo": (), "app": (), "push": ("x", "a/b")}
+    needed = {**needed, "space": ()}.get(command, ("x",))
     status, _, err = gastropath(command, *needed, *OPTIONS.get(row, ()))
     assert status == 1
     assert f"gastropath {row} needs the package {module!r}" in err

@@ -14,7 +14,7 @@ def judgement(source: str, units: int, unit: str) -> Judgement:
 
 def adapted(*judgements: Judgement, **changes: object) -> Adaptation:
     return Adaptation(
-        base="starter", base_sha256="a" * 64, labels=(LabelCount(where="a.svs", labels={"TUM": 40}),),
+        base="starter", base_sha256="a" * 64, base_source="", labels=(LabelCount(where="a.svs", labels={"TUM": 40}),),
         sources={"own": 40}, share=1.0, strength=10.0, judgements=judgements,
     ).model_copy(update=changes)  # fmt: skip
 

@@ -295,5 +295,6 @@ def test_the_command_tells_how_to_publish(finished_run, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "gastropath", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "hf upload YOUR_NAME/gastropath" in done.stdout
+    assert "hf auth login" in done.stdout
+    assert f"--model {finished_run} --out 'my space' --overwrite --push YOUR_NAME/gastropath" in done.stdout
     assert (tmp_path / "my space" / "Dockerfile").is_file()

@@ -14,6 +14,8 @@ def show_about(card: Card) -> None:
     """Show the tab."""
     st.header(plain(card.name), anchor=False)
     st.markdown(plain(card.intended_use))
+    if card.source:
+        st.markdown(plain(f"It is the model {card.source}."))
     for section in card_sections(card):
         st.subheader(plain(section.title), anchor=False)
         charts = [part for part in section.parts if isinstance(part, Chart)]

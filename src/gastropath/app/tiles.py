@@ -180,7 +180,7 @@ def table_bytes(names: Sequence[str], predictions: Predictions) -> bytes:
 def document_bytes(card: Card, names: Sequence[str], predictions: Predictions) -> bytes:
     """Return answers as JSON, with the model they are of."""
     document = {
-        "model": {"name": card.name, "graph_sha256": card.files.get("model.tflite", "")},
+        "model": {"name": card.name, "graph_sha256": card.files.get("model.tflite", ""), "source": card.source},
         "note": "For research and education only.",
         "answers": list(predictions.documents(names)),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from gastropath.bundle.address import source_of
 from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.outputs import new_folder, replacing, write_text
 from gastropath.report.markdown import model_card
@@ -16,11 +17,15 @@ from gastropath.report.sections.confidence import measured_limits
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
+CARD, README = "card.json", "README.md"
 GRAPH = "model.tflite"
 KERAS_MODEL = "bestmodel.keras"
 REFERENCES = "references.npz"
 OLDER_REFERENCES = "domain.npz"
 """Name that bundles of format version 1 have for it."""
+
+NAMES = (CARD, README, GRAPH, KERAS_MODEL, REFERENCES, OLDER_REFERENCES)
+"""Every file that a bundle of some version may hold."""
 
 _MAX_CARD_BYTES = 4_000_000
 _MAX_FILE_BYTES = 2_000_000_000
@@ -48,7 +53,7 @@ class Bundle:
         """The Keras model, where the bundle carries one. Verified when asked for, not when the bundle is opened."""
         if KERAS_MODEL not in self.card.files:
             return None
-        _verify(self.folder, KERAS_MODEL, self.card.files[KERAS_MODEL])
+        verify(self.folder, KERAS_MODEL, self.card.files[KERAS_MODEL])
         return self.folder / KERAS_MODEL
 
 
@@ -61,7 +66,7 @@ def starter() -> Path:
         If this installation holds none (a Space's own does not).
     """
     folder = Path(str(resources.files("gastropath"))) / "starter"
-    if not (folder / "card.json").is_file():
+    if not (folder / CARD).is_file():
         raise BadBundle("this installation of GastroPath has no starter model", remedy="name a `model`")
     return folder
 
@@ -69,7 +74,7 @@ def starter() -> Path:
 def find_bundle(model: Path) -> Path:
     """Return the bundle folder that ``model`` means: itself, or ``model/`` in a run folder."""
     for folder in (model, model / "model"):
-        if (folder / "card.json").is_file():
+        if (folder / CARD).is_file():
             return folder
     if not model.exists():
         raise BadBundle("there is no such folder", where=model)
@@ -88,14 +93,14 @@ def open_bundle(model: Path) -> Bundle:
         If the card is unreadable or of an unknown version, or a file is missing or does not have its hash.
     """
     folder = find_bundle(model)
-    card = _read_card(folder / "card.json")
+    card = read_card(folder / CARD).fetched_from(source_of(folder))
     needed = (GRAPH, *([Bundle(folder, card).references.name] if card.domain else []))
     for name in needed:
         if name not in card.files:
-            raise BadBundle(f"lists no {name}", where=folder / "card.json")
+            raise BadBundle(f"lists no {name}", where=folder / CARD)
     for name, digest in card.files.items():
         if name != KERAS_MODEL:
-            _verify(folder, name, digest)
+            verify(folder, name, digest)
     return Bundle(folder, card)
 
 
@@ -140,15 +145,22 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _write_card(folder: Path, card: Card) -> None:
-    write_text(folder / "README.md", model_card(card))
-    write_text(folder / "card.json", card.to_json())
+def most_bytes(name: str) -> int:
+    """Return how large a file of a bundle may be."""
+    return _MAX_CARD_BYTES if name in (CARD, README) else _MAX_FILE_BYTES
 
 
-def _read_card(path: Path) -> Card:
+def read_card(path: Path) -> Card:
+    """Read a bundle's card.
+
+    Raises
+    ------
+    BadBundle
+        If it is too large, cannot be read, or is no card.
+    """
     try:
-        if path.stat().st_size > _MAX_CARD_BYTES:
-            raise BadBundle(f"is larger than {_MAX_CARD_BYTES:,} bytes; that is not a model card", where=path)
+        if path.stat().st_size > most_bytes(CARD):
+            raise BadBundle(f"is larger than {most_bytes(CARD):,} bytes; that is not a model card", where=path)
         return Card.parse(path.read_bytes(), path)
     except OSError as error:
         raise BadBundle(f"cannot be read: {error.strerror or error}", where=path) from None
@@ -156,12 +168,24 @@ def _read_card(path: Path) -> Card:
         raise BadBundle(error.what, where=path, remedy=error.remedy) from None
 
 
-def _verify(folder: Path, name: str, digest: str) -> None:
+def verify(folder: Path, name: str, digest: str) -> None:
+    """Check that a file of a bundle has the SHA-256 that the card names.
+
+    Raises
+    ------
+    BadBundle
+        If it is missing, too large, or another one.
+    """
     file = folder / name
     if not file.is_file():
         raise BadBundle("is missing though card.json lists it", where=file, remedy="copy the whole folder again")
-    if file.stat().st_size > _MAX_FILE_BYTES:
-        raise BadBundle(f"is larger than {_MAX_FILE_BYTES:,} bytes", where=file)
+    if file.stat().st_size > most_bytes(name):
+        raise BadBundle(f"is larger than {most_bytes(name):,} bytes", where=file)
     if sha256(file) != digest:
         what = "is not the file that card.json describes (its hash differs)"
         raise BadBundle(what, where=file, remedy="copy the folder again")
+
+
+def _write_card(folder: Path, card: Card) -> None:
+    write_text(folder / README, model_card(card))
+    write_text(folder / CARD, card.to_json())

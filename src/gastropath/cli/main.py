@@ -73,6 +73,7 @@ for _command, _example in (
     (training.export, "gastropath export run --precision int8 --out model"),
     (publish.app, "gastropath app --model run"),
     (publish.space, "gastropath space --model run --examples gastric_data --out space"),
+    (publish.push, "gastropath push run OWNER/NAME"),
     (doctor.doctor, "gastropath doctor --model run"),
 ):
     app.command(epilog=f"Example: {_example}")(_command)
@@ -103,7 +104,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal can show
-    console.show_warnings("gastropath.tables")
+    for logger in ("gastropath.tables", "gastropath.bundle.hub"):
+        console.show_warnings(logger)
     arguments, debug = sys.argv[1:], "--debug" in sys.argv
     try:
         switches, arguments = taken(arguments)

@@ -22,7 +22,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Model = Annotated[
-    Path | None, typer.Option("--model", help="A run folder or a model bundle; the starter model where none is given.")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A run folder, a model bundle, or hf://OWNER/NAME[@REVISION]; the starter model where none is given.",
+    ),
 ]
 Cache = Annotated[
     Path | None,

@@ -43,7 +43,8 @@ def predict(
     card = found.classifier.card
     if as_json:
         synthetic = card.training_data.synthetic
-        console.print_json({"model": card.name, "synthetic": synthetic, "predictions": list(found.documents())})
+        told = {"model": card.name, "source": card.source, "synthetic": synthetic}
+        console.print_json({**told, "predictions": list(found.documents())})
     elif to_stdout:
         found.write_rows(sys.stdout)
     else:

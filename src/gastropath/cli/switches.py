@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,8 @@ class Switches:
         """Set what libraries that are not loaded yet read of the environment."""
         if self.threads:
             os.environ.update(dict.fromkeys(_LIBRARIES, str(self.threads)))
+        if self.quiet or not sys.stderr.isatty():
+            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # what fetches models from the Hub draws its own
 
 
 def taken(arguments: Sequence[str]) -> tuple[Switches, list[str]]:

@@ -126,6 +126,7 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
     rows += [
         ("model", f"{card.name}, {card.precision}, made {card.created}"),
         ("model SHA-256", card.files["model.tflite"]),
+        *([("model fetched from", card.source)] if card.source else []),
         ("trained on", f"{data.name}, {data.n_tiles:,} tiles"),
     ]
     if data.review:

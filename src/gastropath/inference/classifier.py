@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gastropath.bundle.files import open_bundle, starter
+from gastropath.bundle.hub import model_folder
 from gastropath.decoding import MAX_PIXELS
 from gastropath.errors import BadBundle
 from gastropath.formulas import softmax
@@ -88,7 +89,7 @@ class Classifier:
         Parameters
         ----------
         model
-            Folder with a ``card.json``, or a run folder; by default the starter model.
+            Folder with a ``card.json``, a run folder, or ``hf://OWNER/NAME[@REVISION]``; by default the starter model.
         threads
             Tiles worked on at a time; by default as many as there are cores.
 
@@ -96,8 +97,10 @@ class Classifier:
         ------
         BadBundle
             See :func:`gastropath.bundle.files.open_bundle`.
+        UnknownSetting, MissingExtra, CannotDownload
+            For a model of the Hub: see :func:`gastropath.bundle.hub.fetch`.
         """
-        bundle = open_bundle(starter() if model is None else Path(model))
+        bundle = open_bundle(starter() if model is None else model_folder(model))
         rule, check = bundle.card.domain, None
         if rule:
             references = bundle.references

@@ -50,12 +50,14 @@ class KeptKnowledge(Part):
 class Adaptation(Part):
     """How the head of a model was fitted anew on labels of its user.
 
-    ``base`` and ``base_sha256`` name the model it came from, and the hash of its graph. ``share`` is what the new
-    labels weigh together beside the model's own tiles; ``strength`` the inverse of the penalty.
+    ``base`` and ``base_sha256`` name the model it came from, and the hash of its graph; ``base_source`` is where on the
+    Hub it lies, empty where that is not known. ``share`` is what the new labels weigh together beside the model's own
+    tiles; ``strength`` the inverse of the penalty.
     """
 
     base: Annotated[str, Field(max_length=200)]
     base_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    base_source: Annotated[str, Field(max_length=500)]
     labels: Annotated[tuple[LabelCount, ...], Field(min_length=1, max_length=1000)]
     sources: dict[Literal["own", "suggested", "check"], Annotated[int, Field(ge=1)]]
     added: tuple[str, ...] = ()

@@ -7,13 +7,13 @@ import math
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from gastropath.results.adaptation import Adaptation
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share, ShareInterval
 from gastropath.results.metrics import Metrics
-from gastropath.results.versions import card_2, card_3, card_4, card_5
+from gastropath.results.versions import card_2, card_3, card_4, card_5, card_6
 from gastropath.tissue_classes import MAX_CODE, shared_columns
 
 INTENDED_USE = (
@@ -154,9 +154,9 @@ class Card(Document):
     ``self_test`` where nothing was recorded.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2, card_3, card_4, card_5)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (card_2, card_3, card_4, card_5, card_6)
 
-    format_version: Literal[5] = 5
+    format_version: Literal[6] = 6
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: str
     classes: Annotated[tuple[CardClass, ...], Field(min_length=2, max_length=1000)]
@@ -174,6 +174,18 @@ class Card(Document):
     versions: dict[str, str]
     intended_use: str = INTENDED_USE
     limitations: tuple[str, ...] = LIMITATIONS
+    _source: str = PrivateAttr(default="")
+
+    @property
+    def source(self) -> str:
+        """Where it was fetched, as ``hf://OWNER/NAME@COMMIT``; empty where it is not of the Hub. Not in the file."""
+        return self._source
+
+    def fetched_from(self, source: str) -> Card:
+        """Return the card of a model that was fetched there."""
+        card = self.model_copy()
+        card._source = source
+        return card
 
     @property
     def codes(self) -> tuple[str, ...]:

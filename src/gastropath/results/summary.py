@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gastropath.results.documents import Document, Upgrade
 from gastropath.results.interval import Part, Share
-from gastropath.results.versions import summary_2, summary_3, summary_4
+from gastropath.results.versions import summary_2, summary_3, summary_4, summary_5
 
 Count = Annotated[int, Field(ge=0)]
 Area = Annotated[float, Field(ge=0)]
@@ -24,10 +24,11 @@ class SpacingRecord(Part):
 
 
 class ModelRecord(Part):
-    """The model that classified the tiles; ``sha256`` is that of its graph."""
+    """The model that classified the tiles; ``sha256`` is that of its graph, ``source`` where on the Hub it lies."""
 
     name: str
     sha256: str
+    source: str
     synthetic: bool
 
 
@@ -123,9 +124,9 @@ class SlideSummary(Document):
     where the slide states them. ``job`` is ``None`` for a picture that was mapped in memory.
     """
 
-    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2, summary_3, summary_4)
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (summary_2, summary_3, summary_4, summary_5)
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     slide: str
     kind: str
     size_px: tuple[Count, Count]

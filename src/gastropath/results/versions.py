@@ -86,6 +86,12 @@ def card_5(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "format_version": 5, "metrics": metrics_5(metrics) if metrics else None}
 
 
+def card_6(document: dict[str, Any]) -> dict[str, Any]:
+    """``card.json``: it may say where the model that was adapted lies; earlier models were not of the Hub."""
+    found = document.get("adaptation")
+    return {**document, "format_version": 6, "adaptation": {**found, "base_source": ""} if found else None}
+
+
 def split_2(document: dict[str, Any]) -> dict[str, Any]:
     """``split.json``: nothing but the version was added."""
     return {**document, "format_version": 2}
@@ -143,3 +149,8 @@ def summary_4(document: dict[str, Any]) -> dict[str, Any]:
     if job is not None:
         job = {**job, "settings": {**job["settings"], "stamp": False, "anndata": False}}
     return {**document, "format_version": 4, "job": job}
+
+
+def summary_5(document: dict[str, Any]) -> dict[str, Any]:
+    """``summary.json``: where the model lies on the Hub; earlier models were not of the Hub."""
+    return {**document, "format_version": 5, "model": {**document["model"], "source": ""}}

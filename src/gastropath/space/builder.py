@@ -11,7 +11,7 @@ from pathlib import Path
 from gastropath.bundle.files import KERAS_MODEL, open_bundle, sha256, write_bundle
 from gastropath.errors import CannotWrite
 from gastropath.outputs import replacing_folder
-from gastropath.report.markdown import model_card_body
+from gastropath.report.markdown import escaped, model_card_body
 from gastropath.results.card import Card
 from gastropath.space.wheel import write_wheel
 
@@ -106,7 +106,9 @@ def _readme(card: Card, title: str, *, with_keras: bool) -> str:
         "",
     ]
     about = (
-        "This Space runs GastroPath's web page with the model in `model/`. The image is built from this folder alone. "
+        "This Space runs GastroPath's web page with the model in `model/`"
+        + (f", a copy of {escaped(card.source)}" if card.source else "")
+        + ". The image is built from this folder alone. "
         + (f"`{KERAS_MODEL}` is the same model for Keras; it is not part of the image. " if with_keras else "")
         + "Uploads stay in memory."
     )

@@ -158,6 +158,7 @@ def adapted(
     record = Adaptation(
         base=card.name,
         base_sha256=card.files[GRAPH],
+        base_source=card.source,
         labels=tuple(LabelCount(where=where[:300], labels=dict(row)) for where, row in _places(counts(examples))),
         sources={source: examples.sources.count(source) for source in dict.fromkeys(examples.sources)},
         added=tuple(code for code in codes if code not in whole.codes),

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from gastropath.bundle.files import GRAPH, find_bundle, starter
+from gastropath.bundle.hub import kept_folder
 from gastropath.errors import BadBundle, CannotReadSlide, CannotReadTable
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.entries import find_slides
@@ -74,14 +75,16 @@ def find_model(folder: Path, summary: SlideSummary, given: Path | None = None) -
     summary
         Its ``summary.json``.
     given
-        The one that is said to be it. Else the starter model, and bundles and runs that lie beside the map, up to three
-        folders above it, or in the folder that the user is in, are looked at.
+        The one that is said to be it. Else the Hub's cache, the starter model, and bundles and runs that lie beside the
+        map, up to three folders above it, or in the folder that the user is in, are looked at.
     """
     name = summary.model.name
     if given is not None:
         if summary.model.sha256 in _hashes([find_bundle(given) / "card.json"]):
             return Original(find_bundle(given))
         return Original(None, f"the map was made with another model, {name!r}, than the one that --model names")
+    if (kept := kept_folder(summary.model.source)) and summary.model.sha256 in _hashes([kept / "card.json"]):
+        return Original(kept)
     above = (folder.absolute() / "x").parents[: _LEVELS_UP + 1]
     for place in (*_starters(), *above, Path.cwd()):
         for pattern in _CARDS:

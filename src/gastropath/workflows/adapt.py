@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress, Stages
-from gastropath.workflows.arguments import Paths, StrPath, codes, folder_of, now, opened, paths
+from gastropath.workflows.arguments import Paths, StrPath, at_hand, codes, folder_of, now, opened, paths
 from gastropath.workflows.extras import need
 from gastropath.workflows.labelled import GivenLabels, examples_of
 
@@ -143,9 +143,10 @@ def adapt(
     from gastropath.results.learned import read_learned
     from gastropath.teach.adapted import adapted, base_of
 
-    folder, home = Path(out), folder_of(model)
+    folder = Path(out)
     check_absent(folder)
-    classifier = opened(model)
+    model = at_hand(model)
+    home, classifier = folder_of(model), opened(model)
     whole = base_of(classifier)
     wanted = codes(classes) or list(classifier.classes)
     if len(set(wanted)) != len(wanted) or len(wanted) < 2:

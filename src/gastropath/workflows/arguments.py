@@ -54,20 +54,40 @@ def opened(model: StrPath | Classifier | None) -> Classifier:
     ------
     BadBundle
         If the folder holds no bundle, or one whose hashes, version or graph do not fit its card.
+    CannotDownload
+        If it is named by its place on the Hub and cannot be had.
     """
     from gastropath.inference.classifier import Classifier
 
     return model if isinstance(model, Classifier) else Classifier.load(model)
 
 
-def folder_of(model: StrPath | Classifier | None) -> Path | None:
-    """Return the folder that a model was named by or loaded from; ``None`` for one in memory."""
+def folder_named(model: StrPath | None) -> Path:
+    """Return the folder of a model: as named, the starter model's, or where one of the Hub is kept on this computer.
+
+    Raises
+    ------
+    BadBundle, CannotDownload
+        If it is named by its place on the Hub and cannot be had, or there is no starter model.
+    """
     from gastropath.bundle.files import starter
+    from gastropath.bundle.hub import model_folder
+
+    return starter() if model is None else model_folder(model)
+
+
+def at_hand(model: StrPath | Classifier | None) -> Path | Classifier:
+    """Return an open model as it is, and of any other its folder, so that the Hub is asked once."""
     from gastropath.inference.classifier import Classifier
 
-    if isinstance(model, Classifier):
-        return model.folder
-    return starter() if model is None else Path(model)
+    return model if isinstance(model, Classifier) else folder_named(model)
+
+
+def folder_of(model: StrPath | Classifier | None) -> Path | None:
+    """Return the folder that a model was named by or loaded from; ``None`` for one in memory."""
+    from gastropath.inference.classifier import Classifier
+
+    return model.folder if isinstance(model, Classifier) else folder_named(model)
 
 
 def cache_folder(given: StrPath | None) -> Path:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from gastropath.errors import GastroPathError
 from gastropath.parallel import cores
-from gastropath.workflows.arguments import StrPath, cache_folder, optional
+from gastropath.workflows.arguments import StrPath, cache_folder, folder_named
 from gastropath.workflows.extras import NEEDS
 from gastropath.workflows.installation import LIBRARIES, is_writable, obstacles, packages, size_bytes, trials
 
@@ -47,7 +46,7 @@ def doctor(model: StrPath | None = None, *, gpu: bool = False) -> dict[str, Any]
     answer: dict[str, Any] | None = None
     if "ai_edge_litert" in tried and tried["ai_edge_litert"].loads:
         try:
-            answer = _answer(optional(model))
+            answer = _answer(model)
         except GastroPathError as error:
             problems.append(str(error))
     if answer and answer["as_recorded"] is False:
@@ -71,14 +70,13 @@ def doctor(model: StrPath | None = None, *, gpu: bool = False) -> dict[str, Any]
     }
 
 
-def _answer(model: Path | None) -> dict[str, Any]:
+def _answer(model: StrPath | None) -> dict[str, Any]:
     """Examine a model, and time it."""
     import numpy as np
 
-    from gastropath.bundle.files import starter
     from gastropath.inference.selftest import examine, picture
 
-    examined = examine(model or starter())
+    examined = examine(folder_named(model))
     card, graph = examined.classifier.card, examined.classifier.graph
     tiles = np.stack([picture(examined.classifier.tile_px)] * _TIMED_TILES)
     graph.run(tiles)  # every core's interpreter is made by its first tile
@@ -86,6 +84,7 @@ def _answer(model: Path | None) -> dict[str, Any]:
     graph.run(tiles)
     return {
         "name": card.name,
+        "source": card.source,
         "precision": card.precision,
         "verified_files": list(card.files),
         "difference": examined.difference,

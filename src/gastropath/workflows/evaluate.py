@@ -13,6 +13,7 @@ from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import (
     Paths,
     StrPath,
+    at_hand,
     cache_folder,
     check_checks,
     codes,
@@ -183,7 +184,7 @@ def evaluate(
     from gastropath.results.environment import described
 
     check_checks(checks)
-    folder, home = optional(out), folder_of(model)
+    folder = optional(out)
     if folder:
         check_replaceable(folder, (*FILES, SHARES), overwrite=overwrite)
     on_slides = any(map(paths, (labels, annotations)))
@@ -192,6 +193,8 @@ def evaluate(
         raise UnknownSetting(what, remedy="give one of `data`, `labels` and `annotations`")
     if on_slides:
         need("slide")
+    model = at_hand(model)
+    home = folder_of(model)
     stages = Stages([*([_CUTTING] if on_slides else []), _READING, _JUDGING], progress)
     with ExitStack() as stack:
         sources, notes, classifier = paths(data), (), None
@@ -226,7 +229,9 @@ def evaluate(
         )
         _forget_replaced(assessment, cache_folder(None))
         if folder:
-            known = {"model_sha256": classifier.card.files["model.tflite"], "tiles_sha256": index.sha256()}
+            card = classifier.card
+            known = {"model_sha256": card.files["model.tflite"], "tiles_sha256": index.sha256()}
+            known |= {"model_source": card.source} if card.source else {}
             with replacing_folder(folder, (*FILES, SHARES), overwrite=overwrite) as partial:
                 write_evaluation(assessment, classifier, partial)
                 if on_slides:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
+from gastropath.workflows.predict import MODEL_SOURCE
 
 if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
@@ -107,7 +108,7 @@ def explain(
         every = tuple(told)
         refused = {str(one.source): one.answer.detail for one in every if one.pixels is None}
         return ExplanationResult(every, (), refused, None)
-    writer = _Writer()
+    writer = _Writer(classifier.card.source)
     with replacing_folder(folder, (TABLE, "*.png"), overwrite=overwrite) as partial:
         for one in told:
             writer.add(one, partial)
@@ -118,7 +119,8 @@ def explain(
 class _Writer:
     """Writes one explanation after the other into a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self._source = {MODEL_SOURCE: source} if source else {}
         self.names: list[str] = []
         self.refused: dict[str, str] = {}
         self._rows: list[dict[str, object]] = []
@@ -129,6 +131,7 @@ class _Writer:
 
         answer, path = one.answer, str(one.source)
         row: dict[str, object] = {
+            **self._source,
             "path": path,
             "predicted_label": answer.label,
             "confidence": None if answer.confidence is None else f"{answer.confidence:.6f}",
@@ -148,8 +151,7 @@ class _Writer:
     def finish(self, folder: Path) -> None:
         from gastropath.tables import write_table
 
-        rows = ({column: row.get(column, "") for column in _COLUMNS} for row in self._rows)
-        write_table(folder / TABLE, _COLUMNS, rows)
+        write_table(folder / TABLE, (*_COLUMNS, *self._source), self._rows)
 
 
 def _free(stem: str, taken: set[str]) -> str:

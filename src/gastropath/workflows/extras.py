@@ -19,6 +19,7 @@ class Needs:
 
 _NOTHING = Needs("", ())
 _SLIDES = Needs("slides", ("openslide", "scipy", "tifffile", "shapely", "pydicom"))
+_HUB = Needs("hub", ("huggingface_hub",))
 _TRAINING = Needs("train", ("tensorflow", "keras", "sklearn", "jinja2"))
 
 NEEDS: Mapping[str, Needs] = {
@@ -43,6 +44,9 @@ NEEDS: Mapping[str, Needs] = {
     "export": _TRAINING,
     "app": Needs("app", ("streamlit", "scipy")),
     "space": _NOTHING,
+    "space --push": _HUB,
+    "push": _HUB,
+    "--model hf://…": _HUB,
     "doctor": _NOTHING,
 }
 """Every command, and each option that needs more than its command."""

@@ -16,7 +16,8 @@ def load(model: StrPath | None = None, *, threads: int | None = None) -> Classif
     Parameters
     ----------
     model
-        A bundle folder, or a run folder that holds one; by default the starter model.
+        A bundle folder, a run folder that holds one, or ``hf://OWNER/NAME[@REVISION]`` for one on the Hugging Face
+        Hub; by default the starter model.
     threads
         Tiles worked on at a time; by default as many as there are cores.
 
@@ -29,6 +30,8 @@ def load(model: StrPath | None = None, *, threads: int | None = None) -> Classif
     ------
     BadBundle
         If the folder holds no bundle, or one whose hashes, version or graph do not fit its card.
+    MissingExtra, CannotDownload
+        If a model of the Hub is named, and the extra ``hub`` is not installed or the model cannot be had.
 
     Examples
     --------

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, TextIO
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import Paths, StrPath, opened, optional, paths
 
+MODEL_SOURCE = "model_source"
+"""Column of tables that were made with a model of the Hub: its address, the commit included."""
+
 if TYPE_CHECKING:
     from gastropath.inference.classifier import Classifier
     from gastropath.results.predictions import Predictions
@@ -51,12 +54,22 @@ class PredictionResult:
         """Images of another size than the model's that were taken for one field of view: their mpp is not known."""
         return int(self.predictions.is_field_of_view_assumed.sum())
 
+    @property
+    def columns(self) -> list[str]:
+        """Of the table; the last one names the commit of a model of the Hub."""
+        source = [MODEL_SOURCE] if self.classifier.card.source else []
+        return [*self.predictions.columns(self.classifier.classes), *source]
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield a row a file, as text."""
+        source = {MODEL_SOURCE: self.classifier.card.source}
+        return (row | source for row in self.predictions.rows(self.paths))
+
     def write_rows(self, file: TextIO) -> None:
         """Write the table to an open file."""
-        from gastropath.results.predictions import Predictions
         from gastropath.tables import write_rows
 
-        write_rows(file, Predictions.columns(self.classifier.classes), self.predictions.rows(self.paths))
+        write_rows(file, self.columns, self.rows())
 
     def documents(self) -> Iterator[dict[str, object]]:
         """Yield a row a file, numbers as numbers, for JSON."""
@@ -80,7 +93,7 @@ def predict(
     images
         Image files, and folders of them.
     model
-        A run or bundle folder, or a loaded model; by default the starter model.
+        A run or bundle folder, ``hf://OWNER/NAME[@REVISION]``, or a loaded model; by default the starter model.
     out
         Table to write, a row an image; by default nothing is written.
     mpp
@@ -109,7 +122,6 @@ def predict(
     from gastropath.inference.bounded import read_bounded
     from gastropath.inference.gathering import gather
     from gastropath.outputs import new_file
-    from gastropath.results.predictions import Predictions
     from gastropath.tables import write_table
 
     files, table = gather(paths(images)), optional(out)
@@ -120,5 +132,5 @@ def predict(
     predictions = classifier.predict(files, mpp=mpp, views=views, reader=read_bounded, progress=stage)
     found = PredictionResult(classifier, tuple(files), predictions, table)
     if table:
-        write_table(table, Predictions.columns(classifier.classes), predictions.rows(found.paths), new=not overwrite)
+        write_table(table, found.columns, found.rows(), new=not overwrite)
     return found

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastropath.workflows.arguments import Paths, StrPath, cache_folder, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, cache_folder, folder_named, optional, paths
 from gastropath.workflows.extras import need
 
 if TYPE_CHECKING:
+    from gastropath.bundle.upload import Uploaded
     from gastropath.data.index import TileIndex
+
+
+@dataclass(frozen=True)
+class SpaceResult:
+    """A Space.
+
+    Attributes
+    ----------
+    folder
+        That was written.
+    uploaded
+        Where it was put on the Hub; ``None`` where it was not.
+    """
+
+    folder: Path
+    uploaded: Uploaded | None = None
 
 
 def space(
@@ -20,44 +38,60 @@ def space(
     *,
     title: str = "GastroPath",
     examples: Paths | None = None,
+    push: str | None = None,
+    private: bool = False,
     overwrite: bool = False,
     on_tiles: Callable[[TileIndex], object] | None = None,
-) -> Path:
-    """Write a folder that can be pushed to Hugging Face Spaces as it is.
+) -> SpaceResult:
+    """Write a folder that can be pushed to Hugging Face Spaces as it is, and push it.
 
     Parameters
     ----------
     out
         Folder to write.
     model
-        A run or bundle folder; by default the starter model.
+        A run or bundle folder, or ``hf://OWNER/NAME[@REVISION]``; by default the starter model.
     title
         Of the Space.
     examples
         Show tiles of these to visitors, of a run its validation tiles; by default drawn ones.
+    push
+        ``OWNER/NAME`` of the Space that it is put on the Hub as; by default it is not.
+    private
+        Show a new Space to nobody else.
     overwrite
-        Replace an earlier Space.
+        Replace an earlier Space, here and on the Hub, where its history stays.
     on_tiles
         Called once with the tiles of ``examples`` that were found.
 
     Returns
     -------
-    pathlib.Path
-        The folder.
+    SpaceResult
+        The folder, and where it lies on the Hub.
 
     Raises
     ------
+    MissingExtra
+        If it is to be pushed and the extra ``hub`` is not installed.
     BadBundle
         If the model cannot be used.
+    CannotUpload, UnknownSetting
+        If the Hub cannot be reached or does not let this user, or ``push`` is not the name of a Space.
     NoTilesFound, CannotReadTable
         If ``examples`` holds no tile to show.
     OutputExists, CannotWrite
-        If ``out`` already exists, or cannot be written.
+        If ``out`` already exists or cannot be written, or the Space on the Hub holds something.
     """
-    from gastropath.bundle.files import open_bundle, starter
+    if push:
+        need("space --push")
+    from gastropath.bundle.address import check_name
+    from gastropath.bundle.files import open_bundle
+    from gastropath.bundle.upload import push_space
     from gastropath.space.builder import build_space
 
-    folder, place, write = optional(model) or starter(), Path(out), None
+    if push:
+        check_name(push)
+    folder, place, write = folder_named(model), Path(out), None
     if examples:
         from gastropath.data.audit.audit import with_pixels
         from gastropath.data.examples import choose_examples
@@ -70,7 +104,7 @@ def space(
         index = with_pixels(index, cache=cache_folder(None))
         write = choose_examples(index, split_of_run(folder, index), open_bundle(folder).card.codes).write
     build_space(folder, place, title=title, examples=write, overwrite=overwrite)
-    return place
+    return SpaceResult(place, push_space(place, push, private=private, overwrite=overwrite) if push else None)
 
 
 def serve(
@@ -110,9 +144,9 @@ def serve(
     from gastropath.app.examples import read_examples
     from gastropath.app.server import listen
     from gastropath.app.server import serve as serve_page
-    from gastropath.bundle.files import open_bundle, starter
+    from gastropath.bundle.files import open_bundle
 
-    bundle, shown = open_bundle(optional(model) or starter()), optional(examples)
+    bundle, shown = open_bundle(folder_named(model)), optional(examples)
     if shown:
         read_examples(shown, bundle.card.codes)
     with listen(address, port) as listening, suppress(KeyboardInterrupt):  # the way to stop it, and no failure

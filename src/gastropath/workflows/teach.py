@@ -182,7 +182,8 @@ def _begin(folder: Path, classifier: Classifier) -> None:
     from gastropath.bundle.files import GRAPH
     from gastropath.outputs import content, write_json
 
-    record, file = {"model": classifier.card.name, "sha256": classifier.card.files.get(GRAPH, "")}, folder / LESSON
+    card, file = classifier.card, folder / LESSON
+    record = {"model": card.name, "sha256": card.files.get(GRAPH, ""), "source": card.source}
     if not content(folder):
         write_json(file, record)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from gastropath.workflows.arguments import Paths, StrPath, optional, paths
+from gastropath.workflows.arguments import Paths, StrPath, folder_named, paths
 from gastropath.workflows.extras import need
 
 PORT = 8502
@@ -66,8 +66,7 @@ def view(
     readable, failed = readable_maps(find_maps(paths(maps)))
     if not readable:
         raise next(iter(failed.values()))
-    named = optional(model)
-    bundle = open_bundle(named).folder if named else None
+    bundle = open_bundle(folder_named(model)).folder if model is not None else None
     refused = {str(folder): error.reason for folder, error in failed.items()}
     if refused and on_refused:
         on_refused(refused)

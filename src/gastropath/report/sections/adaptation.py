@@ -61,7 +61,8 @@ def in_words(found: Adaptation) -> list[str]:
     n = sum(found.sources.values())
     checks = found.sources.get("check", 0)
     said = [
-        f"The head of {found.base} (graph SHA-256 {found.base_sha256[:12]}…) was fitted anew on "
+        f"The head of {found.base} (graph SHA-256 {found.base_sha256[:12]}…"
+        f"{f', {found.base_source}' if found.base_source else ''}) was fitted anew on "
         f"{count(n - checks, 'label')}{f' and checked on {checks} more' if checks else ''}; its features are those of "
         "that model. The new labels "
         f"weigh together {_as_much(found.share)} the tiles it knew."

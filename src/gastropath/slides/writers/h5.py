@@ -120,7 +120,7 @@ class FeaturesH5:
         tile_px, stride_px = round(sum(grid.tile) / 2), round(sum(grid.stride) / 2)
         magnification = 20 / (slide.spacing.x + slide.spacing.y)  # 10x has 1 µm a pixel: TRIDENT reckons so
         file.attrs.update({
-            "tile_px_level0": grid.tile, "model": card.files.get("model.tflite", ""),
+            "tile_px_level0": grid.tile, "model": card.files.get("model.tflite", ""), "model_source": card.source,
             "unit": "px", "tile_size": _NO_MICROMETRES,
         })  # fmt: skip
         file["features"].attrs.update({

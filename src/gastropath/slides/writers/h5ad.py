@@ -135,6 +135,7 @@ class TilesH5ad:
         for name, text in (
             ("model", self._card.name),
             ("model_sha256", self._card.files.get("model.tflite", "")),
+            ("model_source", self._card.source),
             ("coordinates", "pixels of level 0"),
         ):
             ours.create_dataset(name, data=text, dtype=_texts()).attrs.update(_TEXT)

@@ -91,7 +91,10 @@ class Totals:
             bounds_px=slide.bounds_px,
             mpp=SpacingRecord(x=slide.spacing.x, y=slide.spacing.y, source=slide.spacing.source),
             model=ModelRecord(
-                name=card.name, sha256=card.files.get("model.tflite", ""), synthetic=card.training_data.synthetic
+                name=card.name,
+                sha256=card.files.get("model.tflite", ""),
+                source=card.source,
+                synthetic=card.training_data.synthetic,
             ),
             grid=GridRecord(
                 tile_px=card.input.tile_px,
