@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,30 +14,23 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (128
 _IMPACTS = ("minor", "moderate", "serious", "critical")
 
 
-def findings(page: Page, *, foreign: Mapping[str, str] | None = None, least: str = "moderate") -> list[str]:
+def findings(page: Page, *, least: str = "moderate") -> list[str]:
     """Return what axe-core finds on a page as it stands, a line an element: rule, impact, and the element's markup.
 
     Parameters
     ----------
     page
         Shown in Chromium, with what is to be looked at.
-    foreign
-        For the name of a rule the CSS selector of elements that another library wrote, which it is not asked of. A rule
-        and its elements are named together, so that our own markup answers to every rule.
     least
         Impact from which on a finding counts: ``minor``, ``moderate``, ``serious`` or ``critical``.
     """
     counted = _IMPACTS[_IMPACTS.index(least) :]
-    found = []
-    for rule in Axe().run(page).response["violations"]:
-        for node in rule["nodes"]:
-            if (node["impact"] or rule["impact"]) not in counted:
-                continue
-            selector = (foreign or {}).get(rule["id"])
-            if selector and page.locator(node["target"][-1]).first.evaluate("(e, s) => e.matches(s)", selector):
-                continue
-            found.append(f"{rule['id']} ({node['impact'] or rule['impact']}): {node['html'][:200]}")
-    return found
+    return [
+        f"{rule['id']} ({node['impact'] or rule['impact']}): {node['html'][:200]}"
+        for rule in Axe().run(page).response["violations"]
+        for node in rule["nodes"]
+        if (node["impact"] or rule["impact"]) in counted
+    ]
 
 
 def of_a_file(chromium: str, file: Path) -> list[str]:

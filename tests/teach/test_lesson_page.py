@@ -18,6 +18,7 @@ import pytest
 from lessons import CODES, STAIN  # pyright: ignore[reportMissingImports]
 from PIL import Image
 from playwright.sync_api import Page, expect
+from tests.accessibility import findings
 from view_driver import Shown, shown
 
 import gastropath
@@ -135,6 +136,43 @@ def test_a_model_is_taught_by_keys_killed_gone_on_with_and_sealed(visit, small_m
     done = subprocess.run(judged, capture_output=True, text=True)
     assert done.returncode == 1
     assert "learned from all 9 labelled tiles" in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_from_the_first_look_to_the_sealed_model(visit, small_model, slide, tmp_path, scheme):
+    with lesson(slide, small_model, tmp_path) as page_of:
+        page = opened(visit, page_of)
+        page.emulate_media(color_scheme=scheme)
+        found = {"untaught": findings(page)}
+        for tile in (4, 5, 6, 9):
+            give(page, tile, CODES[tile])
+        found["taught"] = findings(page)
+        page.keyboard.press("Escape")
+        page.locator("#box").click()
+        page.mouse.move(300, 300)
+        page.mouse.down()
+        page.mouse.move(500, 500, steps=3)
+        page.mouse.up()
+        found["a box of tiles"] = findings(page)
+        page.locator("#move").click()
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        expect(page.locator("#tile")).to_contain_text("What the model says is hidden")
+        found["check"] = findings(page)
+        page.keyboard.press("2")
+        expect(page.locator("#told")).to_contain_text("he model says")
+        found["checked"] = findings(page)
+        page.keyboard.press("m")
+        page.keyboard.press("?")
+        found["help"] = findings(page)
+        page.keyboard.press("Escape")
+        page.locator("#seal").click()
+        expect(page.locator("#sealed")).to_contain_text("go into the model")
+        found["sealing"] = findings(page)
+        page.locator("#sealnow").click()
+        expect(page.locator("#sealed")).to_contain_text("gastropath slide SLIDES --model")
+        found["sealed"] = findings(page)
+    assert not {state: lines for state, lines in found.items() if lines}
 
 
 def ask_as_no_browser_would(page: Shown) -> None:
