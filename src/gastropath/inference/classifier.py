@@ -96,9 +96,9 @@ class Classifier:
         Raises
         ------
         BadBundle
-            See :func:`gastropath.bundle.files.open_bundle`.
+            See ``gastropath.bundle.files.open_bundle``.
         UnknownSetting, MissingExtra, CannotDownload
-            For a model of the Hub: see :func:`gastropath.bundle.hub.fetch`.
+            For a model of the Hub: see ``gastropath.bundle.hub.fetch``.
         """
         bundle = open_bundle(starter() if model is None else model_folder(model))
         rule, check = bundle.card.domain, None
@@ -148,7 +148,7 @@ class Classifier:
             Micrometres per pixel of all images, or of each. Where they are not known, an image is taken for one field
             of view of the model, whatever its size.
         shown
-            What each image must be, as :func:`gastropath.images.pixel_sha256` of it when it was first read; another one
+            What each image must be, as ``gastropath.images.pixel_sha256`` of it when it was first read; another one
             under its name is refused. An empty text is not compared.
         views
             Flips and quarter turns of each image over which the answer is averaged, 1 to 8; takes as many times as
@@ -160,8 +160,8 @@ class Classifier:
         workers
             Images decoded at a time; by default one more than there are cores.
         reader
-            What reads an image, e.g. :func:`gastropath.inference.bounded.read_bounded` for files from strangers; by
-            default :func:`gastropath.inference.field_of_view.read_tile`.
+            What reads an image, e.g. ``gastropath.inference.bounded.read_bounded`` for files from strangers; by
+            default ``gastropath.inference.field_of_view.read_tile``.
         progress
             Called as images are answered.
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Predictions:
     """One answer an image, in the order of the images.
 
-    Behaves like a sequence: ``len``, iteration (a :class:`Prediction` each), and indexing, which gives a
-    :class:`Prediction` for a number and :class:`Predictions` for a slice, a mask or an array of numbers.
+    Behaves like a sequence: ``len``, iteration (a ``Prediction`` each), and indexing, which gives a
+    ``Prediction`` for a number and ``Predictions`` for a slice, a mask or an array of numbers.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ class Predictions:
         return found
 
     def seen(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the tiles and their activation maps; see :meth:`kept`."""
+        """Return the tiles and their activation maps; see ``kept``."""
         return self.kept("tiles"), self.kept("maps")
 
     def refused_of(self, paths: Sequence[str]) -> dict[str, str]:

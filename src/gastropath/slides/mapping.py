@@ -96,7 +96,7 @@ def map_slide(
     settings
         What is asked for.
     pool
-        Where tiles are read and classified; see :func:`gastropath.parallel.pool`.
+        Where tiles are read and classified; see ``gastropath.parallel.pool``.
     overwrite
         Replace an older result.
     progress

@@ -80,11 +80,11 @@ def adapt(
     Parameters
     ----------
     model
-        A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
+        A run or bundle folder, or a model from ``gastropath.load``; by default the starter model.
     out
         Folder of the new bundle.
     tiles
-        Labelled tiles, in any form that :func:`gastropath.audit` takes.
+        Labelled tiles, in any form that ``gastropath.audit`` takes.
     labels
         Tables ``slide,x_px,y_px,width_px,height_px,label`` in pixels of level 0. ``source`` may say ``check``: such
         tiles judge the model, and it does not learn from them.

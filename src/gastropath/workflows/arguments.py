@@ -107,7 +107,7 @@ def qupath_names(given: StrPath | Mapping[str, str] | None, classes: Sequence[st
     Raises
     ------
     CannotReadTable
-        See :func:`gastropath.slides.lookup.read_qupath_names`.
+        See ``gastropath.slides.lookup.read_qupath_names``.
     """
     from gastropath.slides.lookup import read_qupath_names
     from gastropath.slides.writers.legend import abstained_name

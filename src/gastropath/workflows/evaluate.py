@@ -119,17 +119,17 @@ def evaluate(
     Parameters
     ----------
     data
-        Tiles, in any form that :func:`gastropath.audit` takes.
+        Tiles, in any form that ``gastropath.audit`` takes.
     model
-        A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
+        A run or bundle folder, or a model from ``gastropath.load``; by default the starter model.
     out
         Folder for ``metrics.json``, ``predictions.csv`` and ``report.html``; by default nothing is written.
     labels, annotations, slide, slides, qupath_classes, qupath_origin
-        Instead of ``data``, places of slides with their classes, as :func:`gastropath.adapt` takes them. Figures are by
+        Instead of ``data``, places of slides with their classes, as ``gastropath.adapt`` takes them. Figures are by
         slide, and intervals resample slides; ``shares.csv`` has the share of each class beside the predicted one.
         Places that the model learned from are left out.
     split
-        Judge the test part of this table of :func:`gastropath.split`.
+        Judge the test part of this table of ``gastropath.split``.
     classes
         Use only these.
     mpp

@@ -18,7 +18,7 @@ def evaluate_predictions(
     overwrite: bool = False,
     command: str = "gastropath.evaluate_predictions",
 ) -> EvaluationResult:
-    """Compute the figures of :func:`evaluate` that follow from answers alone, for the predictions of any model.
+    """Compute the figures of ``evaluate`` that follow from answers alone, for the predictions of any model.
 
     Accuracy, precision, recall and F1 over classes and of each, with intervals that resample groups where there are
     enough; the confusion matrix; and, where the table has probabilities, AUROC, calibration beside what chance alone

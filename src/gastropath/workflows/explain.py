@@ -63,7 +63,7 @@ def explain(
     images
         Image files, and folders of them.
     model
-        A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
+        A run or bundle folder, or a model from ``gastropath.load``; by default the starter model.
     out
         Folder for the overlays and ``explanations.csv``; by default the explanations are returned instead.
     code

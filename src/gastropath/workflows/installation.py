@@ -78,7 +78,7 @@ def obstacles(command: str, tried: Mapping[str, Trial]) -> dict[str, str]:
     command
         A row of :data:`gastropath.workflows.extras.NEEDS`.
     tried
-        From :func:`trials`; a module that was not tried counts as loading.
+        From ``trials``; a module that was not tried counts as loading.
     """
     broken = {module: trial.told for module, trial in tried.items() if not trial.loads}
     lacking = dict.fromkeys(missing(command), "missing")

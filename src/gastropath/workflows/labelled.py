@@ -30,7 +30,7 @@ class GivenLabels:
     Attributes
     ----------
     tiles
-        Folders of tiles, as :func:`gastropath.train` takes them.
+        Folders of tiles, as ``gastropath.train`` takes them.
     labels
         Tables of places on slides.
     annotations, slides_of

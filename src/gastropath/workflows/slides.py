@@ -46,7 +46,7 @@ def map_slide(
     out
         Folder for the folder of the slide, and ``slides.csv``.
     model
-        A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
+        A run or bundle folder, or a model from ``gastropath.load``; by default the starter model.
     mpp
         Micrometres per pixel of level 0; by default what the slide states.
     stride_um
@@ -135,7 +135,7 @@ def map_slides(
 ) -> MappedSlides:
     """Map slides one after the other, each once; one that cannot be mapped is named, and the others go on.
 
-    Parameters are those of :func:`map_slide`, and these. What is wrong with a slide is not raised but stands in
+    Parameters are those of ``map_slide``, and these. What is wrong with a slide is not raised but stands in
     ``failed``, and in ``slides.csv``.
 
     Parameters

@@ -61,7 +61,7 @@ def split(
     Parameters
     ----------
     data
-        Tiles, in any form that :func:`gastropath.audit` takes.
+        Tiles, in any form that ``gastropath.audit`` takes.
     out
         Table to write, ending in ``.csv``; by default nothing is written.
     by
@@ -90,7 +90,7 @@ def split(
     Returns
     -------
     SplitResult
-        The division, which :func:`gastropath.train` takes by its table.
+        The division, which ``gastropath.train`` takes by its table.
 
     Raises
     ------

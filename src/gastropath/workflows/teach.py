@@ -72,7 +72,7 @@ def teach(
     slides
         Files, and folders for all slides in them.
     model
-        A run or bundle folder, or a model from :func:`gastropath.load`; by default the starter model.
+        A run or bundle folder, or a model from ``gastropath.load``; by default the starter model.
     out
         Folder for labels, maps and the sealed model; one that an earlier call made is gone on with.
     classes

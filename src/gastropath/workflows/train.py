@@ -96,13 +96,13 @@ def train(
     Parameters
     ----------
     data
-        Tiles, in any form that :func:`gastropath.audit` takes.
+        Tiles, in any form that ``gastropath.audit`` takes.
     out
         Run folder.
     recipe
         Name of a recipe that comes with GastroPath, or a TOML file; ``"transfer"`` where none is given.
     split
-        Table made by :func:`gastropath.split`; by default the tiles are divided by block.
+        Table made by ``gastropath.split``; by default the tiles are divided by block.
     folds
         Also cross-validate with so many folds, 2 to 20, and list the labels that are probably wrong.
     classes
@@ -119,7 +119,7 @@ def train(
     scheduler
         Address of a Dask scheduler, on whose cluster features are computed.
     checks
-        Of the evaluation: see :func:`gastropath.evaluate`.
+        Of the evaluation: see ``gastropath.evaluate``.
     tensorboard
         Folder for what Keras's own callback notes for TensorBoard after each epoch of the recipes that have epochs; not
         of the models of folds.

@@ -25,7 +25,7 @@ class TrainResult:
     Attributes
     ----------
     folder
-        The run folder; :func:`gastropath.load` opens its model.
+        The run folder; ``gastropath.load`` opens its model.
     metrics
         What the model is worth on the test part.
     cross_validation

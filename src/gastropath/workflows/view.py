@@ -25,7 +25,7 @@ def view(
     Parameters
     ----------
     maps
-        Folders that :func:`gastropath.map_slide` has made, or folders of such.
+        Folders that ``gastropath.map_slide`` has made, or folders of such.
     slides
         Where the slides lie now, if they have moved: files, or folders that are searched. They are known again by their
         content.
