@@ -7,6 +7,10 @@ from PIL import Image
 from gastropath.bundle.files import open_bundle
 from gastropath.images import load_tile
 from gastropath.inference.classifier import Classifier
+from gastropath.training.backbones import backbone
+from gastropath.training.export import export_graph
+from gastropath.training.feature_network import feature_network, with_head
+from gastropath.training.methods.cnn import specified_cnn
 from gastropath.training.precisions import export_floating
 from gastropath.training.run import Run
 
@@ -72,3 +76,18 @@ def test_the_class_activation_maps_are_grad_cam(finished_run, keras_model, image
         theirs = tf.nn.relu(tf.einsum("nhwk,nk->nhw", maps, weights * temperature)).numpy()
         np.testing.assert_allclose(ours[..., number], theirs, atol=1e-5 * max(1.0, theirs.max()))
     assert ours.max() > 0
+
+
+@pytest.mark.parametrize("kind", ["specified", "features"])
+def test_what_was_built_before_leaves_no_trace_in_the_graph(kind):
+    """A run that goes on with a finished training builds fewer networks than one that nobody interrupted."""
+    if kind == "specified":
+        model = specified_cnn(3, 64)
+    else:
+        features = feature_network(backbone("efficientnet-lite0", 64), ("block_05", "last"))
+        model = with_head(features, np.zeros((features.output_shape[-1], 3)), np.zeros(3))
+    first = export_graph(model)
+    for _ in range(2):
+        specified_cnn(2, 32)
+        keras.Model(model.inputs, model.layers[-1].output)
+    assert export_graph(model) == first

@@ -22,6 +22,9 @@ _FLOATING = (
 )  # fmt: skip
 """Operations that quantisation leaves in floating point; convolutions and the sums between them are what is left."""
 
+_BODY = "body"
+"""Named, because Keras would number it by what was built before, and the number would stand in the graph."""
+
 Serve = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
@@ -111,7 +114,7 @@ def _specified_cnn(model: keras.Sequential) -> Serve:
     each channel, needs only W1 averaged over the positions.
     """
     hidden, output = model.get_layer("features"), model.get_layer(PROBABILITIES)
-    pooled = keras.Model(model.inputs, model.get_layer("pool_3").output)
+    pooled = keras.Model(model.inputs, model.get_layer("pool_3").output, name=_BODY)
     _, height, width, channels = pooled.output_shape
 
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -136,7 +139,7 @@ def _feature_network(model: keras.Model) -> Serve:
     the result over the positions, plus b, is the logit: what the map shows is all there is to explain.
     """
     head = model.get_layer(PROBABILITIES)
-    body = keras.Model(model.inputs, [*pooled_maps(model), model.get_layer(FEATURES).output])
+    body = keras.Model(model.inputs, [*pooled_maps(model), model.get_layer(FEATURES).output], name=_BODY)
     shapes = [tuple(map_.shape[1:]) for map_ in pooled_maps(model)]
     side = min(height for height, _, _ in shapes)
 
