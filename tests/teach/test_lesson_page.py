@@ -147,6 +147,13 @@ def test_axe_finds_nothing_from_the_first_look_to_the_sealed_model(visit, small_
         for tile in (4, 5, 6, 9):
             give(page, tile, CODES[tile])
         found["taught"] = findings(page)
+        before = page.viewport_size
+        for width in (1000, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            for part in ("html", "aside"):
+                assert page.locator(part).evaluate("part => part.scrollWidth <= part.clientWidth"), (part, width)
+        assert before
+        page.set_viewport_size(before)
         page.keyboard.press("Escape")
         page.locator("#box").click()
         page.mouse.move(300, 300)

@@ -310,6 +310,10 @@ def test_it_fits_a_laptop_and_axe_finds_nothing_serious(open_page: Callable[...,
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    for width in (1000, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for part in ("html", "aside"):
+            assert page.locator(part).evaluate("part => part.scrollWidth <= part.clientWidth"), (part, width)
 
 
 def test_a_click_shows_a_tile_with_its_activation_map(starter_map: Looked, visit: Callable[..., Page], tmp_path: Path):
