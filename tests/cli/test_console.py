@@ -241,6 +241,18 @@ def test_an_interruption_while_the_command_starts_is_one_line():
     assert done.stderr == "interrupted; nothing was begun\n"
 
 
+def test_an_interruption_while_the_commands_are_put_together_is_one_line(monkeypatch, capfd):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_main, "app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["gastropath", "doctor"])
+    with pytest.raises(SystemExit) as end:
+        cli_main.main()
+    assert end.value.code == 130
+    assert capfd.readouterr().err.startswith("interrupted; nothing half-written has its final name")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there a folder in use cannot be deleted")
 def test_a_working_folder_that_was_deleted_is_told_as_such(tmp_path):
     code = "import os, shutil, sys; shutil.rmtree(os.getcwd()); from gastropath.cli.main import main; main()"

@@ -113,16 +113,23 @@ def main() -> None:
         console.be(quiet=switches.quiet, verbose=switches.verbose)
         with at_most(switches.threads):
             app(arguments)
+    except KeyboardInterrupt:  # while the commands are put together; later typer makes an exit of it
+        _tell_of_interruption()
+        sys.exit(_INTERRUPTED)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            told = "interrupted; nothing half-written has its final name; give the same command again"
-            typer.echo(f"{told} (train: with --resume)", err=True)
+            _tell_of_interruption()
         raise
     except Exception as error:
         if debug:
             raise
         console.note(f"error: {_one_line(error, arguments)}")
         sys.exit(2 if isinstance(error, UnknownSetting) else 1)
+
+
+def _tell_of_interruption() -> None:
+    told = "interrupted; nothing half-written has its final name; give the same command again"
+    typer.echo(f"{told} (train: with --resume)", err=True)
 
 
 def _one_line(error: Exception, arguments: Sequence[str]) -> str:
