@@ -1,10 +1,11 @@
 """Five visitors who mean harm, for ``visitors.py``: one slow, one flooding, one leaving, one malformed, one huge.
 
-    python benchmarks/hostile_visitors.py URL SECONDS
+    python benchmarks/hostile_visitors.py URL SECONDS [--light]
 
 Each does its worst until the time is over; how often is printed as JSON. They have a process and a Chromium of their
-own, so that what they do never holds up the clocks of the others. They share the cores with the server and the other
-visitors; how much they take of them is bounded, since what is measured is the server and not who has more browsers.
+own (with ``--light`` none: they speak the page's protocol), so that what they do never holds up the clocks of the
+others. They share the cores with the server and the other visitors; how much they take of them is bounded, since what
+is measured is the server and not who has more browsers.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import numpy as np
+from light_visitors import Session
 from PIL import Image
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, FilePayload, Page, async_playwright
 
 CHOICE = ".st-key-tiles input[type=file]"
 A_SECOND = 5
@@ -48,26 +50,75 @@ class Deeds:
 
 async def main() -> None:
     """Be all five, and print what they did."""
+    url, seconds, *light = sys.argv[1:]
     deeds = Deeds()
-    async with async_playwright() as playwright:
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = await playwright.chromium.launch(executable_path=chromium, args=options)
-        await all_of_them(browser, sys.argv[1], float(sys.argv[2]), deeds)
-        await browser.close()
+    if light:
+        await all_of_them(lambda: Plain(url), url, float(seconds), deeds)
+    else:
+        async with async_playwright() as playwright:
+            chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+            options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            browser = await playwright.chromium.launch(executable_path=chromium, args=options)
+            await all_of_them(lambda: Browsing(browser, url), url, float(seconds), deeds)
+            await browser.close()
     print(json.dumps(deeds.done))
 
 
-async def all_of_them(browser: Browser, url: str, seconds: float, deeds: Deeds) -> None:
+class Plain:
+    """A page that is open without a browser."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: Session | None = None
+
+    async def choose(self, name: str, kind: str, content: bytes) -> None:
+        """Choose a file; the page is opened at the first."""
+        if self._session is None:
+            self._session = await Session.open(self._url)
+        await self._session.choose(name, content, kind)
+
+    async def leave(self) -> None:
+        """Close the page."""
+        if self._session:
+            await self._session.close()
+        self._session = None
+
+
+class Browsing:
+    """A page that is open in Chromium."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser, self._url = browser, url
+        self._page: Page | None = None
+
+    async def choose(self, name: str, kind: str, content: bytes) -> None:
+        """Choose a file; the page is opened at the first."""
+        if self._page is None:
+            self._page = await (await self._browser.new_context()).new_page()
+            await self._page.goto(self._url, timeout=60_000)
+        files = [FilePayload(name=name, mimeType=kind, buffer=content)]
+        await self._page.locator(CHOICE).set_input_files(files, timeout=60_000)
+
+    async def leave(self) -> None:
+        """Close the page."""
+        if self._page:
+            await self._page.context.close()
+        self._page = None
+
+
+Open = Callable[[], Plain | Browsing]
+
+
+async def all_of_them(opened: Open, url: str, seconds: float, deeds: Deeds) -> None:
     """Let the five in until the time is over."""
     end = time.monotonic() + seconds
     address = (urlsplit(url).hostname or "localhost", urlsplit(url).port or 80)
     kinds: tuple[Callable[[], Awaitable[None]], ...] = (
         lambda: slow(address, end, deeds),
         lambda: flooding(address, end, deeds),
-        lambda: leaving(browser, url, end, deeds),
-        lambda: uploading(browser, url, end, deeds, "malformed", malformed),
-        lambda: uploading(browser, url, end, deeds, "huge", huge),
+        lambda: leaving(opened(), end, deeds),
+        lambda: uploading(opened(), end, deeds, "malformed", malformed),
+        lambda: uploading(opened(), end, deeds, "huge", huge),
     )
     await asyncio.gather(*(kind() for kind in kinds))
 
@@ -114,38 +165,31 @@ async def flooding(address: tuple[str, int], end: float, deeds: Deeds) -> None:
         await asyncio.sleep(1 / A_SECOND)
 
 
-async def leaving(browser: Browser, url: str, end: float, deeds: Deeds) -> None:
+async def leaving(page: Plain | Browsing, end: float, deeds: Deeds) -> None:
     """Open the page, choose a tile, and close the page before the answer is there."""
     tile = noise(224)
     while time.monotonic() < end:
-        context = await browser.new_context()
-        page = await context.new_page()
         with suppress(Exception):  # what it sees is not looked at
-            await page.goto(url)
-            await page.locator(CHOICE).set_input_files(
-                [{"name": "gone.png", "mimeType": "image/png", "buffer": tile}], timeout=60_000
-            )
+            await page.choose("gone.png", "image/png", tile)
             deeds.count("left before the answer")
-        await context.close()
+        await page.leave()
         await asyncio.sleep(PAUSE_S)
 
 
 async def uploading(
-    browser: Browser, url: str, end: float, deeds: Deeds, kind: str, picture: Callable[[], tuple[str, bytes]]
+    page: Plain | Browsing, end: float, deeds: Deeds, kind: str, picture: Callable[[], tuple[str, bytes]]
 ) -> None:
     """Upload one file after another that no answer can be given to."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    with suppress(Exception):
-        await page.goto(url, timeout=60_000)
-        while time.monotonic() < end:
-            name, content = picture()
-            await page.locator(CHOICE).set_input_files(
-                [{"name": name, "mimeType": "image/tiff", "buffer": content}], timeout=60_000
-            )
-            deeds.count(f"{kind} files")
-            await asyncio.sleep(PAUSE_S)
-    await context.close()
+    while time.monotonic() < end:
+        name, content = picture()
+        deeds.count(f"{kind} files")
+        try:
+            await page.choose(name, "image/tiff", content)
+        except Exception:  # refused or thrown out: it comes back
+            deeds.count(f"{kind} files refused at the door")
+            await page.leave()
+        await asyncio.sleep(PAUSE_S)
+    await page.leave()
 
 
 def malformed() -> tuple[str, bytes]:

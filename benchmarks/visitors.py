@@ -1,22 +1,26 @@
 """Thirty visitors at a time, for a minute, each with a page of its own in Chromium: are they all answered rightly?
 
-    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--hostile] [--json FILE]
+    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--light] [--hostile]
+        [--json FILE]
 
 Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, a few at a time; the time starts when
 all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares
 class and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it
 opens the page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the
-cores with the server, so the times are longer than visitors from elsewhere would see. With ``--hostile`` all is done
-twice, on servers of their own, the second time with five visitors among them who mean harm, and the ratios are given.
+cores with the server, so the times are longer than visitors from elsewhere would see; with ``--light`` nobody has a
+browser, all speak the page's protocol instead, and the times are the server's. With ``--hostile`` all is done twice, on
+servers of their own, the second time with five visitors among them who mean harm, and the ratios are given.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import html
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import statistics
@@ -24,12 +28,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from playwright.async_api import Browser, Page, async_playwright
+from light_visitors import Session
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 ANSWER, NAME, CHOICE = ".gp-answer", ".gp-name", ".st-key-tiles input[type=file]"
 UPLOADS_A_PAGE = 10
@@ -63,6 +69,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=3, help="mean seconds between an answer and the next upload")
+    parser.add_argument("--light", action="store_true", help="visitors without browsers, who take no cores")
     parser.add_argument("--hostile", action="store_true", help="once more with five hostile visitors, and the ratio")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
@@ -187,38 +194,108 @@ async def watched(
 ) -> dict[str, float]:
     """Let the visitors in, and return the server's memory at the start, at the end and at most."""
     memory = {"at first": memory_mb(server.pid, "VmRSS")}
+    async with doors(url, light=arguments.light) as visitors:
+        door, all_there = asyncio.Semaphore(LOADING), asyncio.Barrier(arguments.visitors + (hostile is not None))
+        async with asyncio.TaskGroup() as going_on:
+            for number in range(arguments.visitors):
+                going_on.create_task(visit(visitors(), tiles, number, door, all_there, arguments, diary))
+            if hostile is not None:
+                with suppress(asyncio.BrokenBarrierError):
+                    await all_there.wait()  # the time starts for them too
+                going_on.create_task(harm(url, arguments, hostile))
+        memory["at the end"] = memory_mb(server.pid, "VmRSS")
+    return {**memory, "at most": memory_mb(server.pid, "VmHWM")}
+
+
+class Visitor(Protocol):
+    """Somebody who looks at the page."""
+
+    problems: list[str]
+
+    async def enter(self) -> None:
+        """Open the page anew, and wait until a file can be chosen."""
+
+    async def ask(self, name: str, content: bytes) -> str:
+        """Upload a tile, and return what the answer beside its name says."""
+        ...
+
+    async def leave(self) -> None:
+        """Close the page."""
+
+
+class WithBrowser:
+    """A visitor with a page in Chromium."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser, self._url = browser, url
+        self._context: BrowserContext | None = None
+        self.problems: list[str] = []
+
+    async def enter(self) -> None:
+        if self._context is None:
+            self._context = await self._browser.new_context()
+            self._context.set_default_timeout(PATIENCE_MS)
+            self._page = await self._context.new_page()
+            self._page.on("pageerror", lambda error: self.problems.append(str(error)))
+        await self._page.goto(self._url)
+        await self._page.locator(CHOICE).wait_for(state="attached")
+
+    async def ask(self, name: str, content: bytes) -> str:
+        page = self._page
+        await page.locator(CHOICE).set_input_files([{"name": name, "mimeType": "image/png", "buffer": content}])
+        return await page.locator(ANSWER).filter(has=page.locator(NAME).get_by_text(name, exact=True)).inner_text()
+
+    async def leave(self) -> None:
+        if self._context:
+            await self._context.close()
+
+
+class WithoutBrowser:
+    """A visitor who speaks the page's protocol."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._session = url, None
+        self.problems: list[str] = []
+
+    async def enter(self) -> None:
+        await self.leave()
+        self._session = await Session.open(self._url)
+
+    async def ask(self, name: str, content: bytes) -> str:
+        assert self._session
+        await self._session.choose(name, content)
+        return html.unescape(re.sub(r"<[^>]*>", " ", await self._session.answer(name)))
+
+    async def leave(self) -> None:
+        if self._session:
+            await self._session.close()
+
+
+@asynccontextmanager
+async def doors(url: str, *, light: bool) -> AsyncIterator[Callable[[], Visitor]]:
+    """Give what makes visitors."""
+    if light:
+        yield lambda: WithoutBrowser(url)
+        return
     async with async_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = await playwright.chromium.launch(executable_path=chromium, args=options)
-        door, all_there = asyncio.Semaphore(LOADING), asyncio.Barrier(arguments.visitors + (hostile is not None))
-        visits = (
-            visit(browser, url, tiles, number, door, all_there, arguments, diary)
-            for number in range(arguments.visitors)
-        )
-        async with asyncio.TaskGroup() as going_on:
-            for one in visits:
-                going_on.create_task(one)
-            if hostile is not None:
-                with suppress(asyncio.BrokenBarrierError):
-                    await all_there.wait()  # the time starts for them too
-                going_on.create_task(harm(url, arguments.seconds, hostile))
-        memory["at the end"] = memory_mb(server.pid, "VmRSS")
+        yield lambda: WithBrowser(browser, url)
         await browser.close()
-    return {**memory, "at most": memory_mb(server.pid, "VmHWM")}
 
 
-async def harm(url: str, seconds: float, deeds: dict[str, int]) -> None:
+async def harm(url: str, arguments: argparse.Namespace, deeds: dict[str, int]) -> None:
     """Let five hostile visitors in, and note what they did."""
-    command = [sys.executable, str(Path(__file__).with_name("hostile_visitors.py")), url, str(seconds)]
+    command = [sys.executable, str(Path(__file__).with_name("hostile_visitors.py")), url, str(arguments.seconds)]
+    command += ["--light"] if arguments.light else []
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     deeds |= json.loads(said)
 
 
 async def visit(
-    browser: Browser,
-    url: str,
+    visitor: Visitor,
     tiles: list[Tile],
     number: int,
     door: asyncio.Semaphore,
@@ -228,40 +305,29 @@ async def visit(
 ) -> None:
     """Be one visitor until the time is over."""
     dice = random.Random(number)
-    context = await browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    page.on("pageerror", lambda error: diary.errors.append(f"visitor {number}: {error}"))
     try:
         async with door:
-            await enter(page, url)
+            await visitor.enter()
         await all_there.wait()
         end = time.monotonic() + arguments.seconds
         uploads = 0
         while time.monotonic() < end:
             if uploads and uploads % UPLOADS_A_PAGE == 0:
-                await enter(page, url)
+                await visitor.enter()
             uploads += 1
-            await ask(page, f"visitor-{number}-{uploads}.png", dice.choice(tiles), diary)
+            await ask(visitor, f"visitor-{number}-{uploads}.png", dice.choice(tiles), diary)
             await asyncio.sleep(dice.expovariate(1 / arguments.pause) if arguments.pause else 0)
     except Exception as error:  # counted, and the others go on
-        diary.errors.append(f"visitor {number}: {' '.join(str(error).split())[:300]}")
+        visitor.problems.append(" ".join(f"{type(error).__name__} {error}".split())[:300])
         await all_there.abort()
-    await context.close()
+    diary.errors += [f"visitor {number}: {problem}" for problem in visitor.problems]
+    await visitor.leave()
 
 
-async def enter(page: Page, url: str) -> None:
-    """Open the page and wait until a file can be chosen."""
-    await page.goto(url)
-    await page.locator(CHOICE).wait_for(state="attached")
-
-
-async def ask(page: Page, name: str, tile: Tile, diary: Diary) -> None:
+async def ask(visitor: Visitor, name: str, tile: Tile, diary: Diary) -> None:
     """Upload a tile, and compare the answer beside its name with what is known of it."""
     began = time.monotonic()
-    await page.locator(CHOICE).set_input_files([{"name": name, "mimeType": "image/png", "buffer": tile.content}])
-    answer = page.locator(ANSWER).filter(has=page.locator(NAME).get_by_text(name, exact=True))
-    text = await answer.inner_text()
+    text = await visitor.ask(name, tile.content)
     diary.seconds.append(time.monotonic() - began)
     if tile.label not in text or tile.confidence not in text or text.index(tile.label) > text.index(name):
         diary.wrong.append(f"{name}: expected {tile.label} at {tile.confidence}, read {' '.join(text.split())[:200]}")

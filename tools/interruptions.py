@@ -122,8 +122,8 @@ def interrupted(
     _, said = first.communicate()
     if not over and first.returncode == 0:
         over = True  # the signal came when all was done
-    if b"Traceback" in said and b"gastropath" not in said:
-        return "before Python had read a line of ours"
+    if b"Traceback" in said and b"__main__.py" not in said:
+        return "before our main was there to catch it"
     if b"Traceback" in said or b"bug in GastroPath" in said:
         return f"NOT told as it is: {said.decode(errors='replace').strip().splitlines()[-1][:120]}"
     if not over and first.returncode not in SIGNALS[number]:
