@@ -75,7 +75,8 @@ def main() -> None:
         with viewed("view", made / "maps") as address:
             photograph_view(page, address)
         foreign = demo / "foreign-slide"
-        with viewed("teach", foreign / "drawn.tif", "--model", demo / "run", "--out", made / "taught") as address:
+        os.chdir(made)  # the page names its folder as it was given
+        with viewed("teach", foreign / "drawn.tif", "--model", demo / "run", "--out", "taught") as address:
             photograph_lesson(page, address, foreign)
         browser.close()
 
