@@ -67,7 +67,7 @@ def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes):
     ("content", "reason"),
     [
         (b"", "no column 'path'; the file is empty"),
-        (b"paths,label\na,b\n", "no column 'path'; did you mean 'paths'"),
+        (b"paths,label\na,b\n", "no column 'path'; its columns are paths, label"),
         (b"PK\x03\x04 and so on", "is a spreadsheet's own file or an archive; .* save it as CSV UTF-8"),
         ("path,label\na,b\n".encode("utf-16")[:-1], "UTF-16 text that is cut off"),
         (b"path,label,path\na,b,c\n", "column 'path' twice"),

@@ -169,7 +169,7 @@ def check_absent(path: Path) -> None:
     """
     with writing(path):
         if content(path):
-            raise _already_exists(path)
+            raise OutputExists("already exists", where=path, remedy=_ANOTHER)
 
 
 def new_folder(path: Path, *, overwrite: bool = False) -> Path:

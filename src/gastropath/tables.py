@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from gastropath.errors import CannotReadTable, did_you_mean
+from gastropath.errors import CannotReadTable
 from gastropath.outputs import replacing
 
 _log = logging.getLogger(__name__)
 
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Excel and OpenDocument; Excel before 2007
+_SHOWN_COLUMNS = 20
 _SEPARATORS = (",", ";", "\t")
 _SEPARATOR_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 _BETWEEN = (b",", b";", b"\t", b"\n", b"\r")
@@ -210,7 +211,7 @@ def _named(path: Path, columns: list[str], required: tuple[str, ...]) -> list[st
         if column not in columns:
             alike = [i for i, name in enumerate(columns) if name.strip().casefold() == column.casefold()]
             if not alike:
-                raise CannotReadTable(f"has no column {column!r}", where=path, remedy=_hint(column, columns))
+                raise CannotReadTable(f"has no column {column!r}", where=path, remedy=_hint(columns))
             for i in alike:
                 columns[i] = column
         if columns.count(column) > 1:
@@ -218,8 +219,11 @@ def _named(path: Path, columns: list[str], required: tuple[str, ...]) -> list[st
     return columns
 
 
-def _hint(column: str, columns: Sequence[str]) -> str:
-    return did_you_mean(column, columns).removeprefix("; ") if columns else "the file is empty"
+def _hint(columns: Sequence[str]) -> str:
+    if not columns:
+        return "the file is empty"
+    more = ", …" if len(columns) > _SHOWN_COLUMNS else ""
+    return f"its columns are {', '.join(columns[:_SHOWN_COLUMNS])}{more}"
 
 
 def _mark_if_not_text(table: Path) -> None:

@@ -286,3 +286,19 @@ def test_a_split_without_tiles_of_a_class_to_train_on_is_refused(gastropath, noi
     assert status == 1
     assert "no val tile of class 'STR'" in _one_error(err)
     assert not Path("run").exists()
+
+
+def test_a_split_that_is_not_there_is_told_before_a_tile_is_read(gastropath, noise_tiles, monkeypatch):
+    def read(*_: object, **__: object):
+        raise AssertionError("tiles were read")
+
+    monkeypatch.setattr("gastropath.data.audit.audit.with_pixels", read)
+    status, _, err = gastropath("train", noise_tiles({"TUM": 4, "STR": 4}), "--split", "nowhere.csv")
+    assert status == 1
+    assert _one_error(err) == "error: nowhere.csv: --split: there is no such file"
+
+
+def test_explanations_of_a_synthetic_model_say_so(gastropath, noise_tiles, finished_run):
+    status, _, err = gastropath("explain", noise_tiles({"TUM": 1}), "--model", finished_run)
+    assert status == 0
+    assert "warning: This model learned from synthetic, computer-drawn tiles." in err

@@ -76,3 +76,18 @@ def test_classes_that_make_no_model_are_wrong_usage(gastropath, slide: Path, tmp
     status, _, err = gastropath("teach", slide, "--classes", classes, "--out", tmp_path / "ours")
     assert (status, err.count("\n")) == (2, 1)
     assert told in err
+
+
+def test_classes_that_the_model_has_not_are_told_before_anybody_labels(gastropath, slide: Path, tmp_path: Path):
+    folder = begun(tmp_path / "ours")
+    _, _, err = gastropath("teach", slide, "--classes", "TUMM,STR", "--out", folder)
+    assert "the model has no class TUMM: new, to be learned from your labels alone" in err
+    assert "classes of the model that are left out: ADI, DEB, LYM, MUC, MUS, NOR, TUM" in err
+
+
+def test_adapt_names_no_option_that_it_has_not(gastropath, tmp_path: Path):
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "thesis.doc").touch()
+    status, _, err = gastropath("adapt", "--labels", tmp_path / "labels.csv", "--out", tmp_path / "ours")
+    assert status == 1
+    assert err.rstrip().endswith("already exists; choose another --out")

@@ -182,7 +182,7 @@ def test_a_repeated_row_is_left_out_and_counted_but_a_contradiction_is_refused(t
     [
         ("", "no column 'path'; the file is empty"),
         ("path,label\n", "no rows"),
-        ("path,lable\na,b\n", "did you mean 'lable'"),
+        ("path,lable\na,b\n", "its columns are path, lable"),
         ("path,label\na,TUM\n,TUM\n", "row 2: path and label must not be empty"),
         ("path,label\na,\n", "row 1: path and label must not be empty"),
     ],

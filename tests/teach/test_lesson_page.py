@@ -120,7 +120,7 @@ def test_a_model_is_taught_by_keys_killed_gone_on_with_and_sealed(visit, small_m
         ask_as_no_browser_would(page_of)
         page_of.process.send_signal(signal.SIGINT)
         assert page_of.process.wait(60) == 0
-    assert "9 labels are kept in" in (tmp_path / "log").read_text()
+    assert "9 labels kept in" in (tmp_path / "log").read_text()
     table = (tmp_path / "ours" / "labels.csv").read_text()
     assert table.count("A. Reader") == 9
     assert len(re.findall(",check,", table)) == 1

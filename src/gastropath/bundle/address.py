@@ -95,8 +95,8 @@ def source_of(folder: Path) -> str:
     return str(HubAddress(f"{found['owner']}/{found['name']}", place.name))
 
 
-def check_name(name: str) -> None:
-    """Check the name of a repository.
+def check_name(name: str, parameter: str = "name") -> None:
+    """Check the name of a repository, which was given as that parameter.
 
     Raises
     ------
@@ -105,4 +105,4 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         what = f"is {name!r}; expected OWNER/NAME, of letters, digits and single - _ ."
-        raise UnknownSetting(what, parameter="name")
+        raise UnknownSetting(what, parameter=parameter)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gastropath.bundle.address import source_of
 from gastropath.errors import BadBundle, CannotReadTable
-from gastropath.outputs import new_folder, replacing, write_text
+from gastropath.outputs import check_absent, new_folder, replacing, write_text
 from gastropath.report.markdown import model_card
 from gastropath.report.sections.confidence import measured_limits
 from gastropath.results.card import Card
@@ -116,6 +116,7 @@ def write_bundle(folder: Path, card: Card, files: Mapping[str, Path | bytes]) ->
     files
         File to copy, or content to write, for each name in the bundle.
     """
+    check_absent(folder)
     new_folder(folder)
     with replacing(folder, new=True) as partial:
         partial.mkdir()

@@ -24,9 +24,13 @@ def explain(
     overwrite: Overwrite = False,
 ) -> None:
     """Show where each image speaks for a class: its activation map, laid over it."""
+    from gastropath.report.notices import model_notices
+    from gastropath.report.wording import count
     from gastropath.workflows.explain import explain as show
 
     with console.progress() as progress:
         found = show(paths_given(images), model, out, code=code, mpp=mpp, overwrite=overwrite, progress=progress)
-    console.say(f"wrote {len(found.overlays):,} overlays and {_TABLE} into {out}")
+    console.say(f"wrote {count(len(found.overlays), 'overlay')} and {_TABLE} into {out}")
+    for notice in model_notices(found.classifier.card):
+        console.note(f"warning: {notice}")
     console.end(found.refused)

@@ -51,11 +51,22 @@ def teach(
     with console.progress() as progress:
         found = begin(
             slides, model, out, classes=chosen(classes), mpp=mpp, mask=mask, labelled_by=by, port=port,
-            progress=progress, on_refused=console.refusals, on_ready=_told, on_sealed=_sealed,
+            progress=progress, on_classes=_of_other_classes, on_refused=console.refusals, on_ready=_told,
+            on_sealed=_sealed,
         )  # fmt: skip
-    console.note(f"{found.labels:,} labels are kept in {found.folder}; the same command goes on with them")
+    from gastropath.report.wording import count
+
+    console.note(f"{count(found.labels, 'label')} kept in {found.folder}; the same command goes on with them")
     if found.refused:
         raise typer.Exit(console.EXIT_REFUSED)
+
+
+def _of_other_classes(added: Sequence[str], left_out: Sequence[str]) -> None:
+    """Say it before anybody labels: a class may be new, or its name mistyped."""
+    if added:
+        console.note(f"the model has no class {', '.join(added)}: new, to be learned from your labels alone")
+    if left_out:
+        console.note(f"classes of the model that are left out: {', '.join(left_out)}")
 
 
 def _told(page: str) -> None:

@@ -25,6 +25,8 @@ class ExplanationResult:
 
     Attributes
     ----------
+    classifier
+        The model.
     explanations
         One an image, with its heat map as an array; none where they were written instead, so that any number fits.
     overlays
@@ -35,6 +37,7 @@ class ExplanationResult:
         Where overlays and table were written; ``None`` where nothing was.
     """
 
+    classifier: Classifier
     explanations: tuple[Explanation, ...]
     overlays: tuple[Path, ...]
     refused: dict[str, str]
@@ -107,13 +110,13 @@ def explain(
     if folder is None:
         every = tuple(told)
         refused = {str(one.source): one.answer.detail for one in every if one.pixels is None}
-        return ExplanationResult(every, (), refused, None)
+        return ExplanationResult(classifier, every, (), refused, None)
     writer = _Writer(classifier.card.source)
     with replacing_folder(folder, (TABLE, "*.png"), overwrite=overwrite) as partial:
         for one in told:
             writer.add(one, partial)
         writer.finish(partial)
-    return ExplanationResult((), tuple(folder / name for name in writer.names), writer.refused, folder)
+    return ExplanationResult(classifier, (), tuple(folder / name for name in writer.names), writer.refused, folder)
 
 
 class _Writer:

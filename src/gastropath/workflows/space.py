@@ -90,7 +90,7 @@ def space(
     from gastropath.space.builder import build_space
 
     if push:
-        check_name(push)
+        check_name(push, "push")
     folder, place, write = folder_named(model), Path(out), None
     if examples:
         from gastropath.data.audit.audit import with_pixels

@@ -58,6 +58,7 @@ def teach(
     labelled_by: str = "",
     port: int = PORT,
     progress: Progress | None = None,
+    on_classes: Callable[[Sequence[str], Sequence[str]], object] | None = None,
     on_refused: Callable[[Mapping[str, str]], object] | None = None,
     on_ready: Callable[[str], object] | None = None,
     on_sealed: Callable[[Sequence[str]], object] | None = None,
@@ -87,6 +88,9 @@ def teach(
         To listen on, at 127.0.0.1; 0 for any that is free.
     progress
         Called as ``progress(what, done, total)``.
+    on_classes
+        Called once with classes that the model has not, and with those of the model that are left out, where there are
+        some.
     on_refused
         Called with the path of each slide that cannot be mapped, and why, where there are some.
     on_ready
@@ -128,6 +132,10 @@ def teach(
     base_of(classifier)
     wanted = _classes(classes, classifier)
     _check_slides(slides)
+    added = [code for code in wanted if code not in classifier.classes]
+    left_out = [code for code in classifier.classes if code not in wanted]
+    if on_classes and (added or left_out):
+        on_classes(added, left_out)
     _begin(folder, classifier)
     with alone(folder, "lesson"), ExitStack() as ending:
         lesson = Lesson(folder, classifier, wanted, labelled_by, now)

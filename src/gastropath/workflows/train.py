@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastropath.errors import OutputExists, UnknownSetting
+from gastropath.errors import CannotReadTable, OutputExists, UnknownSetting
 from gastropath.progress import Progress, Stages
 from gastropath.workflows.arguments import (
     Paths,
@@ -178,6 +178,8 @@ def train(
 
     check_checks(checks)
     run, table, lines = Run(Path(out)), optional(split), changes(settings)
+    if table and not table.is_file():  # before the tiles are read, which takes minutes
+        raise CannotReadTable("there is no such file", where=table, parameter="split")
     named = None if recipe is None else str(recipe)
     index = find_tiles(paths(data), codes(classes))
     if on_tiles:
