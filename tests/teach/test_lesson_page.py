@@ -84,6 +84,7 @@ def test_a_model_is_taught_by_keys_killed_gone_on_with_and_sealed(visit, small_m
     with lesson(slide, small_model, tmp_path) as page_of:
         page = opened(visit, page_of)
         page.keyboard.press("f")
+        expect(page.locator("#notes")).to_contain_text(", which is taught here")
         untaught = pixels(page)
         for tile in (4, 5, 6, 9):
             give(page, tile, CODES[tile])

@@ -98,10 +98,11 @@ class Page {
 
   #drawNotes(told) {
     const { slide, model } = this.sources;
+    const where = this.contents.teaches ? ", which is taught here" : model.there ? "" : " (not found here)";
     const notices = [...told.notices, ...(slide.told ? [`The map alone is shown: ${slide.told}.`] : [])];
     at("notes").replaceChildren(
       ...notices.map((notice) => element("p", { class: "notice" }, notice)),
-      element("p", {}, `Slide ${told.slide}; model ${told.model}${model.there ? "" : " (not found here)"}.`),
+      element("p", {}, `Slide ${told.slide}; model ${told.model}${where}.`),
       element("p", {}, this.contents.note),
     );
   }
