@@ -162,10 +162,10 @@ def test_the_script_of_the_guide_does_the_whole_chain(tmp_path):
     command = [sys.executable, "-c", script()]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "groups of duplicates; look at audit/audit.html" in done.stdout
+    assert "groups of duplicates: audit/audit.html" in done.stdout
     assert re.search(r"test part: [01]\.\d{3} \(0\.\d{3}–\d\.\d{3}\)", done.stdout)
     assert (tmp_path / "new-stains" / "report.html").is_file()
-    overlay = re.search(r"(\d+) tiles classified; look at (\S+)", done.stdout)
+    overlay = re.search(r"(\d+) tiles: (\S+)", done.stdout)
     assert overlay is not None
     assert int(overlay[1]) > 100
     assert (tmp_path / overlay[2]).is_file()
