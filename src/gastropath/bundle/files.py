@@ -53,7 +53,7 @@ class Bundle:
         """The Keras model, where the bundle carries one. Verified when asked for, not when the bundle is opened."""
         if KERAS_MODEL not in self.card.files:
             return None
-        verify(self.folder, KERAS_MODEL, self.card.files[KERAS_MODEL])
+        _verify(self.folder, KERAS_MODEL, self.card.files[KERAS_MODEL])
         return self.folder / KERAS_MODEL
 
 
@@ -100,7 +100,7 @@ def open_bundle(model: Path) -> Bundle:
             raise BadBundle(f"lists no {name}", where=folder / CARD)
     for name, digest in card.files.items():
         if name != KERAS_MODEL:
-            verify(folder, name, digest)
+            _verify(folder, name, digest)
     return Bundle(folder, card)
 
 
@@ -169,14 +169,12 @@ def read_card(path: Path) -> Card:
         raise BadBundle(error.what, where=path, remedy=error.remedy) from None
 
 
-def verify(folder: Path, name: str, digest: str) -> None:
-    """Check that a file of a bundle has the SHA-256 that the card names.
+def _write_card(folder: Path, card: Card) -> None:
+    write_text(folder / README, model_card(card))
+    write_text(folder / CARD, card.to_json())
 
-    Raises
-    ------
-    BadBundle
-        If it is missing, too large, or another one.
-    """
+
+def _verify(folder: Path, name: str, digest: str) -> None:
     file = folder / name
     if not file.is_file():
         raise BadBundle("is missing though card.json lists it", where=file, remedy="copy the whole folder again")
@@ -185,8 +183,3 @@ def verify(folder: Path, name: str, digest: str) -> None:
     if sha256(file) != digest:
         what = "is not the file that card.json describes (its hash differs)"
         raise BadBundle(what, where=file, remedy="copy the folder again")
-
-
-def _write_card(folder: Path, card: Card) -> None:
-    write_text(folder / README, model_card(card))
-    write_text(folder / CARD, card.to_json())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastropath.bundle.address import HubAddress, is_hub_address
-from gastropath.bundle.files import CARD, KERAS_MODEL, README, most_bytes, open_bundle, read_card, verify
+from gastropath.bundle.files import CARD, README, most_bytes, open_bundle, read_card
 from gastropath.errors import BadBundle, CannotDownload, GastroPathError, MissingExtra, in_words
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def _fetched(hub: ModuleType, address: HubAddress, commit: str, sizes: Mapping[s
         folder = Path(hub.hf_hub_download(address.name, CARD, revision=address.revision)).parent
         if folder.name != commit:
             raise CannotDownload("was changed at this moment", where=str(address), remedy="give the command again")
-        there = [
-            name for name in _named(folder, pinned) if name in sizes
-        ]  # what is missing is told when it is verified
+        there = [name for name in _named(folder, pinned) if name in sizes]  # verifying tells what is missing
         for name in there:
             _check_size(name, sizes[name], pinned)
         hub.snapshot_download(address.name, revision=commit, allow_patterns=there)
@@ -176,9 +174,7 @@ def _kept(hub: ModuleType, address: HubAddress) -> Path | None:
 
 def _verified(folder: Path, address: HubAddress) -> Path:
     try:
-        bundle = open_bundle(folder)
-        if KERAS_MODEL in bundle.card.files:
-            verify(folder, KERAS_MODEL, bundle.card.files[KERAS_MODEL])
+        _ = open_bundle(folder).keras_model  # verified only when asked for
     except BadBundle as error:
         raise _of_the_hub(error, folder, address) from None
     return folder
