@@ -1,6 +1,6 @@
 """Five visitors who mean harm, for ``visitors.py``: one slow, one flooding, one leaving, one malformed, one huge.
 
-    python benchmarks/hostile_visitors.py URL SECONDS [--light]
+    python benchmarks/hostile_visitors.py URL SECONDS [--light] [--only KIND ...]
 
 Each does its worst until the time is over; how often is printed as JSON. They have a process and a Chromium of their
 own (with ``--light`` none: they speak the page's protocol), so that what they do never holds up the clocks of the
@@ -10,6 +10,7 @@ is measured is the server and not who has more browsers.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import functools
 import io
@@ -17,7 +18,6 @@ import json
 import random
 import shutil
 import struct
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -30,6 +30,7 @@ from PIL import Image
 from playwright.async_api import Browser, FilePayload, Page, async_playwright
 
 CHOICE = ".st-key-tiles input[type=file]"
+KINDS = ("slow", "flooding", "leaving", "malformed", "huge")
 A_SECOND = 5
 """Connections a second of the flooding visitor, and of the slow one, until it has SLOW of them."""
 
@@ -50,16 +51,21 @@ class Deeds:
 
 async def main() -> None:
     """Be all five, and print what they did."""
-    url, seconds, *light = sys.argv[1:]
-    deeds = Deeds()
-    if light:
-        await all_of_them(lambda: Plain(url), url, float(seconds), deeds)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("url")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--light", action="store_true", help="without browsers")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="of the five")
+    arguments = parser.parse_args()
+    url, deeds = arguments.url, Deeds()
+    if arguments.light:
+        await all_of_them(lambda: Plain(url), arguments, deeds)
     else:
         async with async_playwright() as playwright:
             chromium = shutil.which("chromium") or shutil.which("chromium-browser")
             options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
             browser = await playwright.chromium.launch(executable_path=chromium, args=options)
-            await all_of_them(lambda: Browsing(browser, url), url, float(seconds), deeds)
+            await all_of_them(lambda: Browsing(browser, url), arguments, deeds)
             await browser.close()
     print(json.dumps(deeds.done))
 
@@ -109,18 +115,19 @@ class Browsing:
 Open = Callable[[], Plain | Browsing]
 
 
-async def all_of_them(opened: Open, url: str, seconds: float, deeds: Deeds) -> None:
-    """Let the five in until the time is over."""
-    end = time.monotonic() + seconds
-    address = (urlsplit(url).hostname or "localhost", urlsplit(url).port or 80)
-    kinds: tuple[Callable[[], Awaitable[None]], ...] = (
-        lambda: slow(address, end, deeds),
-        lambda: flooding(address, end, deeds),
-        lambda: leaving(opened(), end, deeds),
-        lambda: uploading(opened(), end, deeds, "malformed", malformed),
-        lambda: uploading(opened(), end, deeds, "huge", huge),
-    )
-    await asyncio.gather(*(kind() for kind in kinds))
+async def all_of_them(opened: Open, arguments: argparse.Namespace, deeds: Deeds) -> None:
+    """Let the five in, or those that were named, until the time is over."""
+    end = time.monotonic() + arguments.seconds
+    parts = urlsplit(arguments.url)
+    address = (parts.hostname or "localhost", parts.port or 80)
+    kinds: dict[str, Callable[[], Awaitable[None]]] = {
+        "slow": lambda: slow(address, end, deeds),
+        "flooding": lambda: flooding(address, end, deeds),
+        "leaving": lambda: leaving(opened(), end, deeds),
+        "malformed": lambda: uploading(opened(), end, deeds, "malformed", malformed),
+        "huge": lambda: uploading(opened(), end, deeds, "huge", huge),
+    }
+    await asyncio.gather(*(kinds[kind]() for kind in arguments.only))
 
 
 async def slow(address: tuple[str, int], end: float, deeds: Deeds) -> None:

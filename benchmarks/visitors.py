@@ -1,7 +1,7 @@
 """Thirty visitors at a time, for a minute, each with a page of its own in Chromium: are they all answered rightly?
 
-    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--light] [--hostile]
-        [--json FILE]
+    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--light]
+        [--hostile [KIND ...]] [--json FILE]
 
 Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, a few at a time; the time starts when
 all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares
@@ -9,7 +9,8 @@ class and confidence with what the classifier said of that tile beforehand, paus
 opens the page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the
 cores with the server, so the times are longer than visitors from elsewhere would see; with ``--light`` nobody has a
 browser, all speak the page's protocol instead, and the times are the server's. With ``--hostile`` all is done twice, on
-servers of their own, the second time with five visitors among them who mean harm, and the ratios are given.
+servers of their own, the second time with five visitors among them who mean harm (or those of them that are named:
+slow, flooding, leaving, malformed, huge), and the ratios are given.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hostile_visitors import KINDS
 from light_visitors import Session
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
@@ -70,7 +72,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=3, help="mean seconds between an answer and the next upload")
     parser.add_argument("--light", action="store_true", help="visitors without browsers, who take no cores")
-    parser.add_argument("--hostile", action="store_true", help="once more with five hostile visitors, and the ratio")
+    parser.add_argument(
+        "--hostile",
+        nargs="*",
+        choices=KINDS,
+        metavar="KIND",
+        help="once more with five hostile visitors, and the ratio",
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,15 +88,13 @@ def main() -> None:
         tiles = known(model, files)
         print(f"{len(tiles)} tiles of {len({tile.label for tile in tiles})} classes", flush=True)
         found = [day(model, tiles, arguments, folder, hostile=False)]
-        if arguments.hostile:
+        if arguments.hostile is not None:
             found.append(day(model, tiles, arguments, folder, hostile=True))
     if arguments.json:
         arguments.json.write_text(json.dumps({**found[0], **({"with hostile": found[1]} if found[1:] else {})}))
-    if arguments.hostile:
+    if arguments.hostile is not None:
         ratios = {what: found[1]["seconds"][what] / found[0]["seconds"][what] for what in ("median", "95 %")}
-        print(
-            f"with five hostile ones among them: {ratios['median']:.2f} times the median, {ratios['95 %']:.2f} of 95 %"
-        )
+        print(f"with hostile ones among them: {ratios['median']:.2f} times the median, {ratios['95 %']:.2f} of 95 %")
 
 
 def day(model: Path, tiles: list[Tile], arguments: argparse.Namespace, folder: Path, *, hostile: bool) -> dict:
@@ -289,6 +295,7 @@ async def harm(url: str, arguments: argparse.Namespace, deeds: dict[str, int]) -
     """Let five hostile visitors in, and note what they did."""
     command = [sys.executable, str(Path(__file__).with_name("hostile_visitors.py")), url, str(arguments.seconds)]
     command += ["--light"] if arguments.light else []
+    command += ["--only", *arguments.hostile] if arguments.hostile else []
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     deeds |= json.loads(said)
@@ -311,6 +318,7 @@ async def visit(
         await all_there.wait()
         end = time.monotonic() + arguments.seconds
         uploads = 0
+        await asyncio.sleep(dice.uniform(0, arguments.pause))  # nobody has thirty visitors who choose at one moment
         while time.monotonic() < end:
             if uploads and uploads % UPLOADS_A_PAGE == 0:
                 await visitor.enter()

@@ -112,6 +112,43 @@ def test_the_page_that_was_idle_longest_makes_room(monkeypatch):
     asyncio.run(story())
 
 
+def test_a_house_without_descriptors_is_full_until_those_who_left_give_back_theirs(monkeypatch):
+    monkeypatch.setattr(house, "descriptors", lambda: 256)
+    monkeypatch.setattr(house, "descriptors_open", lambda: sum(open_now))
+    open_now, left = [150, 0], [80, 70]
+
+    def make_room() -> None:
+        open_now[1] = left.pop()
+
+    async def story() -> None:
+        server = FullHouse(streamlit, make_room=make_room)
+        open_now[1] = 80
+        early = Visitor(server)
+        await a_moment()
+        assert early.is_in
+        assert left == [80]
+        open_now[1] = 100
+        assert (await get(server, "/"))[0] == 503
+        assert not left
+        left.extend([100, 100, 100])
+        open_now[1] = 100
+        assert await get(server, "/_stcore/health", "*/*") == (503, "full")
+        assert (await get(server, "/static/index.js", "*/*"))[0] == 200
+        late = Visitor(server)
+        await a_moment()
+        assert late.heard[0]["type"] == "websocket.close"
+        early.task.cancel()
+
+    asyncio.run(story())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="which lists no descriptors")
+def test_open_descriptors_are_counted():
+    before = house.descriptors_open()
+    with socket.socket(), socket.socket():
+        assert house.descriptors_open() == before + 2
+
+
 @pytest.mark.parametrize("descriptors", [64, 256, 1024, 4096, 2**16])
 def test_every_visitor_has_the_descriptors_that_a_page_takes(descriptors):
     most = most_visitors(descriptors)
@@ -144,7 +181,8 @@ def test_a_connection_without_a_whole_request_is_closed(monkeypatch, sent):
 
 def visit_shortly(url: str) -> None:
     address = f"{url.replace('http', 'ws')}_stcore/stream"
-    with suppress(OSError, Exception), connect(address, subprotocols=["streamlit"], open_timeout=20) as page:  # pyright: ignore[reportArgumentType]
+    options = {"subprotocols": ["streamlit"], "open_timeout": 20, "close_timeout": 0.1}  # and no long farewell
+    with suppress(OSError, Exception), connect(address, **options) as page:  # pyright: ignore[reportArgumentType]
         message = BackMsg()
         message.rerun_script.query_string = ""
         page.send(message.SerializeToString())
@@ -169,7 +207,7 @@ def test_short_visits_lock_nobody_out_of_a_house_of_256_descriptors(tmp_path):
     command = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", *app_command(starter(), port)]
     with served(command, port, tmp_path / "log") as server:
         with ThreadPoolExecutor(10) as pool:
-            list(pool.map(visit_shortly, [server.url] * 100))
+            list(pool.map(visit_shortly, [server.url] * 300))
         deadline = time.monotonic() + 60
         open_now = f"/proc/{server.process.pid}/fd"
         while len(os.listdir(open_now)) > 128 or status(server.url) != 200:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from gastropath.app import limits
+from gastropath.app import absent, limits
 from gastropath.app.limits import UploadLimits, in_turn, keep_forms_in_memory, not_taken
 
 BOUNDARY = b"----WebKitFormBoundary7MA4YWxkTrZu0gW"
@@ -52,6 +52,7 @@ class Visitors:
 def visitors(monkeypatch):
     visitors = Visitors()
     monkeypatch.setattr(limits, "get_instance", lambda: visitors)
+    monkeypatch.setattr(absent, "get_instance", lambda: visitors)
     return visitors
 
 
@@ -271,14 +272,14 @@ def test_no_part_of_a_form_goes_to_the_disk(monkeypatch):
 
 
 def test_files_of_a_visitor_who_left_are_forgotten_and_those_of_one_who_came_back_are_not(visitors, monkeypatch):
-    monkeypatch.setattr(limits, "_SWEEP_SECONDS", 0.01)
-    monkeypatch.setattr(limits, "ABSENT_SECONDS", 0.2)
+    monkeypatch.setattr(absent, "_SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(absent, "SECONDS", 0.2)
     for session in ("here", "away for a moment", "gone"):
         visitors.hold(session, "tile.png", b"tile")
     visitors.present = {"here"}
 
     async def some_time() -> None:
-        sweeping = asyncio.create_task(limits.forget_absent())
+        sweeping = asyncio.create_task(absent.Absent().forget())
         await asyncio.sleep(0.1)
         assert set(visitors.uploaded_file_mgr.file_storage) == {"here", "away for a moment", "gone"}
         visitors.present.add("away for a moment")
@@ -292,16 +293,16 @@ def test_files_of_a_visitor_who_left_are_forgotten_and_those_of_one_who_came_bac
 
 
 def test_sessions_that_left_are_closed_within_seconds_and_very_many_at_once(visitors, monkeypatch):
-    monkeypatch.setattr(limits, "_SWEEP_SECONDS", 0.01)
-    monkeypatch.setattr(limits, "_ABSENT_WITHOUT_FILES_SECONDS", 0.1)
-    monkeypatch.setattr(limits, "_MOST_ABSENT", 3)
+    monkeypatch.setattr(absent, "_SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(absent, "_WITHOUT_FILES_SECONDS", 0.1)
+    monkeypatch.setattr(absent, "_MOST", 3)
     visitors.present = {"here"}
     visitors.stored = ["here", "left"]
     for session in "abcd":
         visitors.hold(session, "tile.png", b"tile")
 
     async def some_time() -> None:
-        sweeping = asyncio.create_task(limits.forget_absent())
+        sweeping = asyncio.create_task(absent.Absent().forget())
         while "left" not in visitors.closed:
             await asyncio.sleep(0.01)
         sweeping.cancel()
@@ -309,6 +310,14 @@ def test_sessions_that_left_are_closed_within_seconds_and_very_many_at_once(visi
     asyncio.run(asyncio.wait_for(some_time(), 60))
     assert "here" not in visitors.closed
     assert len(set(visitors.uploaded_file_mgr.file_storage)) == 3
+
+
+def test_those_who_left_no_files_make_room_at_once(visitors):
+    visitors.present = {"here"}
+    visitors.stored = ["here", "left", "left files"]
+    visitors.hold("left files", "tile.png", b"tile")
+    absent.Absent().make_room()
+    assert visitors.closed == ["left"]
 
 
 def test_pictures_are_decoded_one_at_a_time():

@@ -123,8 +123,8 @@ def test_no_name_and_no_content_of_an_upload_is_logged(coloured_run, large, uplo
 
 def test_uploads_are_forgotten_when_they_are_removed_and_when_the_visitor_leaves(coloured_run, large, visit, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from gastropath.app import limits, server; "
-        "limits.ABSENT_SECONDS = 1; limits._SWEEP_SECONDS = 0.1; "
+        "import sys; from pathlib import Path; from gastropath.app import absent, server; "
+        "absent.SECONDS = 1; absent._SWEEP_SECONDS = 0.1; "
         "server.serve(Path(sys.argv[1]), server.listen('localhost', int(sys.argv[2])))"
     )
     port = free_port()

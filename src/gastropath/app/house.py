@@ -6,7 +6,10 @@ Each open page keeps three descriptors of the process: its connection, and two t
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ HEAD_SECONDS = 10
 """Time that the head of a request may take to come; a connection without one is closed."""
 
 _OWN_DESCRIPTORS = 96  # of the process, and of visitors whose page is still being loaded
+_SPARE_DESCRIPTORS = 32  # left when a visitor is let in, for what the answers need
 _DESCRIPTORS_A_PAGE = 4
 _HEALTH = "/_stcore/health"
 _STREAM = "/_stcore/stream"
@@ -62,6 +66,14 @@ def most_visitors(allowed: int) -> int:
     return max(1, min(MOST_VISITORS, (allowed - _OWN_DESCRIPTORS) // _DESCRIPTORS_A_PAGE))
 
 
+def descriptors_open() -> int:
+    """Return how many descriptors this process has open; 0 where the system does not list them."""
+    try:
+        return len(os.listdir("/dev/fd"))
+    except OSError as error:
+        return sys.maxsize if error.errno in (errno.EMFILE, errno.ENFILE) else 0
+
+
 @dataclass(eq=False)
 class _Visit:
     last: float
@@ -71,26 +83,38 @@ class _Visit:
 class FullHouse:
     """Middleware that lets only so many visitors in; one more takes the place of the page that was idle longest."""
 
-    def __init__(self, app: ASGIApp, most: int | None = None) -> None:
+    def __init__(self, app: ASGIApp, most: int | None = None, make_room: Callable[[], None] | None = None) -> None:
         self._app = app
-        self._most = most or most_visitors(descriptors())
+        self._allowed = descriptors()
+        self._most = most or most_visitors(self._allowed)
+        self._make_room = make_room
         self._visits: set[_Visit] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"].endswith(_STREAM):
             await self._visit(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and self._is_full():
+            return
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
             if scope["path"].endswith(_HEALTH):
-                await PlainTextResponse("full", 503)(scope, receive, send)
-            elif _asks_for_the_page(scope):
+                if self._is_full():
+                    await PlainTextResponse("full", 503)(scope, receive, send)
+                    return
+            elif _asks_for_the_page(scope) and self._is_full():
                 await HTMLResponse(_FULL, 503, {"Retry-After": "30"})(scope, receive, send)
-            else:
-                await self._app(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
     def _is_full(self) -> bool:
-        return self._present() >= self._most and self._idle() is None
+        return (self._present() >= self._most and self._idle() is None) or self._is_short()
+
+    def _is_short(self) -> bool:
+        """Tell whether descriptors lack, also when visitors who left have given back theirs."""
+        if self._make_room and not self._has_descriptors():
+            self._make_room()
+        return not self._has_descriptors()
+
+    def _has_descriptors(self) -> bool:
+        return descriptors_open() + _DESCRIPTORS_A_PAGE + _SPARE_DESCRIPTORS <= self._allowed
 
     def _present(self) -> int:
         return sum(not visit.evicted.is_set() for visit in self._visits)
@@ -100,11 +124,10 @@ class FullHouse:
         return longest if longest and _now() - longest.last >= IDLE_SECONDS else None
 
     async def _visit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._present() >= self._most:
-            idle = self._idle()
-            if idle is None:
-                await send({"type": "websocket.close", "code": 1013, "reason": "full"})
-                return
+        if self._is_full():
+            await send({"type": "websocket.close", "code": 1013, "reason": "full"})
+            return
+        if self._present() >= self._most and (idle := self._idle()):
             idle.evicted.set()
         visit = _Visit(_now())
         self._visits.add(visit)

@@ -1,13 +1,13 @@
 """What visitors may take of the server's memory, and that nothing of theirs goes to disk.
 
 Streamlit limits the size of one file. It limits neither the sum nor the number of files, its form parser writes a file
-above 1 MB to the disk, and what a visitor uploaded stays until somebody else leaves the page.
+above 1 MB to the disk, and what a visitor uploaded stays until somebody else leaves the page (for that see
+:mod:`gastropath.app.absent`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -36,14 +36,8 @@ MAX_ALL_BYTES = 128_000_000
 MAX_VISITOR_FILES = 1_000
 """Files held of one visitor, however small, and including the notes on files that were not taken."""
 
-ABSENT_SECONDS = 60
-"""Files of a visitor who left are forgotten after this time; one whose network failed is back before."""
-
-_ABSENT_WITHOUT_FILES_SECONDS = 5  # nothing of theirs is lost, and a session keeps descriptors open
-_MOST_ABSENT = 20  # sessions kept for visitors who may come back; of more, the first to leave are forgotten at once
 _UPLOAD_SECONDS = 300  # 25 MB at 0.7 Mbit/s; what arrives more slowly keeps others from their turn
 _SILENT_SECONDS = 15  # an upload of which nothing more comes is given up
-_SWEEP_SECONDS = 2
 _LEAST_BYTES = 4_096  # what a file takes at least, with its name and the objects around it
 _HEAD_BYTES = 16_384  # of a form part: its headers, and in them the file's name
 
@@ -103,7 +97,7 @@ class UploadLimits:
             await self._app(scope, receive, send)
             return
         session, size = upload["session"], _announced(scope)
-        if len(_files().get(session, ())) >= MAX_VISITOR_FILES:
+        if len(files_held().get(session, ())) >= MAX_VISITOR_FILES:
             await PlainTextResponse("Too many files", 429)(scope, receive, send)
             return
         came = 0
@@ -139,7 +133,7 @@ class UploadLimits:
             self._arriving += Counter()  # drops those at zero
 
     def _refusal(self, session: str, size: int) -> str:
-        held = Counter({owner: sum(sizes) for owner, sizes in _files().items()}) + self._arriving
+        held = Counter({owner: sum(sizes) for owner, sizes in files_held().items()}) + self._arriving
         if held[session] + size > MAX_VISITOR_BYTES:
             return (
                 f"The file was not taken: {held[session] / 1e6:.0f} MB of your files are held already, and "
@@ -150,32 +144,7 @@ class UploadLimits:
         return ""
 
 
-async def forget_absent() -> None:
-    """Close the sessions of visitors who left, with their files, for as long as the server runs.
-
-    Streamlit does so for those whose time is over when the next visitor leaves, which may be tomorrow; until then each
-    keeps memory and descriptors.
-    """
-    runtime = get_instance()
-    clock = asyncio.get_running_loop()
-    since: dict[str, float] = {}
-    while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        files = _files()
-        known = [*files, *(info.session.id for info in vars(runtime)["_session_mgr"].list_sessions())]
-        absent = [session for session in dict.fromkeys(known) if not runtime.is_active_session(session)]
-        since = {session: since.get(session, clock.time()) for session in absent}
-        kept = {True: ABSENT_SECONDS, False: _ABSENT_WITHOUT_FILES_SECONDS}
-        over = sorted(since, key=lambda session: (session not in files, -since[session]))[_MOST_ABSENT:]
-        gone = [s for s, left in since.items() if clock.time() - left >= kept[s in files] or s in over]
-        for session in gone:
-            runtime.close_session(session)
-            runtime.uploaded_file_mgr.remove_session_files(session)
-        if gone:
-            gc.collect()  # sessions hold their pictures in circles of objects
-
-
-def _files() -> dict[str, list[int]]:
+def files_held() -> dict[str, list[int]]:
     """Return the size of each file held, by session."""
     manager = cast("MemoryUploadedFileManager", get_instance().uploaded_file_mgr)
     return {

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
 
+from gastropath.app.absent import Absent
 from gastropath.app.examples import DRAWN
 from gastropath.app.headers import SafeHeaders
 from gastropath.app.house import FullHouse, PromptProtocol, descriptors, most_visitors
 from gastropath.app.internals import check_internals
-from gastropath.app.limits import MAX_FILE_MB, UploadLimits, forget_absent, keep_forms_in_memory
+from gastropath.app.limits import MAX_FILE_MB, UploadLimits, keep_forms_in_memory
 from gastropath.bundle.files import open_bundle
 from gastropath.errors import CannotListen
 
@@ -68,11 +70,16 @@ def parts(model: Path, examples: Path | None = None) -> dict[str, Any]:
     folder = open_bundle(model).folder
     keep_forms_in_memory()
     _ask_nobody_for_the_address()
+    absent = Absent()
     return {
         "script_path": Path(__file__).with_name("script.py"),
         "secrets": {MODEL: str(folder.resolve()), EXAMPLES: str((examples or DRAWN).resolve())},
-        "middleware": [Middleware(SafeHeaders), Middleware(FullHouse), Middleware(UploadLimits)],
-        "lifespan": _lifespan,
+        "middleware": [
+            Middleware(SafeHeaders),
+            Middleware(FullHouse, make_room=absent.make_room),
+            Middleware(UploadLimits),
+        ],
+        "lifespan": partial(_lifespan, absent),
     }
 
 
@@ -163,12 +170,12 @@ def _ask_nobody_for_the_address() -> None:
 
 
 @asynccontextmanager
-async def _lifespan(app: st.App) -> AsyncIterator[None]:
+async def _lifespan(absent: Absent, app: st.App) -> AsyncIterator[None]:
     # The first visitor's browser takes a second to show the page; what the first answer needs is imported meanwhile.
     warming = asyncio.create_task(asyncio.to_thread(import_module, "gastropath.app.page"))
-    sweeping = asyncio.create_task(forget_absent())
+    forgetting = asyncio.create_task(absent.forget())
     try:
         yield
     finally:
-        sweeping.cancel()
+        forgetting.cancel()
         await warming
