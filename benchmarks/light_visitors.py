@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -94,7 +95,12 @@ class Session:
         files = {"file": (name, content, kind)}
         token = {"X-Xsrftoken": self._browser.cookies.get("_streamlit_xsrf") or ""}
         address = urljoin(self._url, address)
-        self._browser.put(address, files=files, headers=token, timeout=_PATIENCE_S).raise_for_status()
+        put = partial(self._browser.put, address, files=files, headers=token, timeout=_PATIENCE_S)
+        try:
+            answer = put()
+        except requests.ConnectionError:  # it was kept, and closed meanwhile: a browser takes another
+            answer = put()
+        answer.raise_for_status()
 
     async def _run(self) -> None:
         request = BackMsg()

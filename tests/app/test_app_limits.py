@@ -195,6 +195,41 @@ def test_very_many_files_are_refused_however_small(server, visitors, monkeypatch
     assert answers[0]["status"] == 429
 
 
+def test_a_file_that_is_announced_too_large_is_refused_unread(server, visitors):
+    length = str((limits.MAX_FILE_MB + 2) * 2**20).encode()
+    scope = {
+        "type": "http", "method": "PUT", "path": "/_stcore/upload_file/a/4", "headers": [(b"content-length", length)]
+    }  # fmt: skip
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    async def receive():
+        pytest.fail("the body was read")
+
+    asyncio.run(server(scope, receive, send))
+    assert answers[0]["status"] == 413
+    assert (b"connection", b"close") in answers[0]["headers"]
+
+
+def test_a_file_that_turns_out_too_large_is_read_no_further(server, visitors):
+    part, sent, answers = bytes(2**20), [], []
+    scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/a/4", "headers": []}
+
+    async def send(message):
+        answers.append(message)
+
+    async def receive():
+        sent.append(len(part))
+        return {"type": "http.request", "body": part, "more_body": True}
+
+    asyncio.run(server(scope, receive, send))
+    assert answers[0]["status"] == 413
+    assert sum(sent) < (limits.MAX_FILE_MB + 3) * 2**20
+    assert visitors.contents("a") == {}
+
+
 @pytest.mark.parametrize("bound", ["_UPLOAD_SECONDS", "_SILENT_SECONDS"])
 def test_an_upload_that_never_ends_is_given_up_and_its_place_is_free_again(server, visitors, monkeypatch, bound):
     monkeypatch.setattr(limits, bound, 0.01)

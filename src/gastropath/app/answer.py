@@ -67,6 +67,9 @@ class Answer:
     prediction: Predictions
     html: str
 
+    def _repr_html_(self) -> str:  # Streamlit takes it as it is; of a text it would remove indents, at 1 ms a picture
+        return self.html
+
 
 def answers(classifier: Classifier, uploads: Sequence[Upload]) -> list[Answer]:
     """Classify a few uploads, at most :data:`AT_ONCE`, in one go.

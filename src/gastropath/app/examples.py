@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 from pathlib import Path
 
 from gastropath.errors import CannotReadTable
@@ -42,10 +44,14 @@ class Example:
         """What the page says of it."""
         return f"labelled {self.label}"
 
-    @property
-    def address(self) -> str:
-        """The picture as a ``data:`` address."""
-        return Tile(self.data, self.label, self.told).source
+    @cached_property
+    def html(self) -> str:
+        """The picture, as HTML."""
+        address = Tile(self.data, self.label, self.told).source
+        return f'<img class="gp-example" src="{address}" alt="Example tile, {escape(self.told)}">'
+
+    def _repr_html_(self) -> str:
+        return self.html
 
 
 def read_examples(folder: Path, classes: Iterable[str]) -> list[Example]:

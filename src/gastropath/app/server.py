@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -171,11 +172,22 @@ def _ask_nobody_for_the_address() -> None:
 
 @asynccontextmanager
 async def _lifespan(absent: Absent, app: st.App) -> AsyncIterator[None]:
-    # The first visitor's browser takes a second to show the page; what the first answer needs is imported meanwhile.
-    warming = asyncio.create_task(asyncio.to_thread(import_module, "gastropath.app.page"))
+    warming = asyncio.create_task(asyncio.to_thread(_warm))
     forgetting = asyncio.create_task(absent.forget())
     try:
         yield
     finally:
         forgetting.cancel()
         await warming
+
+
+def _warm() -> None:
+    """Import what the first answers need, while the first visitor's browser takes a second to show the page.
+
+    None of it will ever be garbage, so the collector need not look through it again: that would stop all visitors for
+    50 ms whenever somebody leaves.
+    """
+    for name in ("gastropath.app.page", "pandas", "pyarrow"):
+        import_module(name)
+    gc.collect()
+    gc.freeze()

@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -66,13 +65,13 @@ def show_tiles(classifier: Classifier, examples: Sequence[Example]) -> None:
     new = [key for key in uploads if key not in shown]
     cards = dict(zip(uploads, _places(len(uploads)), strict=True))
     for key, answer in shown.items():
-        cards[key].html(answer.html)
+        cards[key].html(answer)
     # Streamlit runs the page anew for every click; answers are computed once, and shown as they come.
     for first in range(0, len(new), AT_ONCE):
         some = new[first : first + AT_ONCE]
         for key, found in zip(some, answers(classifier, [uploads[key]() for key in some]), strict=True):
             shown[key] = found
-            cards[key].html(found.html)
+            cards[key].html(found)
     with above if len(uploads) > _COLUMNS else st.container():  # above cards that fill more than a screen
         _together(classifier, [shown[key] for key in uploads])
 
@@ -91,9 +90,7 @@ def _chosen(examples: Sequence[Example]) -> list[Example]:
         with st.container(horizontal=True):
             for example in examples:
                 with st.container(width=_EXAMPLE_PX):
-                    st.html(
-                        f'<img class="gp-example" src="{example.address}" alt="Example tile, {escape(example.told)}">'
-                    )
+                    st.html(example)
                     if st.button(
                         f"Try {plain(example.label)}", key=f"try {example.name}", type="tertiary", width="stretch"
                     ):
