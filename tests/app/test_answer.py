@@ -230,7 +230,7 @@ def test_the_table_says_of_each_tile_what_its_card_says():
     shown = shown_columns(SimpleNamespace(classes=entries), list("wxyz"), given)  # pyright: ignore[reportArgumentType]  # all that is read of a card
     assert shown["Tissue"] == ["A", "", "", ""]
     assert shown["Confidence"] == [0.9999, 0.55, None, None]
-    assert shown["Decision"] == ["named", "not sure", "not sure", "refused"]
+    assert shown["Decision"] == ["accepted", "not sure", "not sure", "refused"]
     assert shown["Reason"] == ["", "low confidence", "unlike the training tiles", "is a text"]
 
 

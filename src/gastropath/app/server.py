@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -137,6 +138,7 @@ def serve(model: Path, listening: socket.socket, *, base_path: str | None = None
     if base_path is not None:
         settings["server.baseUrlPath"] = base_path
     app = st.App(**parts(model, examples))
+    logging.getLogger("streamlit.config").addFilter(_is_no_advice_to_restart)
     load_config_options(settings)
     config = uvicorn.Config(
         app,
@@ -151,6 +153,11 @@ def serve(model: Path, listening: socket.socket, *, base_path: str | None = None
         limit_concurrency=_connections(),
     )
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _is_no_advice_to_restart(record: logging.LogRecord) -> bool:
+    """Keep Streamlit from telling whoever starts the server that its settings need a restart: they are new."""
+    return "please restart streamlit" not in record.getMessage()
 
 
 def _connections() -> int:

@@ -85,19 +85,32 @@ def _chosen(examples: Sequence[Example]) -> list[Example]:
     if not examples:
         return []
     chosen: list[str] = st.session_state.setdefault("examples", [])
-    with st.expander("Nothing at hand? Try an example tile", expanded=not st.session_state.get("tiles")):
-        st.caption(plain(examples[0].source))
-        with st.container(horizontal=True):
-            for example in examples:
-                with st.container(width=_EXAMPLE_PX):
-                    st.html(example)
-                    if st.button(
-                        f"Try {plain(example.label)}", key=f"try {example.name}", type="tertiary", width="stretch"
-                    ):
-                        chosen.append(example.name)
-        if chosen and st.button("Remove the examples"):
-            chosen.clear()
+    has_files = bool(st.session_state.get("tiles"))
+    offered = st.expander(
+        "Example tiles" if has_files else "Nothing at hand? Try an example tile",
+        expanded=not has_files,
+        key=f"examples {'beside files' if has_files else 'alone'}",
+        on_change="rerun",
+    )
+    if offered.open:  # otherwise eight pictures and buttons need not be sent at every click
+        with offered:
+            _offer(examples, chosen)
     return [example for example in examples if example.name in chosen]
+
+
+def _offer(examples: Sequence[Example], chosen: list[str]) -> None:
+    """Show the examples with a button each; those that are clicked are noted."""
+    st.caption(plain(examples[0].source))
+    with st.container(horizontal=True):
+        for example in examples:
+            with st.container(width=_EXAMPLE_PX):
+                st.html(example)
+                if st.button(
+                    f"Try {plain(example.label)}", key=f"try {example.name}", type="tertiary", width="stretch"
+                ):
+                    chosen.append(example.name)
+    if chosen and st.button("Remove the examples"):
+        chosen.clear()
 
 
 def _places(count: int) -> list:
@@ -162,7 +175,7 @@ def shown_columns(card: Card, names: Sequence[str], predictions: Predictions) ->
             min(round(float(c), 4), _NEVER_CERTAIN) if d != "refused" and not unlike else None
             for c, d, unlike in zip(predictions.confidence, decisions, predictions.is_out_of_distribution, strict=True)
         ],
-        "Decision": [{"accepted": "named", "abstained": "not sure"}.get(d, d) for d in decisions],
+        "Decision": [{"abstained": "not sure"}.get(d, d) for d in decisions],
         "Reason": predictions.details,
     }
 
