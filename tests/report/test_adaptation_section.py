@@ -58,6 +58,11 @@ def test_a_figure_is_told_with_its_number_of_units():
     assert table.rows[0][2] == "1 slide"
 
 
+@pytest.mark.parametrize(("n", "said"), [(1, "1 tile, too few for a figure"), (4, "4 tiles, too few for a figure")])
+def test_very_few_tiles_give_no_figure_in_a_sentence(n: int, said: str):
+    assert judgement_in_words(judgement("check", 1, "slide").model_copy(update={"n": n})) == said
+
+
 def test_classes_that_came_and_went_are_named():
     assert "New classes: NEC. Classes it no longer has: ADI, MUC." in texts(
         adapted(added=("NEC",), left_out=("ADI", "MUC"))

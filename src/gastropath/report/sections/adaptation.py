@@ -19,6 +19,7 @@ _UNITS = {
 """What was left out together, one and several."""
 
 _FEW_UNITS = 20
+_FEW_TILES = 5  # below it, the interval is all that there is
 
 
 def adaptation(found: Adaptation) -> Section:
@@ -105,7 +106,9 @@ def cautions(found: Adaptation) -> list[str]:
 
 
 def judgement_in_words(found: Judgement) -> str:
-    """Say a figure in a sentence."""
+    """Say a figure in a sentence; of very few tiles, that they are too few for one."""
+    if found.n < _FEW_TILES:
+        return f"{count(found.n, 'tile')}, too few for a figure"
     return (
         f"accuracy {found.before.percent()} before and {found.after.percent()} after, on "
         f"{count(found.n, 'tile')} of {count(found.units, *_UNITS[found.unit])}"
