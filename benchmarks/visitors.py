@@ -1,16 +1,17 @@
 """Thirty visitors at a time, for a minute, each with a page of its own in Chromium: are they all answered rightly?
 
-    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3] [--light]
-        [--hostile [KIND ...]] [--json FILE]
+    python benchmarks/visitors.py [--model RUN] [--visitors 30] [--seconds 60] [--pause 3]
+        [--together] [--light] [--hostile [KIND ...]] [--json FILE]
 
 Needs Linux, Chromium and Playwright (the ``dev`` extra). Visitors open the page, a few at a time; the time starts when
 all see it. Each uploads a tile under a name that nobody else uses, waits for the answer beside that name, compares
 class and confidence with what the classifier said of that tile beforehand, pauses, and goes on; after ten tiles it
-opens the page anew. Without ``--model``, a model is trained on synthetic tiles first. The visitors' browsers share the
-cores with the server, so the times are longer than visitors from elsewhere would see; with ``--light`` nobody has a
-browser, all speak the page's protocol instead, and the times are the server's. With ``--hostile`` all is done twice, on
-servers of their own, the second time with five visitors among them who mean harm (or those of them that are named:
-slow, flooding, leaving, malformed, huge), and the ratios are given.
+opens the page anew. The first tiles are chosen within one pause; with ``--together`` in one moment, where thirty wait
+for each other, and that queue is the 95 %. Without ``--model``, a model is trained on synthetic tiles first. The
+visitors' browsers share the cores with the server, so the times are longer than visitors from elsewhere would see; with
+``--light`` nobody has a browser, all speak the page's protocol instead, and the times are the server's. With
+``--hostile`` all is done twice, on servers of their own, the second time with five visitors among them who mean harm
+(or those of them that are named: slow, flooding, leaving, malformed, huge), and the ratios are given.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=3, help="mean seconds between an answer and the next upload")
+    parser.add_argument("--together", action="store_true", help="all choose their first tile in one moment")
     parser.add_argument("--light", action="store_true", help="visitors without browsers, who take no cores")
     parser.add_argument(
         "--hostile",
@@ -318,7 +320,8 @@ async def visit(
         await all_there.wait()
         end = time.monotonic() + arguments.seconds
         uploads = 0
-        await asyncio.sleep(dice.uniform(0, arguments.pause))  # nobody has thirty visitors who choose at one moment
+        if not arguments.together:
+            await asyncio.sleep(dice.uniform(0, arguments.pause))
         while time.monotonic() < end:
             if uploads and uploads % UPLOADS_A_PAGE == 0:
                 await visitor.enter()
