@@ -145,3 +145,21 @@ def test_no_cell_is_a_formula_in_a_spreadsheet_and_all_are_read_as_they_were(tmp
     written = list(csv.reader(table.read_text().splitlines()))[1][0]
     assert written == cell if cell in ("=", "-", "-1.5", "'x", "x=1") else written == f"'{cell}"
     assert read_table(table, ["path"])[1] == [{"path": cell, "label": "TUM"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("path,label\na,A\nb,B\n", [2, 3]),
+        ("path,label\r\n\r\na,A\r\n\r\nb,B\r\n", [3, 5]),
+        ('path,label\n"a\nof two",A\nb,B\n', [2, 4]),
+        ("sep=;\npath;label\na;A\n", [3]),
+    ],
+    ids=["plain", "blank lines", "a cell of two lines", "what separates cells before"],
+)
+def test_a_row_knows_its_line_as_an_editor_shows_it(tmp_path: Path, content: str, lines: list[int]):
+    table = tmp_path / "t.csv"
+    table.write_bytes(content.encode())
+    rows = read_table(table, ("path",))[1]
+    assert [row.line for row in rows] == lines
+    assert rows[-1].place(table) == f"{table}, line {lines[-1]}"

@@ -91,7 +91,27 @@ def fingerprint(rows: Iterable[Iterable[str]]) -> str:
     return digest.hexdigest()
 
 
-def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:
+class Row(dict[str, str]):
+    """A row of a table that was read: its cells by column.
+
+    Attributes
+    ----------
+    line
+        Line of the file it begins in, as an editor shows it: that of the columns is the first.
+    """
+
+    __slots__ = ("line",)
+
+    def __init__(self, cells: Iterable[tuple[str, str]], line: int) -> None:
+        super().__init__(cells)
+        self.line = line
+
+    def place(self, table: Path) -> str:
+        """Say for messages where it stands."""
+        return f"{table}, line {self.line}"
+
+
+def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Row]]:
     """Read a table, as GastroPath or a spreadsheet writes it.
 
     Text is UTF-8 (with or without its mark) or UTF-16; what is neither is read as Windows-1252, with a warning in the
@@ -108,8 +128,8 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[dic
     -------
     columns : list of str
         In the order of the file.
-    rows : list of dict
-        One a line, every cell a string.
+    rows : list of Row
+        Every cell a string; blank lines are passed over.
 
     Raises
     ------
@@ -174,20 +194,24 @@ def _utf_16(data: bytes) -> str:
     return "utf-16-be" if data.startswith(codecs.BOM_UTF16_BE) or (len(data) > 1 and not data[0] and data[1]) else ""
 
 
-def _parsed(path: Path, text: str, required: tuple[str, ...]) -> tuple[list[str], list[dict[str, str]]]:
+def _parsed(path: Path, text: str, required: tuple[str, ...]) -> tuple[list[str], list[Row]]:
     first, _, rest = text.partition("\n")
+    before = 0
     if hint := _SEPARATOR_HINT.fullmatch(first.strip()):  # Excel's own way to say what separates cells
-        text, separator = rest, hint[1]
+        text, separator, before = rest, hint[1], 1
     else:
         separator = _separator(first, required)
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
-    columns = reader.fieldnames = _named(path, list(reader.fieldnames or []), required)
-    rows = []
-    for row in reader:
-        if None in row or None in row.values():
-            where = f"{path}, line {reader.line_num}"
-            raise CannotReadTable(f"expected {len(columns)} cells in each line", where=where)
-        rows.append({column: _as_it_was(cell) for column, cell in row.items()})
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    columns = _named(path, next(reader, []), required)
+    rows, last = [], reader.line_num
+    for cells in reader:
+        begin, last = last + 1, reader.line_num  # a cell may hold line breaks
+        if not cells:
+            continue
+        row = Row(zip(columns, map(_as_it_was, cells), strict=False), before + begin)
+        if len(cells) != len(columns):
+            raise CannotReadTable(f"expected {len(columns)} cells in each line", where=row.place(path))
+        rows.append(row)
     if columns.count("") > 1 and not any(row[""] for row in rows):  # separators at the end of every line
         for row in rows:
             del row[""]

@@ -173,7 +173,7 @@ def test_a_repeated_row_is_left_out_and_counted_but_a_contradiction_is_refused(t
     assert index.paths == ("a", "b")
     assert index.left_out == (LeftOut("repeated_row", "", 1),)
     for row in ("a,STR,1", "a,TUM,2"):
-        with pytest.raises(CannotReadTable, match="row 2: a is listed twice with different labels or groups"):
+        with pytest.raises(CannotReadTable, match="line 3: a is listed twice with different labels or groups"):
             find_tiles([table(tmp_path, f"path,label,group\na,TUM,1\n{row}\n")])
 
 
@@ -183,8 +183,8 @@ def test_a_repeated_row_is_left_out_and_counted_but_a_contradiction_is_refused(t
         ("", "no column 'path'; the file is empty"),
         ("path,label\n", "no rows"),
         ("path,lable\na,b\n", "its columns are path, lable"),
-        ("path,label\na,TUM\n,TUM\n", "row 2: path and label must not be empty"),
-        ("path,label\na,\n", "row 1: path and label must not be empty"),
+        ("path,label\na,TUM\n,TUM\n", "line 3: path and label must not be empty"),
+        ("path,label\na,\n", "line 2: path and label must not be empty"),
     ],
 )
 def test_a_table_that_lacks_something_is_refused_in_one_line(tmp_path: Path, text: str, reason: str):

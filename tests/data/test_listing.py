@@ -43,7 +43,9 @@ def test_tables_as_people_have_them_are_understood(tiles: Path, table: Table, ca
 )
 def test_a_label_that_cannot_be_a_class_is_refused_with_its_row_and_what_to_do(tiles: Path, label: str, reason: str):
     (tiles / "t.csv").write_text(f"path,label\nb/2.png,STR\nÜber/1.png,{label}\n")
-    with pytest.raises(CannotReadTable, match=f"t.csv, row 2: label .* cannot be a class code: it {reason}; write ano"):
+    with pytest.raises(
+        CannotReadTable, match=f"t.csv, line 3: label .* cannot be a class code: it {reason}; write ano"
+    ):
         find_tiles([tiles / "t.csv"])
 
 

@@ -64,9 +64,9 @@ def test_what_was_decided_on_tiles_that_are_not_there_is_left_out(split, tmp_pat
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("x.png,A,drop", r"row 1: x\.png is not among the tiles"),
-        ("0.png,B,drop", r"row 1: 0\.png is 'B' here but 'A' in the data"),
-        ("0.png,A,C", r"row 1: the decision is 'C'; expected keep, drop or a class"),
+        ("x.png,A,drop", r"line 2: x\.png is not among the tiles"),
+        ("0.png,B,drop", r"line 2: 0\.png is 'B' here but 'A' in the data"),
+        ("0.png,A,C", r"line 2: the decision is 'C'; expected keep, drop or a class"),
         ("0.png,A,Drop", r"did you mean 'drop'"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_class_that_is_called_like_a_decision_is_refused(split, tmp_path):
 
 
 def test_a_tile_that_is_listed_twice_is_named(split, tmp_path):
-    with pytest.raises(CannotReadTable, match=r"row 2: 0\.png is listed twice"):
+    with pytest.raises(CannotReadTable, match=r"line 3: 0\.png is listed twice"):
         read_review(table(tmp_path, "0.png,A,drop", "0.png,A,B"), split.index)
 
 
@@ -90,7 +90,7 @@ def test_a_row_is_found_however_its_path_is_spelled(split, tmp_path):
     index = replace(split.index, paths=("\u00dcber/1.png", *split.index.paths[1:]))
     review = read_review(table(tmp_path, r".\Über\1.png,A,drop", " 1.png,B,A"), index)
     assert review.decisions == {"\u00dcber/1.png": "drop", "1.png": "A"}
-    with pytest.raises(CannotReadTable, match=r"row 2: \.\\1\.png is listed twice"):
+    with pytest.raises(CannotReadTable, match=r"line 3: \.\\1\.png is listed twice"):
         read_review(table(tmp_path, "1.png,B,A", r".\1.png,B,A"), index)
 
 
@@ -103,7 +103,7 @@ def test_decisions_follow_tiles_that_were_renamed(split, tmp_path):
     swapped = replace(before, paths=(*before.paths[:2][::-1], *before.paths[2:]))
     assert read_review(tmp_path / "kept.csv", swapped).decisions == {"1.png": "drop", "0.png": "A"}
     other = replace(before, pixels=("f" * 64, *shows[1:]))
-    with pytest.raises(CannotReadTable, match=r"row 1: 0\.png is another picture than when it was reviewed"):
+    with pytest.raises(CannotReadTable, match=r"line 2: 0\.png is another picture than when it was reviewed"):
         read_review(tmp_path / "kept.csv", other)
 
 
@@ -112,5 +112,5 @@ def test_a_renamed_tile_that_is_listed_twice_is_named(split, tmp_path):
     file = tmp_path / "review.csv"
     rows = ["path,label,pixel_sha256,decision", *[f"old.png,A,{0:064x},drop"] * 2]
     file.write_text("\n".join(rows) + "\n")
-    with pytest.raises(CannotReadTable, match=r"row 2: old\.png is listed twice"):
+    with pytest.raises(CannotReadTable, match=r"line 3: old\.png is listed twice"):
         read_review(file, index)

@@ -33,11 +33,11 @@ def test_a_label_that_stands_there_twice_is_taken_once_and_one_without_a_source_
     ("line", "message"),
     [
         ("a,0,0,9,9,TUN", "1 labels of class 'TUN', which the model has not; did you mean 'TUM'?; correct them"),
-        ("a,0,0,0,9,TUM", "line 2 has the place '0, 0, 0, 9'; expected four numbers"),
-        ("a,zero,0,9,9,TUM", "line 2 has the place"),
-        ("a,inf,0,9,9,TUM", "line 2 has the place"),
-        (",0,0,9,9,TUM", "line 2 names no slide"),
-        ("a,0,0,9,9,TUM\na,0,0,9,9,STR", "line 3 calls a place of a STR, an earlier line TUM"),
+        ("a,0,0,0,9,TUM", "line 2: has the place '0, 0, 0, 9'; expected four numbers"),
+        ("a,zero,0,9,9,TUM", "line 2: has the place"),
+        ("a,inf,0,9,9,TUM", "line 2: has the place"),
+        (",0,0,9,9,TUM", "line 2: names no slide"),
+        ("a,0,0,9,9,TUM\na,0,0,9,9,STR", "line 3: calls a place of a STR, an earlier line TUM"),
     ],
 )
 def test_a_label_that_cannot_be_is_refused_by_its_line(line: str, message: str, tmp_path):

@@ -85,10 +85,10 @@ def test_a_damaged_map_does_not_stop_the_others(squares_map: Looked, copied: Pat
         ("decision", "doubted", "column decision holds 'doubted'"),
         ("decision", "refused", "has a label for a refused tile"),
         ("confidence", "much", "column confidence: could not convert"),
-        ("x_px", "7", "line 3 that is none of the grid"),
-        ("x_px", "nan", "line 3 that is none of the grid"),
-        ("width_px", "-1", "line 3 that is none of the grid"),
-        ("y_px", "1e300", "line 3 that is none of the grid"),
+        ("x_px", "7", "line 3: has a tile that is none of the grid"),
+        ("x_px", "nan", "line 3: has a tile that is none of the grid"),
+        ("width_px", "-1", "line 3: has a tile that is none of the grid"),
+        ("y_px", "1e300", "line 3: has a tile that is none of the grid"),
     ],
 )
 def test_a_cell_that_cannot_be_is_named(copied: Path, column: str, value: str, said: str):

@@ -132,12 +132,12 @@ def test_of_several_parts_one_must_be_chosen(rows, table):
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        ({"prob_TUM": "0.9"}, "row 3: expected probabilities from 0 to 1 that add up to 1"),
-        ({"prob_TUM": "nan"}, "row 3: expected probabilities"),
-        ({"prob_TUM": "much"}, "row 3: expected probabilities"),
-        ({"predicted_label": "STR"}, "row 3: predicted_label is not the class"),
+        ({"prob_TUM": "0.9"}, "line 4: expected probabilities from 0 to 1 that add up to 1"),
+        ({"prob_TUM": "nan"}, "line 4: expected probabilities"),
+        ({"prob_TUM": "much"}, "line 4: expected probabilities"),
+        ({"predicted_label": "STR"}, "line 4: predicted_label is not the class"),
         ({"predicted_label": "TMU"}, "did you mean 'TUM'"),
-        ({"decision": "acepted"}, "row 3: decision is 'acepted'; did you mean 'accepted'"),
+        ({"decision": "acepted"}, "line 4: decision is 'acepted'; did you mean 'accepted'"),
     ],
 )  # fmt: skip
 def test_a_cell_that_cannot_be_is_refused_with_its_row(rows, table, cells, told):

@@ -62,22 +62,22 @@ def listed_tiles(table: Path) -> Listing:
     first: dict[str, dict[str, str]] = {}
     blank, root = 0, table.parent
     group_in = chosen.name if chosen else "group"
-    for number, row in enumerate(rows, start=1):
+    for row in rows:
         if not any(row.values()):  # as spreadsheets leave below a table
             blank += 1
             continue
         path, label, group = row["path"], cleaned(row["label"]), cleaned(row.get(group_in, ""))
         if not path or not label:
-            raise CannotReadTable("path and label must not be empty", where=f"{table}, row {number}")
+            raise CannotReadTable("path and label must not be empty", where=row.place(table))
         if problem := code_problem(label):
             what = f"label {label[:_SHOWN]!r} cannot be a class code: it {problem}"
-            remedy = "write another label in this and all such rows"
-            raise CannotReadTable(what, where=f"{table}, row {number}", remedy=remedy)
+            remedy = "write another label in this and all such lines"
+            raise CannotReadTable(what, where=row.place(table), remedy=remedy)
         path = _as_on_disk(root, path)
         before = first.setdefault(path, row)
         if (cleaned(before["label"]), cleaned(before.get(group_in, ""))) != (label, group):
             what = f"{path} is listed twice with different labels or groups"
-            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
+            raise CannotReadTable(what, where=row.place(table), remedy="keep one of the lines")
     repeated = len(rows) - blank - len(first)
     groups = tuple(cleaned(row.get(group_in, "")) for row in first.values())
     notes = [*chosen.notes] if chosen else [*look_alikes(table, extra)]

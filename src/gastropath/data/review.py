@@ -112,12 +112,12 @@ def read_review(table: Path, index: TileIndex) -> Review:
     seen: set[str | int] = set()
     decisions: dict[str, str] = {}
     for i, (row, tile) in enumerate(zip(rows, found.rows, strict=True)):
-        named, where = row["path"], f"{table}, row {i + 1}"
+        named, where = row["path"], row.place(table)
         label, decided = (spellings.get(skeleton(row[name]), cleaned(row[name])) for name in ("label", "decision"))
         if i in replaced:
             raise CannotReadTable(f"{named} is another picture than when it was reviewed", where=where)
         if {spelled(named), tile} & seen:
-            raise CannotReadTable(f"{named} is listed twice", where=where, remedy="keep one of the rows")
+            raise CannotReadTable(f"{named} is listed twice", where=where, remedy="keep one of the lines")
         if tile is None:
             raise CannotReadTable(f"{named} is not among the tiles of {index.root}", where=where)
         if index.labels[tile] != label:

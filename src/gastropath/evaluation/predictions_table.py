@@ -83,7 +83,7 @@ def read_answers(table: Path, part: str | None = None) -> Answers:
     probabilities = [column for column in columns if column.startswith(_PROBABILITY)]
     if not probabilities and "predicted_label" not in columns:
         raise CannotReadTable("has neither a column 'predicted_label' nor columns 'prob_CODE'", where=table)
-    rows = _of_part(list(enumerate(rows, start=1)), columns, part, table)
+    rows = _of_part([(row.line, row) for row in rows], columns, part, table)
     rows, notes = _in_one_spelling(rows, [column.removeprefix(_PROBABILITY) for column in probabilities])
     classes = [column.removeprefix(_PROBABILITY) for column in probabilities] or sorted(
         {row[name] for _, row in rows for name in ("true_label", "predicted_label")} - {""}
@@ -97,7 +97,7 @@ def read_answers(table: Path, part: str | None = None) -> Answers:
     pixels = tuple(row.get(PIXELS, "") for _, row in rows)
     index = TileIndex(
         table.parent,
-        tuple(row.get("path") or f"row {number}" for number, row in rows),
+        tuple(row.get("path") or f"line {number}" for number, row in rows),
         tuple(row["true_label"] for _, row in rows),
         tuple(row.get("group", "") for _, row in rows),
         pixels=pixels if all(pixels) else (),  # by which an evaluation of ours orders its tiles
@@ -143,13 +143,13 @@ def _of_part(
 def _predictions(
     rows: Sequence[tuple[int, dict[str, str]]], classes: Sequence[str], has_probabilities: bool, table: Path
 ) -> Predictions:
-    """Turn cells into answers; the row number is told where one cannot be."""
+    """Turn cells into answers; the line is told where one cannot be."""
     place = {code: i for i, code in enumerate(classes)}
     found = np.full((len(rows), len(classes)), np.nan, np.float32)
     refusals: list[Refusal | None] = []
     unsure, unlike = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     for i, (number, row) in enumerate(rows):
-        where = f"{table}, row {number}"
+        where = f"{table}, line {number}"
         decision, reason = row.get("decision") or "accepted", row.get("reason", "")
         if decision not in _DECISIONS:
             raise CannotReadTable(f"decision is {decision!r}{did_you_mean(decision, _DECISIONS)}", where=where)

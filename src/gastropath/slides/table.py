@@ -95,7 +95,7 @@ def failed_row(path: Path, error: GastroPathError, left: str = "") -> dict[str, 
     }
 
 
-def earlier_rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+def earlier_rows(table: Path) -> tuple[list[str], Sequence[Mapping[str, str]]]:
     """Read the columns and rows of ``slides.csv``; none where there is no such file yet.
 
     Raises

@@ -79,13 +79,13 @@ def read_labels(path: Path, classes: Collection[str]) -> list[Label]:
     """
     _, rows = read_table(path, (*PLACE, "label"))
     found: dict[tuple[str, tuple[float, ...]], Label] = {}
-    for line, row in enumerate(rows, start=2):
-        label = _label(path, line, row, classes)
+    for row in rows:
+        label = _label(row.place(path), row, classes)
         known = found.setdefault((label.slide, label.box), label)
         if known.label != label.label:
             raise CannotReadTable(
-                f"line {line} calls a place of {label.slide} {label.label}, an earlier line {known.label}",
-                where=path,
+                f"calls a place of {label.slide} {label.label}, an earlier line {known.label}",
+                where=row.place(path),
                 remedy="keep one of the two",
             )
     return list(found.values())
@@ -96,7 +96,7 @@ def write_labels(path: Path, labels: Iterable[Label]) -> None:
     write_table(path, COLUMNS, (label.row() for label in labels))
 
 
-def check_classes(labels: Sequence[str], classes: Collection[str], where: Path) -> None:
+def check_classes(labels: Sequence[str], classes: Collection[str], where: str | Path) -> None:
     """Check that the new model has a class for every label.
 
     Raises
@@ -113,22 +113,22 @@ def check_classes(labels: Sequence[str], classes: Collection[str], where: Path) 
         )
 
 
-def _label(path: Path, line: int, row: Mapping[str, str], classes: Collection[str]) -> Label:
+def _label(where: str, row: Mapping[str, str], classes: Collection[str]) -> Label:
     try:
         numbers = [float(row[column]) for column in PLACE[1:]]
     except ValueError:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:
         text = ", ".join(row[column] for column in PLACE[1:])
-        what = f"line {line} has the place {text!r}; expected four numbers in pixels, width and height above 0"
-        raise CannotReadTable(what, where=path)
+        what = f"has the place {text!r}; expected four numbers in pixels, width and height above 0"
+        raise CannotReadTable(what, where=where)
     source = row.get("source", "").strip() or "own"
     if source not in SOURCES:
-        raise CannotReadTable(f"line {line} has source {source!r}; expected one of {', '.join(SOURCES)}", where=path)
+        raise CannotReadTable(f"has source {source!r}; expected one of {', '.join(SOURCES)}", where=where)
     slide, label = row["slide"].strip(), row["label"].strip()
     if not slide:
-        raise CannotReadTable(f"line {line} names no slide", where=path)
-    check_classes([label], classes, path)
+        raise CannotReadTable("names no slide", where=where)
+    check_classes([label], classes, where)
     x, y, width, height = numbers
     by, at = row.get("labelled_by", "").strip(), row.get("labelled_at", "").strip()
     return Label(slide, (x, y, width, height), label, source, by, at)

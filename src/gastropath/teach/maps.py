@@ -13,7 +13,7 @@ from gastropath.errors import CannotReadTable, GastroPathError, NoTilesFound, di
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.grid import TileGrid
 from gastropath.slides.writers.outputs import SUMMARY, TILES_CSV
-from gastropath.tables import read_table
+from gastropath.tables import Row, read_table
 
 DECISIONS = ("accepted", "abstained", "refused")
 """What may be decided about a tile; arrays hold the place in this list."""
@@ -143,7 +143,7 @@ def read_map(folder: Path) -> SlideMap:
         summary=summary,
         classes=classes,
         grid=grid,
-        numbers=_numbers(grid, np.stack([reader.numbers(name) for name in _PLACE], axis=1), file),
+        numbers=_numbers(grid, np.stack([reader.numbers(name) for name in _PLACE], axis=1), file, rows),
         labels=labels,
         decisions=decisions.astype(np.uint8),
         confidence=reader.numbers("confidence").astype(np.float32),
@@ -176,7 +176,7 @@ class _Columns:
             raise CannotReadTable(what, where=self._file) from None
 
 
-def _numbers(grid: TileGrid, rectangles: np.ndarray, file: Path) -> np.ndarray:
+def _numbers(grid: TileGrid, rectangles: np.ndarray, file: Path, read: Sequence[Row]) -> np.ndarray:
     """Return which tiles of the grid rectangles are.
 
     Raises
@@ -191,9 +191,8 @@ def _numbers(grid: TileGrid, rectangles: np.ndarray, file: Path) -> np.ndarray:
     numbers = np.where(inside[:, None], places, 0).astype(np.int64) @ np.array([1, columns])
     fits = inside & np.all(grid.rectangles(numbers) == rectangles, axis=1)
     if not fits.all():
-        line = int(np.argmin(fits)) + 2
-        what = f"has a tile in line {line} that is none of the grid in {SUMMARY} beside it"
-        raise CannotReadTable(what, where=file, remedy="map the slide again")
+        what = f"has a tile that is none of the grid in {SUMMARY} beside it"
+        raise CannotReadTable(what, where=read[int(np.argmin(fits))].place(file), remedy="map the slide again")
     if len(np.unique(numbers)) < len(numbers):
         raise CannotReadTable("has a tile twice", where=file, remedy="map the slide again")
     return numbers

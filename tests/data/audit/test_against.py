@@ -23,9 +23,8 @@ from gastropath.data.duplicates.pairs import MORE_COLUMNS, PAIR_COLUMNS
 from gastropath.data.index import TileIndex, find_tiles
 from gastropath.data.synthetic.tiles import draw_appearance, draw_tile
 from gastropath.results.prediction import Refusal
-from gastropath.tables import read_table
+from gastropath.tables import Row, read_table
 
-Row = dict[str, str]
 Run = Callable[..., int]
 
 

@@ -15,10 +15,10 @@ from planting import flipped_or_turned
 from gastropath.data.duplicates.duplicates import Duplicates, NearPair, linked
 from gastropath.data.duplicates.keypoints import oriented
 from gastropath.data.duplicates.pairs import MORE_COLUMNS, PAIR_COLUMNS, TURNS, pairs_of, write_pairs
-from gastropath.tables import read_table
+from gastropath.tables import Row, read_table
 
 
-def table(tmp_path: Path, labels: str, duplicates: Duplicates, paths: list[str] | None = None) -> list[dict[str, str]]:
+def table(tmp_path: Path, labels: str, duplicates: Duplicates, paths: list[str] | None = None) -> list[Row]:
     """Write and read the pairs of tiles called ``0``, ``1`` and so on, a letter each for their labels."""
     file = tmp_path / "duplicates.csv"
     write_pairs(file, paths or [str(i) for i in range(len(labels))], list(labels), duplicates)

@@ -55,13 +55,13 @@ def test_a_repeated_row_says_nothing_new(tmp_path: Path):
         ("path,group,Group\nA/1.png,P,Q\n", "has columns 'group' and 'Group'; keep one"),
         (
             "path,group\nA/1.png,P\nA/9.png,P\nC/1.png,P\n",
-            r"2 of its 3 paths are not among the tiles \(row 2: A/9.png\)",
+            r"2 of its 3 paths are not among the tiles \(line 3: A/9.png\)",
         ),
         (
             "path,group\n2.png,P\n",
-            "row 1: 2 tiles are named 2.png, such as A/2.png and B/2.png; write the path",
+            "line 2: 2 tiles are named 2.png, such as A/2.png and B/2.png; write the path",
         ),
-        ("path,patient\nA/1.png,P\n1.png,Q\n", "row 2: 1.png has patient 'Q' here but 'P' in an earlier row"),
+        ("path,patient\nA/1.png,P\n1.png,Q\n", "line 3: 1.png has patient 'Q' here but 'P' in an earlier line"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_in_one_line(tmp_path: Path, text: str, reason: str):

@@ -48,24 +48,24 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
             by_name[form].append(i)
     groups: dict[int, str] = {}
     unknown: list[str] = []
-    for number, row in enumerate(rows, start=1):
+    for row in rows:
         path, group = row["path"], cleaned(row[column])
         if path not in by_path:
             path = spelled(path)
         tiles = [by_path[path]] if path in by_path else by_name.get(path, [])
         if not tiles:
-            unknown.append(f"row {number}: {path}")
+            unknown.append(f"line {row.line}: {path}")
             continue
         if len(tiles) > 1:
             first, second = (index.paths[tile] for tile in tiles[:2])
             raise CannotReadTable(
                 f"{len(tiles):,} tiles are named {path}, such as {first} and {second}",
-                where=f"{table}, row {number}",
+                where=row.place(table),
                 remedy="write the path in full, as here",
             )
         if group and groups.setdefault(tiles[0], group) != group:
-            what = f"{path} has {column} {group!r} here but {groups[tiles[0]]!r} in an earlier row"
-            raise CannotReadTable(what, where=f"{table}, row {number}", remedy="keep one of the rows")
+            what = f"{path} has {column} {group!r} here but {groups[tiles[0]]!r} in an earlier line"
+            raise CannotReadTable(what, where=row.place(table), remedy="keep one of the lines")
     if unknown:
         example = f", such as {index.paths[0]}" if len(index) else ""
         raise CannotReadTable(

@@ -234,15 +234,15 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
     taken: list[int] = []
     listed: list[dict[str, str]] = []
     seen: set[str] = set()
-    for number, (row, i) in enumerate(zip(rows, found.rows, strict=True), start=1):
-        where = f"{path}, row {number}"
+    for row, i in zip(rows, found.rows, strict=True):
+        where = row.place(path)
         part, fold = cleaned(row["part"]).lower(), cleaned(row.get("fold", ""))
         if part not in PARTS:
             raise CannotReadTable(f"part is {row['part']!r}; expected one of {', '.join(PARTS)}", where=where)
         if fold and not (fold.isascii() and fold.isdecimal()):
             raise CannotReadTable(f"fold is {fold!r}; expected a number from 0, or nothing", where=where)
         if row["path"] in seen:
-            raise CannotReadTable(f"{row['path']} is listed twice", where=where, remedy="keep one of the rows")
+            raise CannotReadTable(f"{row['path']} is listed twice", where=where, remedy="keep one of the lines")
         seen.add(row["path"])
         if i is None:
             continue
