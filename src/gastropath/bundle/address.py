@@ -12,8 +12,10 @@ from gastropath.errors import UnknownSetting
 _ADDRESS = re.compile(r"hf:/+(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 """One slash is enough: a path object leaves no more of them."""
 
-_NAME = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_NAME = re.compile(r"(?!.*(--|\.\.|\.git$|[.-]/|[.-]$))[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+"""What the Hub takes as a name."""
+
+_REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _KEPT = re.compile(r"models--(?P<owner>.+?)--(?P<name>.+)")
 """How the Hub's library names the folder of a repository in its cache."""
