@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from gastropath.bundle import files
 from gastropath.bundle.files import GRAPH, open_bundle, seal, write_bundle
 from gastropath.errors import BadBundle, OutputExists
 from gastropath.results.card import Card, CardClass, CardInput, LabelReview, Property, TrainingData
@@ -69,6 +70,15 @@ def test_a_changed_file_is_refused(bundle):
 def test_a_missing_file_is_refused(bundle):
     bundle.graph.unlink()
     with pytest.raises(BadBundle, match="missing"):
+        open_bundle(bundle.folder)
+
+
+def test_a_file_that_the_system_refuses_to_read_is_named(bundle, monkeypatch):
+    def refused(file):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(files, "sha256", refused)
+    with pytest.raises(BadBundle, match=r"model\.tflite: cannot be read: Permission denied"):
         open_bundle(bundle.folder)
 
 

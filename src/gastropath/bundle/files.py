@@ -160,6 +160,8 @@ def read_card(path: Path) -> Card:
         If it is too large, cannot be read, or is no card.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadBundle("is not an ordinary file", where=path)
         if path.stat().st_size > most_bytes(CARD):
             raise BadBundle(f"is larger than {most_bytes(CARD):,} bytes; that is not a model card", where=path)
         return Card.parse(path.read_bytes(), path)
@@ -180,6 +182,10 @@ def _verify(folder: Path, name: str, digest: str) -> None:
         raise BadBundle("is missing though card.json lists it", where=file, remedy="copy the whole folder again")
     if file.stat().st_size > most_bytes(name):
         raise BadBundle(f"is larger than {most_bytes(name):,} bytes", where=file)
-    if sha256(file) != digest:
+    try:
+        found = sha256(file)
+    except OSError as error:
+        raise BadBundle(f"cannot be read: {error.strerror or error}", where=file) from None
+    if found != digest:
         what = "is not the file that card.json describes (its hash differs)"
         raise BadBundle(what, where=file, remedy="copy the folder again")
