@@ -22,13 +22,14 @@ from PIL import Image
 import gastropath
 from gastropath.bundle.address import HubAddress, is_hub_address, source_of
 from gastropath.bundle.files import open_bundle, starter
-from gastropath.bundle.hub import fetch, kept_folder
+from gastropath.bundle.hub import fetch, kept_folder, said
 from gastropath.bundle.upload import push_bundle, push_space
 from gastropath.errors import BadBundle, CannotDownload, CannotUpload, GastroPathError, OutputExists, UnknownSetting
 from gastropath.results.card import Card
 from gastropath.space.builder import build_space
 from gastropath.teach.originals import find_model
 
+huggingface_hub = pytest.importorskip("huggingface_hub")
 constants = pytest.importorskip("huggingface_hub.constants")
 
 NAME = "owner/stomach"
@@ -81,8 +82,11 @@ def test_an_address_is_read_also_from_a_path_object(text, name, revision):
 
 @pytest.mark.parametrize(
     "text",
-    ["hf://", "hf://owner", "hf://a/b/c", "hf://a/b@", "hf://../b", "hf://a--b/c", "hf://a/b@../../x", "hf://a/b?x=1"],
-)
+    [
+        "hf://", "hf://owner", "hf://a/b/c", "hf://a/b@", "hf://../b", "hf://a--b/c", "hf://a/b@../../x", "hf://a/b?x=1",
+        "hf://a/b.git", "hf://a/b.", "hf://a-/b", "hf://a/b@v1/", "hf://a/b@x//y", "hf://a/b@x@y",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused_with_the_form_of_one(text):
     with pytest.raises(UnknownSetting, match="expected hf://OWNER/NAME"):
         HubAddress.parse(text)
@@ -206,6 +210,76 @@ def test_an_absent_model_or_revision_is_not_taken_for_a_lost_network(hub, commit
         fetch(HubAddress("owner/absent"))
     with pytest.raises(CannotDownload, match="there is no such revision"):
         fetch(HubAddress(NAME, "v9"))
+
+
+def test_files_that_are_together_too_large_are_not_asked_for(hub):
+    files = files_of(starter())
+    card = json.loads(files["card.json"])
+    more = {f"more-{number}.bin": b"" for number in range(4)}
+    card["files"].update(dict.fromkeys(more, "0" * 64))
+    hub.commit(NAME, {**files, **more, "card.json": json.dumps(card).encode()})
+    hub.sizes.update(dict.fromkeys(more, 1_900_000_000))
+    with pytest.raises(BadBundle, match=r"holds 7,607,[0-9,]+ bytes; expected at most 6,000,000,000"):
+        fetch(ADDRESS)
+    assert not any(path.endswith((".bin", ".tflite")) for path in hub.paths())
+
+
+def test_an_interruption_waits_for_no_other_file_and_the_next_call_goes_on(hub, commit, monkeypatch):
+    download = huggingface_hub.hf_hub_download
+
+    def interrupted(name: str, file: str, **options) -> str:
+        if file == "model.tflite":
+            raise KeyboardInterrupt
+        return download(name, file, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(huggingface_hub, "hf_hub_download", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(ADDRESS)
+    assert not any(path.endswith("references.npz") for path in hub.paths())
+    assert fetch(ADDRESS).name == commit
+
+
+def test_whoever_deletes_the_folder_that_is_named_gets_whole_files(hub, commit):
+    folder = fetch(ADDRESS)
+    (folder / "model.tflite").resolve().write_bytes(b"half")
+    with pytest.raises(BadBundle, match="its hash differs") as told:
+        fetch(ADDRESS)
+    shutil.rmtree(str(told.value).partition(" delete ")[2].removesuffix(" and fetch it again"))
+    assert open_bundle(fetch(ADDRESS)).folder == folder
+
+
+def test_a_card_in_the_cache_that_leads_elsewhere_is_not_read(hub, commit):
+    folder = fetch(ADDRESS)
+    (folder / "card.json").unlink()
+    (folder / "card.json").symlink_to(os.devnull)
+    with pytest.raises(BadBundle, match=r"card\.json is not an ordinary file"):
+        fetch(ADDRESS)
+
+
+def test_a_cache_that_cannot_be_written_is_not_taken_for_a_failing_network(hub, commit, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(CannotDownload, match=r"cannot be kept on this computer: .*; see to that folder, or .* HF_HOME"):
+        fetch(ADDRESS)
+
+
+def test_no_message_holds_a_secret(hub, commit, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    address = hub.address.replace("http://", "http://user:password@")
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    hub.is_down = True
+    with pytest.raises(CannotDownload, match="http://127") as told:
+        fetch(ADDRESS)
+    assert "password" not in str(told.value)
+    told = said(huggingface_hub, ValueError(f"{'x' * 290} {TOKEN}"))
+    assert "hf_" not in told
+    assert len(told) <= 300
+
+
+def test_a_token_with_a_foreign_character_is_told_as_such(hub, commit, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_sécret")
+    with pytest.raises(CannotDownload, match=r"token on this computer holds a character .* hf auth login"):
+        fetch(ADDRESS)
 
 
 def test_without_network_and_copy_the_message_says_both(hub, commit):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastropath.bundle.address import HubAddress, is_hub_address
-from gastropath.bundle.files import CARD, README, most_bytes, open_bundle, read_card
+from gastropath.bundle.files import CARD, GRAPH, README, most_bytes, open_bundle, read_card
 from gastropath.errors import BadBundle, CannotDownload, GastroPathError, MissingExtra, in_words
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 """How long the Hub may take to say what there is; fetching itself takes what it takes."""
+
+_MOST_READ, _MOST_SAID = 10_000, 300
+"""Characters of what foreign software says that are looked through, and shown."""
+
+_MOST_BYTES = 3 * most_bytes(GRAPH)
+"""Fetched of one model: a bundle has three large files."""
 
 _LOG_IN = "check the name; if it is private, log in first: hf auth login"
 
@@ -76,7 +83,7 @@ def fetch(address: HubAddress) -> Path:
             kept = address.at(folder.name)
             _log.warning(f"{address}: the Hub does not answer; {kept} is used, which was fetched before")
             return _verified(folder, kept)
-        what = f"the Hub does not answer, and no copy is kept on this computer: {in_words(error)}"
+        what = f"the Hub does not answer, and no copy is kept on this computer: {said(hub, error)}"
         raise CannotDownload(what, where=str(address), remedy="try again when there is a network") from None
     return _fetched(hub, address, commit, sizes)
 
@@ -111,6 +118,12 @@ def library(what: str) -> ModuleType:
     return huggingface_hub
 
 
+def said(hub: ModuleType, error: Exception, told: str | None = None) -> str:
+    """Return what its library or the server told, without the user's token and the password of a mirror."""
+    text, token = told or in_words(error, _MOST_READ), hub.get_token()
+    return re.sub(r"(?<=://)[^/\s@]*@", "", text.replace(token, "…") if token else text)[:_MOST_SAID]
+
+
 def refusal(hub: ModuleType, error: Exception) -> str:
     """Say what the Hub itself refused; an empty text where it did not answer, or answered that it is out of order."""
     errors = hub.errors
@@ -122,7 +135,9 @@ def refusal(hub: ModuleType, error: Exception) -> str:
         return "there is no such revision"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.HfHubHTTPError) and status and 400 <= status < 500 and status not in {408, 429}:
-        return f"the Hub refuses it ({status}): {getattr(error, 'server_message', None) or in_words(error)}"
+        return f"the Hub refuses it ({status}): {said(hub, error, getattr(error, 'server_message', None))}"
+    if isinstance(error, UnicodeEncodeError):
+        return "the token on this computer holds a character that no token has"
     return ""
 
 
@@ -140,11 +155,18 @@ def _fetched(hub: ModuleType, address: HubAddress, commit: str, sizes: Mapping[s
         there = [name for name in _named(folder, pinned) if name in sizes]  # verifying tells what is missing
         for name in there:
             _check_size(name, sizes[name], pinned)
-        hub.snapshot_download(address.name, revision=commit, allow_patterns=there)
+        if (total := sum(sizes[name] or 0 for name in there)) > _MOST_BYTES:
+            raise BadBundle(f"holds {total:,} bytes; expected at most {_MOST_BYTES:,}", where=str(pinned))
+        for name in there:  # one by one: an interruption waits for all that its library fetches side by side
+            hub.hf_hub_download(address.name, name, revision=commit)
     except GastroPathError:
         raise
     except Exception as error:  # of its library, of the one below it, or of what the server said
-        what = refusal(hub, error) or f"could not be fetched: {in_words(error)}"
+        if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError):
+            what = f"cannot be kept on this computer: {in_words(error)}"
+            remedy = "see to that folder, or name another one in HF_HOME"
+            raise CannotDownload(what, where=str(pinned), remedy=remedy) from None
+        what = refusal(hub, error) or f"could not be fetched: {said(hub, error)}"
         raise CannotDownload(what, where=str(pinned), remedy="give the command again; it goes on") from None
     return _verified(folder, pinned)
 
@@ -182,5 +204,6 @@ def _verified(folder: Path, address: HubAddress) -> Path:
 
 def _of_the_hub(error: BadBundle, folder: Path, address: HubAddress) -> BadBundle:
     name = Path(error.where).name if error.where else CARD
-    remedy = f"tell its owner; if a file was changed on this computer, delete {folder} and fetch it again"
+    kept = folder.parent.parent  # its commits are links to files that they share
+    remedy = f"tell its owner; if a file was changed on this computer, delete {kept} and fetch it again"
     return BadBundle(f"{name} {error.what}", where=str(address), remedy=remedy)
