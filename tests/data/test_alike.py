@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gastropath.data.alike import Joined, cleaned, joined, skeleton
+from gastropath.data.alike import Joined, cleaned, joined, similar, skeleton
 from gastropath.data.index import find_tiles
+from gastropath.tissue_classes import TISSUE_CLASSES
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,21 @@ def test_folders_whose_names_differ_in_case_only_are_one_class(tmp_path: Path):
     index = find_tiles([tmp_path])
     assert index.counts() == {"STR": 1, "TUM": 2}
     assert any("'tum' count as 'TUM'" in note for note in index.notes)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Tumour", "tumor"), ("stroma", "storma"), ("lymphocyte", "Lymphocytes"), ("smooth muscle", "smooth_muscle")],
+)
+def test_two_spellings_of_a_class_are_told_as_a_warning(tmp_path: Path, one: str, other: str):
+    (tmp_path / "t.csv").write_text(f"path,label\n1.png,{one}\n2.png,{other}\n3.png,TUM\n")
+    assert similar([one, other, "TUM"]) == [(one, other)]
+    (note,) = find_tiles([tmp_path / "t.csv"]).notes
+    assert note.startswith("warning: the classes ")
+    assert "(1 tile) may be one, spelled in two ways" in note
+
+
+def test_classes_that_are_several_are_not_taken_for_two_spellings():
+    assert similar([tissue.code for tissue in TISSUE_CLASSES]) == []
+    assert similar(["class1", "class2", "grade_a", "grade_b", "typical", "atypical", "macro", "micro"]) == []
+    assert similar(["Grad 3a", "Grad 3b", "stage 10", "stage 1", "T1", "T2", "polyp", "polys"]) == []

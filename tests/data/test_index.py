@@ -92,12 +92,14 @@ def test_what_systems_and_killed_processes_leave_is_ignored(archive: Path):
 
 
 def test_other_files_and_empty_folders_are_counted(tmp_path: Path):
-    touched(tmp_path, "TUM/a.png", "TUM/b.txt", "TUM/c.txt", "TUM/noname", "STR/d.csv")
+    touched(tmp_path, "TUM/a.png", "TUM/b.txt", "TUM/c.txt", "TUM/noname", "STR/d.csv", "e.doc", "f.png")
     (tmp_path / "ADI").mkdir()
     assert set(find_tiles([tmp_path]).left_out) == {
         LeftOut("other_suffix", ".txt", 2),
         LeftOut("other_suffix", "no suffix", 1),
         LeftOut("other_suffix", ".csv", 1),
+        LeftOut("other_suffix", ".doc", 1),
+        LeftOut("no_class", tmp_path.name, 1),
         LeftOut("empty_class", "STR", 1),
         LeftOut("empty_class", "ADI", 1),
     }

@@ -52,20 +52,23 @@ def audit(
 def _tell(audit: Audit, shared: Against | None) -> None:
     """Print what an audit found, the most serious last, next to the prompt."""
     from gastropath.data.audit.record import words
+    from gastropath.report.wording import count
 
-    index, (ratio, verdict) = audit.index, audit.imbalance()
-    console.table(["class", "tiles"], list(index.counts().items()))
+    index, (ratio, verdict), counts = audit.index, audit.imbalance(), audit.readable_counts()
+    console.table(["class", "tiles"], list(counts.items()))
     balance = "" if math.isnan(ratio) else f", largest : smallest = {ratio:.1f}"
-    console.say(f"{len(index):,} tiles, {len(index.classes)} classes{balance}; {verdict}")
+    found = f"{count(sum(counts.values()), 'tile')} that can be read, {count(len(counts), 'class', 'classes')}"
+    console.say(f"{found}{balance}; {verdict}")
     if problems := audit.summary_of_problems():
         console.say("tiles to look at: " + ", ".join(f"{n:,} {words(code)}" for code, n in problems.items()))
     groups, identical = audit.duplicates.groups, audit.duplicates.identical
-    near = "near-duplicates not searched for" if audit.near is None else f"{len(audit.near):,} near-duplicate pairs"
-    console.say(f"duplicates: {len(groups):,} groups ({len(identical):,} of identical tiles; {near})")
+    near = "near-duplicates not searched for" if audit.near is None else count(len(audit.near), "near-duplicate pair")
+    console.say(f"duplicates: {count(len(groups), 'group')} ({len(identical):,} of identical tiles; {near})")
     if shared:
         here, there = shared.shared()
-        told = f"{len(there):,} of the {len(shared.other.index):,} tiles of {shared.other.index.root} are here too"
-        console.say(f"warning: {told} ({len(here):,} tiles here)" if there else told)
+        of = count(len(shared.other.index), "tile")
+        told = f"{len(there):,} of {of} of {shared.other.index.root} {'is' if len(there) == 1 else 'are'} here too"
+        console.say(f"warning: {told} ({count(len(here), 'tile')} here)" if there else told)
     for group in (conflicts := audit.conflicts())[:_SHOWN_CONFLICTS]:
         console.say("label conflict: " + " = ".join(index.paths[i] for i in group[:_SHOWN_TILES]))
     if len(conflicts) > _SHOWN_CONFLICTS:

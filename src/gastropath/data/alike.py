@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from gastropath.tissue_classes import TISSUE_CLASSES
 
@@ -15,6 +17,8 @@ _LATIN = str.maketrans(
 )
 """Cyrillic and Greek letters, dashes and quotes that look like others, and these."""
 
+_LONG_WORD = 5
+_MOST_NAMES = 200
 _OTHER_WIDTHS = ("<wide>", "<narrow>", "<noBreak>")
 
 
@@ -104,6 +108,40 @@ def joined(values: Sequence[str], known: Collection[str] = ()) -> tuple[tuple[st
     becomes.pop("", None)
     told = (Joined(wanted, value, counted[value]) for value, wanted in becomes.items() if value in counted)
     return tuple(becomes.get(value, value) for value in values), tuple(told)
+
+
+def similar(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of names of classes that may be one, spelled in two ways.
+
+    They differ in the marks between their words, or in one of their longer words, by a letter more within or at its end
+    or by two neighbours exchanged. Codes such as ``MUC`` and ``MUS``, and what numbers or a first letter tell apart,
+    are no such pairs.
+
+    Examples
+    --------
+    >>> similar(["TUM", "Tumour", "tumor", "typical", "atypical"])
+    [('Tumour', 'tumor')]
+    """
+    if len(names) > _MOST_NAMES:  # no classes; each would be compared with each
+        return []
+    words = {name: re.findall(r"\d+|[^\W\d_]+", skeleton(name)) for name in names}
+    return [(a, b) for a, b in combinations(words, 2) if _may_be_one(words[a], words[b])]
+
+
+def _may_be_one(one: Sequence[str], other: Sequence[str]) -> bool:
+    if len(one) != len(other):
+        return "".join(one) == "".join(other)
+    differing = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+    return not differing or (len(differing) == 1 and _slip(*sorted(differing[0], key=len)))
+
+
+def _slip(short: str, long: str) -> bool:
+    if len(short) < _LONG_WORD or short.isdigit() or long.isdigit():
+        return False
+    if len(long) == len(short) + 1:
+        return any(long[:i] + long[i + 1 :] == short for i in range(1, len(long)))
+    exchanged = (long[:i] + long[i + 1] + long[i] + long[i + 2 :] for i in range(len(long) - 1))
+    return len(long) == len(short) and short in exchanged
 
 
 def _usual(character: str) -> str:

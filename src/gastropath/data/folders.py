@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from gastropath.data.marker import MARKER
 from gastropath.debris import is_debris, is_left_by_system
 from gastropath.errors import NoTilesFound
 from gastropath.formats import SUFFIXES, is_picture, kind, read_start
@@ -64,7 +65,7 @@ class Folder:
                 folders.append(Folder(self.path / name, is_link=is_link))
             elif is_link and not (self.path / name).exists():
                 left_out["broken_link", ""] += 1
-            else:
+            elif name != MARKER:
                 files.append(name)
         folders.sort(key=lambda folder: (natural(folder.name), folder.name))
         return folders, files, left_out

@@ -119,7 +119,7 @@ def _find(folder: Folder, classes: frozenset[str], depth: int) -> Layout | None:
 
 def _of_classes(folder: Folder, kids: Sequence[Folder], unlabelled: Iterable[Folder] = ()) -> Layout:
     """Take the folders in a folder for classes; pictures beside them have none."""
-    left_out = _beside(folder)
+    left_out = _beside(folder) + Counter({why: n for why, n in folder.left_out.items() if why[0] == "other_suffix"})
     for other in folder.folders:
         if other not in kids and other not in unlabelled:
             left_out += _left_below(other)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _NAMED = 6
+_IN_FOLDERS = ("no_class",)
 
 LEFT_OUT = {
     "other_suffix": "files that are not images",
     "other_format": "images of a format that is not read; save them as PNG or TIFF",
-    "no_class": "images outside the folders of classes",
+    "no_class": "images that lie in no folder of a class",
     "hidden": "images whose names hide them",
     "empty_class": "folders without an image beside the classes",
     "closed_folder": "folders that cannot be opened",
@@ -43,7 +44,7 @@ class LeftOut:
     n: int
 
     def __str__(self) -> str:
-        return f"{LEFT_OUT[self.code]} ({self.detail})" if self.detail else LEFT_OUT[self.code]
+        return f"{LEFT_OUT[self.code]} ({_placed(self.code, self.detail)})" if self.detail else LEFT_OUT[self.code]
 
 
 def counted(counter: Counter[tuple[str, str]]) -> tuple[LeftOut, ...]:
@@ -63,7 +64,11 @@ def in_words(left_out: Iterable[LeftOut]) -> Iterator[str]:
     for entry in left_out:
         by_code.setdefault(entry.code, Counter())[entry.detail] += entry.n
     for code, details in by_code.items():
-        named = [f"{n:,} {detail}" for detail, n in details.most_common() if detail]
+        named = [f"{n:,} {_placed(code, detail)}" for detail, n in details.most_common() if detail]
         more = [f"{len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
         listed = f" ({', '.join([*named[:_NAMED], *more])})" if named else ""
         yield f"{LEFT_OUT[code]}: {details.total():,}{listed}"
+
+
+def _placed(code: str, detail: str) -> str:
+    return f"in {detail}" if code in _IN_FOLDERS else detail

@@ -234,7 +234,14 @@ def pictures(html: str) -> list[Image.Image]:
 def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path):
     html = audit_page(audit_tiles(find_tiles([planted]))).render()
     for expected in (
-        *("15 tiles in 3 classes", "TUM (tumour epithelium)", "own class", "8 (53.3%)", "64 x 64"),
+        *(
+            "12 tiles in 3 classes",
+            "TUM (tumour epithelium)",
+            "own class",
+            "6 (50.0%)",
+            "n = 12, without 3 files that could not be read",
+            "64 x 64",
+        ),
         *("3 files could not be read", "TUM/cut.png", "is truncated", "STR/zero.png", "is empty (0 bytes)"),
         *("1 label conflict: the same picture in different classes.", "1 picture has more than one label"),
         *("1 group of duplicates: 1 tile is a copy, 1 of them with identical pixels.", "None found with one label."),
@@ -243,6 +250,15 @@ def test_the_page_shows_classes_samples_sizes_copies_and_refusals(planted: Path)
         assert expected in html
     assert len(pictures(html)) == 6 + 4 + 2 + 2  # samples, and the label conflict
     assert all(max(picture.size) <= 160 for picture in pictures(html))
+
+
+def test_the_page_begins_with_classes_that_may_be_one_and_with_what_was_left_out(noise_tiles: Noise):
+    root = noise_tiles({"Tumour": 1, "tumor": 1, "STR": 1})
+    (root / "loose.png").touch()
+    html = audit_page(audit_tiles(find_tiles([root]))).render()
+    summary = html[: html.index("Label conflicts")]
+    assert "The classes &#39;Tumour&#39; (1 tile) and &#39;tumor&#39; (1 tile) may be one" in summary
+    assert f"Left out: images that lie in no folder of a class: 1 (1 in {root.name})." in summary
 
 
 def test_the_page_of_a_hundred_classes_stays_small(noise_tiles: Noise):

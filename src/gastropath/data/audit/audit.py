@@ -85,6 +85,11 @@ class Audit:
         """Return the rows whose file was decoded."""
         return [i for i, record in enumerate(self.records) if not record.refusal]
 
+    def readable_counts(self) -> dict[str, int]:
+        """Return the number of readable tiles of each class; 0 where no file of it could be decoded."""
+        readable = Counter(self.index.labels[i] for i in self.readable())
+        return {code: readable[code] for code in self.index.classes}
+
     def refusals(self) -> dict[str, Refusal]:
         """Return for the path of each file that was not decoded the reason, as a code and a sentence."""
         rows = zip(self.index.paths, self.records, strict=True)
@@ -151,14 +156,14 @@ class Audit:
         """Return what ``audit.json`` holds of it."""
         ratio, verdict = self.imbalance()
         groups, labels = self.duplicates.identical, self.index.labels
-        counts, readable = self.index.counts(), self.index.take(self.readable()).counts()
+        counts, readable = self.index.counts(), self.readable_counts()
         problems, refused = self.summary_of_problems(), self.refused_by_code()
         return {
             "format_version": FORMAT_VERSION,
             "n_tiles": len(self.index),
             "n_readable": len(self.readable()),
             "classes": {
-                code: {"name": tissue_class(code).name, "tiles": n, "readable": readable.get(code, 0)}
+                code: {"name": tissue_class(code).name, "tiles": n, "readable": readable[code]}
                 for code, n in counts.items()
             },
             "imbalance": {"ratio": round(ratio, 3) if math.isfinite(ratio) else None, "verdict": verdict},

@@ -12,6 +12,7 @@ from gastropath.data.audit_page.colour import colour_section
 from gastropath.data.audit_page.duplicates import against_section, conflict_section, duplicate_section
 from gastropath.data.audit_page.thumbnails import short, thumbnail
 from gastropath.data.colour.study import ColourStudy
+from gastropath.data.left_out import in_words
 from gastropath.report.html import Page
 from gastropath.report.parts import Bar, Bars, Gallery, Part, Section, Table, Text, Tile
 from gastropath.report.wording import count, named, sentence
@@ -23,6 +24,7 @@ _SHOWN_FLAGGED = 24
 _SHOWN_BLANK = 6
 _SHOWN_REFUSED = 200
 _SHOWN_SIZES = 12
+_WARNING = "warning: "
 
 
 def audit_page(audit: Audit, *, colour: ColourStudy | None = None, against: Against | None = None) -> Page:
@@ -47,7 +49,9 @@ def audit_page(audit: Audit, *, colour: ColourStudy | None = None, against: Agai
 def _alerts(audit: Audit, against: Against | None) -> list[str]:
     conflicts = audit.conflicts()
     shared = len(against.shared()[1]) if against else 0
+    warnings = (note.removeprefix(_WARNING) for note in audit.index.notes if note.startswith(_WARNING))
     return [
+        *(sentence(text) for text in warnings),
         *([f"{count(len(conflicts), 'label conflict')}: the same picture in different classes."] if conflicts else []),
         *([f"{count(shared, 'tile')} of {against.other.index.root} also found here."] if against and shared else []),
     ]
@@ -63,7 +67,7 @@ def _summary(audit: Audit, colour: ColourStudy | None) -> list[str]:
     named_problems = ", ".join(f"{n:,} {words(code)}" for code, n in flagged.items() if n)
     searched = "" if audit.near is not None else " Near-duplicates were not searched for."
     return [
-        f"{count(len(index), 'tile')} in {count(len(index.classes), 'class', 'classes')}"
+        f"{count(len(index) - len(refused), 'tile')} in {count(len(index.classes), 'class', 'classes')}"
         + (f"; the largest class has {ratio:.1f} times as many as the smallest" if math.isfinite(ratio) else "")
         + f". {sentence(verdict)}",
         *([] if audit.conflicts() else ["No label conflict: no picture is in two classes."]),
@@ -75,7 +79,10 @@ def _summary(audit: Audit, colour: ColourStudy | None) -> list[str]:
         f"Tiles to look at: {named_problems}."
         if named_problems
         else "No tile is blank, mostly glass, blurred or grey.",
-        f"{count(len(refused), 'file')} could not be read." if refused else "Every file could be read.",
+        f"{count(len(refused), 'file')} could not be read: not counted above."
+        if refused
+        else "Every file could be read.",
+        *(f"Left out: {line}." for line in in_words(index.left_out)),
     ]
 
 
@@ -96,15 +103,16 @@ def _flagged(audit: Audit) -> list[Part]:
 
 
 def _distribution(audit: Audit) -> list[Part]:
-    counts = audit.index.counts()
-    total = len(audit.index)
+    counts, unreadable = audit.readable_counts(), len(audit.refused())
+    total = sum(counts.values())
     bars = [
-        Bar(named(code), n, tissue_class(code).color, f"{n:,} ({n / total:.1%})")
+        Bar(named(code), n, tissue_class(code).color, f"{n:,} ({n / max(total, 1):.1%})")
         for code, n in counts.items()
     ]  # fmt: skip
     ratio, verdict = audit.imbalance()
     tone = "plain" if ratio <= 1.5 and len(counts) > 1 else "warning"
-    return [Bars(bars, f"Tiles of each class, n = {total:,}"), Text(sentence(verdict), tone)]
+    without = f", without {count(unreadable, 'file')} that could not be read" if unreadable else ""
+    return [Bars(bars, f"Tiles of each class, n = {total:,}{without}"), Text(sentence(verdict), tone)]
 
 
 def _samples(audit: Audit) -> list[Part]:
@@ -118,7 +126,8 @@ def _samples(audit: Audit) -> list[Part]:
         caption = f"{named(code)}: {tissue.description}" if tissue.description else code
         parts.append(Gallery(tiles, caption) if tiles else Text(f"{caption} (none could be read)", "note"))
     if len(classes) > shown:
-        parts.append(Text(f"{len(classes) - shown:,} more classes are not shown.", "note"))
+        more = count(len(classes) - shown, "more class is", "more classes are")
+        parts.append(Text(f"{more} not shown.", "note"))
     return parts
 
 
