@@ -121,7 +121,7 @@ def test_abstention_is_told_as_rules_and_as_coverage(make_metrics, make_card):
     ("state", "told", "says"),
     [
         ("met", False, "a selective accuracy of 80% is met: selective accuracy 81.0% (60.0% to 93.0%)"),
-        ("not_shown", False, "That answers reach a selective accuracy of 80% is not shown on 20 tiles"),
+        ("not_shown", False, "That answers reach a selective accuracy of 80% is not shown on"),
         ("unmet", False, "It abstains on every tile; its best guess and the probabilities are still given"),
         ("unmet", True, "It answers nevertheless, as it was told to"),
     ],
@@ -133,6 +133,19 @@ def test_whether_a_target_is_reached_is_said_in_the_same_words_everywhere(make_m
     assert says in " ".join(part.text for part in main_metrics(card.metrics, card) if isinstance(part, Text))
     assert (says in " ".join(model_notices(card))) == (state == "unmet")
     assert says in model_card(card)
+
+
+@pytest.mark.parametrize(
+    ("source", "tiles"),
+    [
+        ("validation", "the validation part of the model's training data (1 tile)"),
+        ("out-of-fold", "the model's training data (1 tile, each judged by a model made without it)"),
+    ],
+)
+def test_it_is_said_which_tiles_a_threshold_was_chosen_on(make_card, source, tiles):
+    rule = make_card(None).abstention.model_copy(update={"fitted_on": source, "n": 1, "state": "met"})
+    assert confidence.target_in_words(rule).startswith(f"On {tiles}, a selective accuracy of 80% is met")
+    assert f"This threshold was chosen on {tiles} for" in words(confidence.abstention(make_card(abstention=rule), None))
 
 
 def test_a_target_of_an_earlier_version_has_no_interval_and_is_not_shown(make_card):

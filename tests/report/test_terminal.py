@@ -30,7 +30,7 @@ def test_results_and_warnings_go_to_streams_of_their_own(make_metrics, make_card
     metrics = make_metrics(synthetic=True)
     show(main_metrics(metrics, make_card(metrics)), printer)
     table, target = printer.results
-    assert "not shown on 20 tiles" in target
+    assert "training data (20 tiles)" in target
     assert isinstance(table, tuple)
     columns, rows = table
     assert columns == ("metric", "tiles", "value (95 % interval)")

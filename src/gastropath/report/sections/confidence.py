@@ -7,7 +7,7 @@ import math
 from gastropath.report.charts.confidence import reliability, risk_coverage
 from gastropath.report.parts import Bullets, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import VALUE, where
-from gastropath.report.wording import interval, listed, share
+from gastropath.report.wording import count, interval, listed, share
 from gastropath.results.card import MEASURED, UNLIKE_IS_MEASURED, Abstention, Calibration, Card, Domain
 from gastropath.results.metrics import Metrics
 
@@ -154,19 +154,24 @@ def _low_confidence(rule: Abstention) -> str:
         return f"Low confidence: always. {target_in_words(rule)}"
     target = "selective accuracy" if rule.target == "accuracy" else "coverage"
     return (
-        f"Low confidence: below {rule.threshold:.3f}. This threshold was chosen on {rule.n:,} held-out tiles for a "
-        f"{target} of {rule.target_value:.0%}; there, coverage was {rule.coverage:.0%}. {target_in_words(rule)}"
+        f"Low confidence: below {rule.threshold:.3f}. This threshold was chosen on {_held_out(rule)} for a "
+        f"{target} of {rule.target_value:.0%}; there, coverage was {rule.coverage:.0%}. "
+        f"{target_in_words(rule, 'these tiles')}"
     )
 
 
-def target_in_words(rule: Abstention) -> str:
-    """Say whether the share of right answers that the threshold was chosen for is reached on tiles held out."""
+def target_in_words(rule: Abstention, tiles: str = "") -> str:
+    """Say whether the share of right answers that the threshold was chosen for is reached where it was chosen.
+
+    ``tiles`` is what those tiles are called; by default it is said which they are.
+    """
+    tiles = tiles or _held_out(rule)
     found = f"selective accuracy {_without_own_group(rule)}"
     if rule.target == "coverage":
-        return f"On tiles held out, {found}."
-    target, tiles = f"a selective accuracy of {rule.target_value:.0%}", f"{rule.n:,} tiles"
+        return f"On {tiles}, {found}."
+    target = f"a selective accuracy of {rule.target_value:.0%}"
     if rule.state == "met":
-        return f"On {tiles} held out, {target} is met: {found}."
+        return f"On {tiles}, {target} is met: {found}."
     if rule.state == "not_shown":
         return f"That answers reach {target} is not shown on {tiles}: {found}."
     does = (
@@ -175,9 +180,16 @@ def target_in_words(rule: Abstention) -> str:
         else "It abstains on every tile; its best guess and the probabilities are still given"
     )
     return (
-        f"This model does not reach {target} on {tiles} held out: {found}. {does}. What would help: more tiles, above "
+        f"This model does not reach {target} on {tiles}: {found}. {does}. What would help: more tiles, above "
         "all from more patients; transfer learning in place of a network trained from scratch; more epochs."
     )
+
+
+def _held_out(rule: Abstention) -> str:
+    """Say which tiles the threshold was chosen on: not those that the model is judged by here."""
+    if rule.fitted_on == "validation":
+        return f"the validation part of the model's training data ({count(rule.n, 'tile')})"
+    return f"the model's training data ({count(rule.n, 'tile')}, each judged by a model made without it)"
 
 
 def _without_own_group(rule: Abstention) -> str:
@@ -198,8 +210,8 @@ def _distance(rule: Domain) -> str:
 
 def _fitted_on(fitted: Calibration | Domain) -> str:
     if fitted.fitted_on == "validation":
-        return f"{fitted.n:,} validation tiles"
-    return f"{fitted.n:,} tiles, each judged by a model made without it"
+        return count(fitted.n, "validation tile")
+    return f"{count(fitted.n, 'tile')}, each judged by a model made without it"
 
 
 def _target(card: Card, metrics: Metrics) -> list[Part]:
