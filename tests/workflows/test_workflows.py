@@ -142,3 +142,39 @@ def test_a_run_is_finished_by_one_call_and_not_done_again(finished_run, syntheti
     assert again.metrics == gastropath.load(again.bundle).card.metrics
     with pytest.raises(OutputExists, match="go on with this run by resume"):
         gastropath.train(synthetic_tiles, run)
+
+
+def begun(data: Path, out: Path, monkeypatch, **options) -> list[str]:
+    """Return the warnings with which a training run begins, and end it there."""
+    from gastropath.cli import console, training
+    from gastropath.workflows.train import train
+
+    class Enough(Exception):
+        pass
+
+    def stop(beginning):
+        training._tell_beginning(beginning)
+        raise Enough
+
+    said: list[str] = []
+    monkeypatch.setattr(console, "note", said.append)
+    with pytest.raises(Enough):
+        train(data, out, on_begin=stop, **options)
+    return [line for line in said if "several labels" in line]
+
+
+def test_training_begins_with_the_pictures_that_have_several_labels(noise_tiles, monkeypatch, tmp_path):
+    tiles = noise_tiles({"TUM": 12, "STR": 12, "NOR": 12})
+    shutil.copy(tiles / "TUM" / "TUM_1.png", tiles / "STR" / "copy.png")
+    shutil.copy(tiles / "TUM" / "TUM_2.png", tiles / "TUM" / "copy.png")  # the same label: no conflict
+    assert begun(tiles, tmp_path / "run", monkeypatch) == [
+        "warning: 2 tiles show 1 picture with several labels (1 of STR and TUM), of which at most one can be right; "
+        "gastropath audit DATA lists them"
+    ]
+    part = {"0": "val", "2": "test"}  # by the last digit of a name
+    rows = [f"{p.parent.name}/{p.name},{p.parent.name},{part.get(p.stem[-1], 'train')}" for p in tiles.glob("*/*.png")]
+    parts = tiles / "parts.csv"
+    parts.write_text("\n".join(["path,label,part", *rows]))
+    review = tmp_path / "review.csv"
+    review.write_text("path,label,decision\nSTR/copy.png,STR,drop\n")
+    assert begun(tiles, tmp_path / "run", monkeypatch, split=parts, review=review) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ from gastropath.cli.tiles import tell_of_tiles
 if TYPE_CHECKING:
     from gastropath.workflows.train import Beginning
     from gastropath.workflows.train_result import TrainResult
+
+_SHOWN_CONFLICTS = 5
 
 
 def train(
@@ -75,30 +78,47 @@ def train(
 
 def _tell_beginning(beginning: Beginning) -> None:
     from gastropath.report.sections.split import review_in_words
+    from gastropath.report.wording import count
 
     for line in told(beginning.split):
         console.note(line)
+    if beginning.conflicts:
+        n, pictures = sum(map(len, beginning.conflicts)), len(beginning.conflicts)
+        console.note(
+            f"warning: {n:,} tiles show {count(pictures, 'picture')} with several labels "
+            f"({_classes_in_conflict(beginning.conflicts)}), of which at most one can be right; gastropath audit DATA "
+            "lists them"
+        )
     if beginning.guessed:
         side = beginning.tile_px
         console.note(
-            f"warning: {beginning.guessed:,} tiles are not {side} x {side} px and their micrometres per pixel are not "
-            f"known: each is taken for {side * beginning.mpp:g} µm a side. Give --mpp, or a column mpp in the CSV"
+            f"warning: {count(beginning.guessed, 'tile is', 'tiles are')} not {side} x {side} px, and the micrometres "
+            f"per pixel are not known: each is taken for {side * beginning.mpp:g} µm a side. Give --mpp, or a column "
+            "mpp in the CSV"
         )
     if beginning.dropped is not None:
         console.note(
-            f"review: {review_in_words(beginning.dropped, beginning.relabelled or 0)}; its {beginning.left_to_test:,} "
-            "decisions there are left out"
+            f"review: {review_in_words(beginning.dropped, beginning.relabelled or 0)}; "
+            f"{count(beginning.left_to_test, 'decision there is', 'decisions there are')} left out"
         )
+
+
+def _classes_in_conflict(conflicts: Sequence[Sequence[str]]) -> str:
+    """Name the classes of pictures with several labels, the most frequent first."""
+    sets = Counter(" and ".join(sorted(set(labels))) for labels in conflicts).most_common()
+    more = ["…"] if len(sets) > _SHOWN_CONFLICTS else []
+    return ", ".join([f"{n:,} of {classes}" for classes, n in sets[:_SHOWN_CONFLICTS]] + more)
 
 
 def _told_of_folds(found: TrainResult) -> Iterator[str]:
     from gastropath.report.sections.accuracy import cross_validation_in_words
+    from gastropath.report.wording import count
 
     if not found.cross_validation:
         return
     yield cross_validation_in_words(found.cross_validation)
     yield (
-        f"{len(found.suspects):,} labels may be wrong; look at them, fill in the last column of "
+        f"{count(len(found.suspects), 'label')} may be wrong; look at each, fill in the last column of "
         f"{found.folder / 'label_issues.csv'}, and train again with --apply-review"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class Beginning:
         Of the model that is trained.
     guessed
         Tiles of another size whose micrometres per pixel are not known: each is taken for one field of view.
+    conflicts
+        For each picture that has several labels, the label of each of its tiles, as a review leaves them.
     dropped, relabelled
         Tiles that a review changes before training; ``None`` where there is none.
     left_to_test
@@ -64,6 +66,7 @@ class Beginning:
     tile_px: int
     mpp: float
     guessed: int
+    conflicts: tuple[tuple[str, ...], ...] = ()
     dropped: int | None = None
     relabelled: int | None = None
     left_to_test: int = 0
@@ -247,10 +250,22 @@ def _beginning(split: Split, audited: Audit, recipe: Recipe, review: Review | No
     known, side = audited.index.mpp(), (recipe.tile_px, recipe.tile_px)
     sizes = {row: (audited.records[row].width, audited.records[row].height) for row in audited.readable()}
     guessed = sum(known[row] is None and size != side for row, size in sizes.items())
+    conflicts = tuple(_conflicts(audited, split, review))
     if review is None:
-        return Beginning(split, recipe.tile_px, recipe.mpp, guessed)
+        return Beginning(split, recipe.tile_px, recipe.mpp, guessed, conflicts)
     left = len(review.among(split.part("test")).decisions)
-    return Beginning(split, recipe.tile_px, recipe.mpp, guessed, *review.counts(split), left)
+    return Beginning(split, recipe.tile_px, recipe.mpp, guessed, conflicts, *review.counts(split), left)
+
+
+def _conflicts(audited: Audit, split: Split, review: Review | None) -> Iterator[tuple[str, ...]]:
+    index, after = audited.index, review.applied(split).index if review else split.index
+    reviewed = dict(zip(after.paths, after.labels, strict=True))
+    dropped = set(split.index.paths) - set(after.paths)
+    for group in audited.conflicts():  # those of tiles too that the split leaves out as copies
+        kept = [row for row in group if index.paths[row] not in dropped]
+        labels = tuple(reviewed.get(index.paths[row], index.labels[row]) for row in kept)
+        if len(set(labels)) > 1:
+            yield labels
 
 
 def _begin(run: Run, start: Start, audited: Audit, command: str, *, overwrite: bool) -> None:
