@@ -51,22 +51,23 @@ class GastroPathError(Exception):
     @property
     def reason(self) -> str:
         """The message without its place."""
-        return self._text(lambda name: name)
+        return self.told(lambda name: name)
 
     def spelled(self, name: Callable[[str], str]) -> str:
         """Return the message with every parameter spelled by ``name``, e.g. as an option of the command line."""
-        return f"{self.where}: {self._text(name)}" if self.where is not None else self._text(name)
+        return f"{self.where}: {self.told(name)}" if self.where is not None else self.told(name)
+
+    def told(self, name: Callable[[str], str]) -> str:
+        """Return the message without its place, with every parameter spelled by ``name``."""
+        said = [self.what, *([self.remedy] if self.remedy else [])]
+        text = "; ".join(re.sub(r"`([a-z_]+)`", lambda found: name(found[1]), each) for each in said)
+        return f"{name(self.parameter)}: {text}" if self.parameter else text
 
     def __str__(self) -> str:
         return self.spelled(lambda name: name)
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[type, tuple[object, ...], dict[str, object]]]:
         return _remade, (type(self), self.args, dict(vars(self)))  # a worker raises it on another machine
-
-    def _text(self, name: Callable[[str], str]) -> str:
-        said = [self.what, *([self.remedy] if self.remedy else [])]
-        told = "; ".join(re.sub(r"`([a-z_]+)`", lambda found: name(found[1]), text) for text in said)
-        return f"{name(self.parameter)}: {told}" if self.parameter else told
 
 
 def _remade(kind: type[GastroPathError], args: tuple[object, ...], state: dict[str, object]) -> GastroPathError:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gastropath.cli import console
 from gastropath.cli import main as cli_main
+from gastropath.errors import CannotReadSpacing
 from gastropath.progress import Stage, Stages
 
 
@@ -191,6 +192,16 @@ def test_many_refusals_are_cut_short_and_counted(shown):
     assert len(lines) == 21
     assert lines[0] == "refused: 0.png is empty"
     assert lines[-1] == "refused: 5 more; -v names them"
+
+
+def test_a_refusal_names_the_option_of_the_command(shown):
+    text = shown(terminal=False)
+    console.be(quiet=False, verbose=False, spelled="--{}".format)
+    try:
+        console.refusals({"a.tiff": CannotReadSpacing("has no scale", remedy="give `mpp`, e.g. `mpp` 0.5")})
+    finally:
+        console.be(quiet=False, verbose=False)
+    assert text.getvalue() == "refused: a.tiff has no scale; give --mpp, e.g. --mpp 0.5\n"
 
 
 def test_a_table_in_a_pipe_keeps_a_long_name_on_one_line(capsys):

@@ -239,6 +239,14 @@ def small(folder: Path, name: str, seed: int, mpp: float | None = 0.5) -> Path:
     return Squares(900, 600, 300, seed).write(folder / name, mpp)
 
 
+def test_slides_without_a_scale_are_refused_with_the_option_that_gives_it(tmp_path):
+    unknown = [small(tmp_path, name, 1, None) for name in ("a.tiff", "b.tiff")]
+    called = gastropath("slide", *unknown, "--out", "maps", cwd=tmp_path)
+    assert called.returncode == 3
+    assert called.stderr.count("give --mpp, e.g. --mpp 0.5") == 2
+    assert "give mpp, e.g. mpp 0.5" in (tmp_path / "maps" / "slides.csv").read_text()
+
+
 def table(out: Path) -> dict[str, dict[str, str]]:
     with (out / "slides.csv").open() as file:
         return {row["slide"]: row for row in csv.DictReader(file)}
@@ -297,6 +305,14 @@ def test_other_settings_are_named_as_the_options_they_are(slide, done, tmp_path)
     called = gastropath("slide", slide, "--no-mask", "--stride-um", 56, "--out", done, cwd=tmp_path)
     assert called.returncode == 1
     assert "--stride-um was not given, now 56; --features was on, now off" in called.stderr
+
+
+def test_they_are_where_several_slides_fail_too(tmp_path):
+    slides = [small(tmp_path, name, 1) for name in ("a.tiff", "b.tiff")]
+    assert gastropath("slide", *slides, "--no-mask", "--out", "maps", cwd=tmp_path).returncode == 0
+    called = gastropath("slide", *slides, "--no-mask", "--stride-um", 56, "--out", "maps", cwd=tmp_path)
+    assert called.returncode == 1
+    assert called.stderr.count("--stride-um was not given, now 56") == 2
 
 
 def test_a_resolution_at_which_nothing_can_be_seen_is_refused(tmp_path):

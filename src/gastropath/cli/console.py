@@ -6,14 +6,14 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gastropath.errors import CannotWrite
+from gastropath.errors import CannotWrite, GastroPathError
 from gastropath.progress import Progress, Stage, silent
 
 EXIT_REFUSED = 3
@@ -26,15 +26,16 @@ _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _stdout = Console(highlight=False, soft_wrap=True)
 
 _quiet = _verbose = False
+_spelled: Callable[[str], str] = str
 
 _PLAIN_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where no line need be broken."""
 
 
-def be(*, quiet: bool, verbose: bool) -> None:
-    """Show no progress from now on, or name every refused input."""
-    global _quiet, _verbose
-    _quiet, _verbose = quiet, verbose
+def be(*, quiet: bool, verbose: bool, spelled: Callable[[str], str] = str) -> None:
+    """Show no progress from now on, or name every refused input; ``spelled`` gives the option of a parameter."""
+    global _quiet, _verbose, _spelled
+    _quiet, _verbose, _spelled = quiet, verbose, spelled
 
 
 @contextmanager
@@ -125,11 +126,12 @@ def _told() -> Iterator[None]:
         raise CannotWrite(f"cannot be written: {error.strerror or error}", where="standard output") from None
 
 
-def refusals(refused: Mapping[str, str]) -> None:
+def refusals(refused: Mapping[str, str] | Mapping[str, GastroPathError]) -> None:
     """Name the refused inputs with their reasons: at most the first twenty, unless all are wanted."""
     shown = len(refused) if _verbose else _SHOWN_REFUSALS
     for path, reason in list(refused.items())[:shown]:
-        note(f"refused: {path} {reason}")
+        told = reason if isinstance(reason, str) else reason.told(_spelled)
+        note(f"refused: {path} {told}")
     if len(refused) > shown:
         note(f"refused: {len(refused) - shown:,} more; -v names them")
 

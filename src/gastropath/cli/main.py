@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -110,7 +111,8 @@ def main() -> None:
     try:
         switches, arguments = taken(arguments)
         switches.tell_libraries()
-        console.be(quiet=switches.quiet, verbose=switches.verbose)
+        spelled = partial(_spelled, arguments)
+        console.be(quiet=switches.quiet, verbose=switches.verbose, spelled=spelled)
         with at_most(switches.threads):
             app(arguments)
     except KeyboardInterrupt:  # while the commands are put together; later typer makes an exit of it
@@ -134,8 +136,7 @@ def _tell_of_interruption() -> None:
 
 def _one_line(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, GastroPathError):
-        options = _options_of(arguments)
-        return " ".join(error.spelled(lambda name: options.get(name, name)).split())
+        return " ".join(error.spelled(partial(_spelled, arguments)).split())
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or any(sign in text for sign in _OF_MEMORY):
         return "there is not enough memory for this; close other programs, or give fewer or smaller inputs"
@@ -156,12 +157,11 @@ def _is_here() -> bool:
     return True
 
 
-def _options_of(arguments: Sequence[str]) -> dict[str, str]:
-    """Return how the command that was run spells each of its parameters: an option, or what its help calls it."""
+def _spelled(arguments: Sequence[str], name: str) -> str:
+    """Return how the command that was run spells a parameter: an option, or what its help calls it."""
     commands = typer.main.get_group(app).commands
     command = next((commands[word] for word in arguments if word in commands), None)
-    spelled: dict[str, str] = {}
     for parameter in command.params if command else ():
-        options = [option for option in parameter.opts if option.startswith("--")]
-        spelled[parameter.name or ""] = options[0] if options else str(parameter.name).upper()
-    return spelled
+        if parameter.name == name:
+            return next((option for option in parameter.opts if option.startswith("--")), name.upper())
+    return name

@@ -92,7 +92,7 @@ def slide(
     _tell(maps)
     for notice in model_notices(maps.card) if maps.mapped else ():
         console.note(f"warning: {notice}")
-    console.refusals({str(slide.path): slide.error.reason for slide in maps.failed})
+    console.refusals({str(slide.path): slide.error for slide in maps.failed})
     if maps.failed or any(slide.summary.tiles.n_refused for slide in maps.mapped):
         raise typer.Exit(console.EXIT_REFUSED)
 

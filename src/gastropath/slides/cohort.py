@@ -188,7 +188,9 @@ def map_slides(
             if folder:
                 _give_back(folder)
     if not mapped and not same and not any(isinstance(slide.error, CannotReadSlide) for slide in failed):
-        raise failed[0].error if len(failed) == 1 else GastroPathError("; ".join(str(slide.error) for slide in failed))
+        if len(failed) == 1:
+            raise failed[0].error
+        raise GastroPathError("; ".join(slide.error.spelled("`{}`".format) for slide in failed))
     write_slides(table, classifier.classes, rows, before if overwrite else ())
     return MappedSlides(out, tuple(mapped), tuple(failed), tuple(same), table, tuple(rows), classifier.card)
 

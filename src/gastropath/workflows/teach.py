@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastropath.errors import CannotReadSlide, CannotResume, OutputExists, UnknownSetting
+from gastropath.errors import CannotReadSlide, CannotResume, GastroPathError, OutputExists, UnknownSetting
 from gastropath.progress import Progress
 from gastropath.workflows.adapt import adapt
 from gastropath.workflows.arguments import Paths, StrPath, codes, now, opened, paths
@@ -59,7 +59,7 @@ def teach(
     port: int = PORT,
     progress: Progress | None = None,
     on_classes: Callable[[Sequence[str], Sequence[str]], object] | None = None,
-    on_refused: Callable[[Mapping[str, str]], object] | None = None,
+    on_refused: Callable[[Mapping[str, GastroPathError]], object] | None = None,
     on_ready: Callable[[str], object] | None = None,
     on_sealed: Callable[[Sequence[str]], object] | None = None,
 ) -> TeachResult:
@@ -92,7 +92,7 @@ def teach(
         Called once with classes that the model has not, and with those of the model that are left out, where there are
         some.
     on_refused
-        Called with the path of each slide that cannot be mapped, and why, where there are some.
+        Called with the path of each slide that cannot be mapped, and the error, where there are some.
     on_ready
         Called with the page's address, its token included, once it can be opened.
     on_sealed
@@ -142,9 +142,10 @@ def teach(
         ending.callback(lesson.end)
 
         def mapped(told: Progress) -> None:
-            _map(lesson, slides, mpp, mask, found, _both(told, progress))
-            if found.refused and on_refused:
-                on_refused(found.refused)
+            refused = _map(lesson, slides, mpp, mask, _both(told, progress))
+            found.refused |= {path: error.reason for path, error in refused.items()}
+            if refused and on_refused:
+                on_refused(refused)
 
         def sealed(replaces: bool, told: Progress) -> tuple[str, ...]:
             lines = _seal(lesson, replaces, mpp, told)
@@ -206,19 +207,20 @@ def _begin(folder: Path, classifier: Classifier) -> None:
         raise CannotResume(what, where=folder, remedy="name that `model`, or choose another `out`")
 
 
-def _map(lesson: Lesson, slides: Paths, mpp: float | None, mask: bool, found: TeachResult, progress: Progress) -> None:
-    """Map what is not mapped yet, with features, and open all maps of the lesson."""
+def _map(
+    lesson: Lesson, slides: Paths, mpp: float | None, mask: bool, progress: Progress
+) -> dict[str, GastroPathError]:
+    """Map what is not mapped yet, with features, open all maps of the lesson, and return why others are not there."""
     from gastropath.teach.maps import find_maps, readable_maps
 
     done = map_slides(
         slides, lesson.folder / MAPS, lesson.classifier, mpp=mpp, mask=mask, features=True, progress=progress
     )
-    found.refused |= {str(slide.path): slide.error.reason for slide in done.failed}
     if not done.mapped and not done.same:
         raise done.failed[0].error
     summaries, unread = readable_maps(find_maps([lesson.folder / MAPS]))
-    found.refused |= {str(folder): error.reason for folder, error in unread.items()}
     lesson.begin(summaries, paths(slides))
+    return {str(slide.path): slide.error for slide in done.failed} | {str(each): why for each, why in unread.items()}
 
 
 def _seal(lesson: Lesson, replaces: bool, mpp: float | None, progress: Progress) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from gastropath.errors import GastroPathError
 from gastropath.workflows.arguments import Paths, StrPath, folder_named, paths
 from gastropath.workflows.extras import need
 
@@ -17,7 +18,7 @@ def view(
     slides: Paths | None = None,
     model: StrPath | None = None,
     port: int = PORT,
-    on_refused: Callable[[Mapping[str, str]], object] | None = None,
+    on_refused: Callable[[Mapping[str, GastroPathError]], object] | None = None,
     on_ready: Callable[[str], object] | None = None,
 ) -> dict[str, str]:
     """Show maps of slides on a page of this computer, until interrupted.
@@ -35,14 +36,14 @@ def view(
     port
         To listen on, at 127.0.0.1; 0 for any that is free.
     on_refused
-        Called once with the folder of each map that cannot be read, and why, where there are some.
+        Called once with the folder of each map that cannot be read, and the error, where there are some.
     on_ready
         Called with the page's address, its token included, once it can be opened.
 
     Returns
     -------
     dict
-        What ``on_refused`` was told.
+        The folder of each map that cannot be read, and why.
 
     Raises
     ------
@@ -67,13 +68,13 @@ def view(
     if not readable:
         raise next(iter(failed.values()))
     bundle = open_bundle(folder_named(model)).folder if model is not None else None
-    refused = {str(folder): error.reason for folder, error in failed.items()}
+    refused = {str(folder): error for folder, error in failed.items()}
     if refused and on_refused:
         on_refused(refused)
     atlas = Atlas(readable, paths(slides) if slides is not None else (), bundle)
     with suppress(KeyboardInterrupt):  # the way to stop it, and no failure
         serve(atlas, port, on_ready or _nobody)
-    return refused
+    return {folder: error.reason for folder, error in refused.items()}
 
 
 def _nobody(address: str) -> None:
