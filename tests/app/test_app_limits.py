@@ -61,6 +61,7 @@ def server(visitors, monkeypatch):
     """The middleware before a handler that takes the one file of a form, as Streamlit's does."""
     monkeypatch.setattr(limits, "MAX_VISITOR_BYTES", 100_000)
     monkeypatch.setattr(limits, "MAX_ALL_BYTES", 250_000)
+    visitors.present = set("abcd0123456789")
 
     async def take(request: Request) -> Response:
         form = await request.form()
@@ -210,6 +211,21 @@ def test_a_file_that_is_announced_too_large_is_refused_unread(server, visitors):
 
     asyncio.run(server(scope, receive, send))
     assert answers[0]["status"] == 413
+    assert (b"connection", b"close") in answers[0]["headers"]
+
+
+def test_whoever_has_no_page_open_takes_no_room(server, visitors):
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    async def receive():
+        pytest.fail("the body was read")
+
+    scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/nobody/4", "headers": []}
+    asyncio.run(server(scope, receive, send))
+    assert answers[0]["status"] == 400
     assert (b"connection", b"close") in answers[0]["headers"]
 
 

@@ -99,6 +99,9 @@ class UploadLimits:
             await self._app(scope, receive, send)
             return
         session, size = upload["session"], _announced(scope)
+        if not get_instance().is_active_session(session):
+            await _hang_up(400, "Invalid session", scope, receive, send)  # as Streamlit says, but only when it has all
+            return
         if len(files_held().get(session, ())) >= MAX_VISITOR_FILES:
             await _hang_up(429, "Too many files", scope, receive, send)
             return
