@@ -24,6 +24,7 @@ from gastropath.app.headers import SafeHeaders
 from gastropath.app.house import FullHouse, PromptProtocol, descriptors, most_visitors
 from gastropath.app.internals import check_internals
 from gastropath.app.limits import MAX_FILE_MB, UploadLimits, keep_forms_in_memory
+from gastropath.app.stream import MOST_BYTES, FairStream
 from gastropath.bundle.files import open_bundle
 from gastropath.errors import CannotListen
 
@@ -39,7 +40,7 @@ SETTINGS: dict[str, Any] = {
     "runner.postScriptGC": False,  # 35 ms after every click; memory is freed without it
     "server.fileWatcherType": "none",
     "server.headless": True,
-    "server.maxMessageSize": 20,  # MB from a browser over the WebSocket; files take another way
+    "server.maxMessageSize": 20,  # MB to a browser in one message, an answer with its pictures
     "server.maxUploadSize": MAX_FILE_MB,
 }
 
@@ -145,8 +146,8 @@ def serve(model: Path, listening: socket.socket, *, base_path: str | None = None
         log_level="warning",
         access_log=False,
         server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=SETTINGS["server.maxMessageSize"] * 2**20,
+        ws=FairStream,
+        ws_max_size=MOST_BYTES,
         ws_per_message_deflate=False,  # pictures are compressed already
         timeout_graceful_shutdown=5,
         http=PromptProtocol,
