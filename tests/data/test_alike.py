@@ -61,7 +61,7 @@ def test_the_sentence_counts_and_shows_what_cannot_be_seen():
     assert Joined("TUM", "tum", 2).sentence("label") == (
         "2 tiles with the label 'tum' count as 'TUM': the two differ in case only"
     )
-    assert r"'\u0422UM' count as 'TUM': the two print alike" in Joined("TUM", "\u0422UM", 1).sentence("label")
+    assert r"'\u0422UM' counts as 'TUM': the two print alike" in Joined("TUM", "\u0422UM", 1).sentence("label")
 
 
 def test_labels_of_a_table_are_joined_and_that_is_said(tmp_path: Path):
@@ -69,7 +69,7 @@ def test_labels_of_a_table_are_joined_and_that_is_said(tmp_path: Path):
     (tmp_path / "t.csv").write_text("path,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
     index = find_tiles([tmp_path / "t.csv"])
     assert index.counts() == {"NOR": 1, "TUM": 4}
-    assert index.notes[0] == "warning: 1 tile with the label 'tum' count as 'TUM': the two differ in case only"
+    assert index.notes[0] == "warning: 1 tile with the label 'tum' counts as 'TUM': the two differ in case only"
     assert len(index.notes) == 2
 
 
@@ -81,7 +81,7 @@ def test_folders_whose_names_differ_in_case_only_are_one_class(tmp_path: Path):
         pytest.skip("this file system does not tell them apart")
     index = find_tiles([tmp_path])
     assert index.counts() == {"STR": 1, "TUM": 2}
-    assert any("'tum' count as 'TUM'" in note for note in index.notes)
+    assert any("'tum' counts as 'TUM'" in note for note in index.notes)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,7 @@ def test_classes_that_are_several_are_not_taken_for_two_spellings():
     assert similar([tissue.code for tissue in TISSUE_CLASSES]) == []
     assert similar(["class1", "class2", "grade_a", "grade_b", "typical", "atypical", "macro", "micro"]) == []
     assert similar(["Grad 3a", "Grad 3b", "stage 10", "stage 1", "T1", "T2", "polyp", "polys"]) == []
+
+
+def test_one_tile_counts_and_several_count():
+    assert Joined("TUM", "tum", 1).sentence("label").startswith("1 tile with the label 'tum' counts as 'TUM'")

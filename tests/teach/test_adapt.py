@@ -178,7 +178,7 @@ def test_a_model_without_labelled_features_says_so(small_model, two_slides, tmp_
 def test_nothing_to_learn_from_and_an_existing_folder_are_refused(small_model, two_slides, tmp_path):
     with pytest.raises(UnknownSetting, match="nothing to learn from"):
         gastropath.adapt(small_model, tmp_path / "ours")
-    with pytest.raises(UnknownSetting, match="1 files of annotations for 0 slides"):
+    with pytest.raises(UnknownSetting, match="1 file of annotations for 0 slides"):
         gastropath.adapt(small_model, tmp_path / "ours", annotations=tmp_path / "a.geojson")
     shutil.copytree(small_model, tmp_path / "ours")
     with pytest.raises(OutputExists):

@@ -32,7 +32,7 @@ def test_a_label_that_stands_there_twice_is_taken_once_and_one_without_a_source_
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a,0,0,9,9,TUN", "1 labels of class 'TUN', which the model has not; did you mean 'TUM'?; correct them"),
+        ("a,0,0,9,9,TUN", "1 label of class 'TUN', which the model has not; did you mean 'TUM'?; correct them"),
         ("a,0,0,0,9,TUM", "line 2: has the place '0, 0, 0, 9'; expected four numbers"),
         ("a,zero,0,9,9,TUM", "line 2: has the place"),
         ("a,inf,0,9,9,TUM", "line 2: has the place"),

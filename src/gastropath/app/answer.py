@@ -19,6 +19,7 @@ from gastropath.app.limits import not_taken
 from gastropath.images import encode_jpeg, encode_png
 from gastropath.inference.classifier import Classifier
 from gastropath.inference.explain import heat, tint
+from gastropath.report.wording import count
 from gastropath.results.card import CardClass
 from gastropath.results.prediction import Refusal
 from gastropath.results.predictions import Predictions
@@ -192,7 +193,9 @@ def _chart(classifier: Classifier, probabilities: np.ndarray, order: np.ndarray)
     rest = order[MAX_BARS:]
     if len(rest):
         share = escape(percent(float(probabilities[rest].sum())))
-        rows.append(f'<tr><th scope="row">{len(rest)} other classes together</th><td>{share}</td></tr>')
+        rows.append(
+            f'<tr><th scope="row">{count(len(rest), "other class", "other classes together")}</th><td>{share}</td></tr>'
+        )
     return f'<table class="gp-chart"><caption>Probability of each class</caption><tbody>{"".join(rows)}</tbody></table>'
 
 

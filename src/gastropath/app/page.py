@@ -20,6 +20,7 @@ from gastropath.app.tiles import show_tiles
 from gastropath.errors import BadBundle, CannotReadTable
 from gastropath.inference.classifier import Classifier
 from gastropath.report.notices import RESEARCH_USE, model_notices
+from gastropath.report.wording import count
 from gastropath.results.card import Card
 
 _TABS = ("Tiles", "Map a region", "About this model")
@@ -88,6 +89,6 @@ def _introduction(card: Card) -> None:
             st.markdown("Confidence is the model's own and not calibrated: 90% does not mean right nine times in ten.")
         else:
             st.markdown(
-                f"Confidence is calibrated on {card.calibration.n:,} tiles: on tiles like those, 90% should mean right "
-                f"nine times in ten. How far that held on others stands under “{_TABS[2]}”."
+                f"Confidence is calibrated on {count(card.calibration.n, 'tile')}: on tiles like those, 90% should "
+                f"mean right nine times in ten. How far that held on others stands under “{_TABS[2]}”."
             )

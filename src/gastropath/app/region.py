@@ -16,6 +16,7 @@ from gastropath.errors import CannotReadImage, CannotReadSlide, CannotReadSpacin
 from gastropath.formats import FORMAT_NAMES
 from gastropath.inference.classifier import Classifier
 from gastropath.progress import Progress
+from gastropath.report.wording import count
 from gastropath.results.summary import SlideSummary
 from gastropath.slides.mapping import PictureMap, map_picture
 from gastropath.slides.source.spacing import Spacing
@@ -138,7 +139,7 @@ def _show(classifier: Classifier, found: PictureMap) -> None:
             st.caption(f"Stroma share {stroma.stroma_share:.0%}: {stroma.definition}.")
         left_out = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in tiles.left_out.items())
         st.caption(
-            f"{tiles.in_grid:,} tiles, {tiles.classified:,} classified"
+            f"{count(tiles.in_grid, 'tile')}, {tiles.classified:,} classified"
             + (f"; left out: {left_out}" if left_out else "")
             + ". Areas are those of tiles, not of cells."
         )

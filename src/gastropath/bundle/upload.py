@@ -13,6 +13,7 @@ from gastropath.bundle.files import CARD, KERAS_MODEL, NAMES, README, open_bundl
 from gastropath.bundle.hub import library, refusal
 from gastropath.errors import CannotUpload, GastroPathError, OutputExists, in_words
 from gastropath.report.markdown import model_card
+from gastropath.report.wording import count
 
 _MADE_WITH_IT = {".gitattributes", README}
 """What the Hub itself puts into a new repository."""
@@ -68,7 +69,7 @@ def push_bundle(model: Path, name: str, *, private: bool = False, overwrite: boo
     _ = bundle.keras_model  # verified only when asked for
     files: dict[str, Path | bytes] = {file: bundle.folder / file for file in (CARD, *bundle.card.files)}
     files[README] = model_card(bundle.card).encode()
-    message = f"{bundle.card.name}, {bundle.card.precision}, {len(bundle.card.classes)} classes"
+    message = f"{bundle.card.name}, {bundle.card.precision}, {count(len(bundle.card.classes), 'class', 'classes')}"
     return _put(name, files, NAMES, message, kind="model", private=private, overwrite=overwrite)
 
 
@@ -114,7 +115,9 @@ def _put(
         api.create_repo(name, repo_type=kind, private=private or None, exist_ok=True, **more)
         there = [file for file in api.list_repo_files(name, repo_type=kind) if file not in _MADE_WITH_IT]
         if there and not overwrite:
-            what = f"already holds {there[0]}" + (f" and {len(there) - 1:,} files more" if len(there) > 1 else "")
+            what = f"already holds {there[0]}" + (
+                f" and {count(len(there) - 1, 'more file')}" if len(there) > 1 else ""
+            )
             remedy = "choose another `name`, or give `overwrite`: a commit is put upon it, and its history stays"
             raise OutputExists(what, where=where, remedy=remedy)
         gone = [

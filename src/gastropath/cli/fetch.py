@@ -43,9 +43,11 @@ def fetch(
     if as_json:
         console.print_json(fetched.document())
         return
+    from gastropath.report.wording import count
+
     console.table(["class", "tiles"], list(fetched.counts.items()))
     state = "was there already, nothing was downloaded" if fetched.already_there else "is complete"
-    console.say(f"{fetched.folder} {state}: {sum(fetched.counts.values()):,} tiles")
+    console.say(f"{fetched.folder} {state}: {count(sum(fetched.counts.values()), 'tile')}")
     if md5 := fetched.source.get("md5"):
         verified = ", as published" if "figshare_file" in fetched.source else ""
         console.say(f"MD5 of the archive: {md5}{verified}")

@@ -50,10 +50,13 @@ def predict(
     else:
         _tell(found)
     if found.guessed:
+        from gastropath.report.wording import count
+
+        verb = "is" if found.guessed == 1 else "are"
         side = card.input.tile_px
         console.note(
-            f"warning: {found.guessed:,} of {len(found.files):,} images are not {side} x {side} px; each was taken for "
-            f"{side * card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
+            f"warning: {found.guessed:,} of {count(len(found.files), 'image')} {verb} not {side} x {side} px; each "
+            f"was taken for {side * card.input.mpp:g} µm a side. Give --mpp if you know their micrometres per pixel"
         )
     console.end(found.refused)
 

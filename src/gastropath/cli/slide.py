@@ -99,16 +99,22 @@ def slide(
 
 def _tell(maps: MappedSlides) -> None:
     """Tell what the user should know beside the figures."""
+    from gastropath.report.wording import count
     from gastropath.slides.writers.outputs import TISSUE
 
     if maps.cases is not None:
         console.note(f"cases: {maps.cases.path}")
-        for names, what in (
-            (maps.cases.without_case, "with a map that are of no case"),
-            (maps.cases.without_slide, "of the table of cases that have no row in slides.csv"),
+        for names, one, several in (
+            (maps.cases.without_case, "with a map is of no case", "with a map are of no case"),
+            (
+                maps.cases.without_slide,
+                "of the table of cases has no row in slides.csv",
+                "of the table of cases have no row in slides.csv",
+            ),
         ):
             if names:
-                console.note(f"{len(names):,} slides {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
+                told = count(len(names), f"slide {one}", f"slides {several}")
+                console.note(f"{told}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
     for path, other in maps.same:
         console.note(f"{path}: is the same slide as {other}, and was not mapped again")
     for slide in maps.mapped:

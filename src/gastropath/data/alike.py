@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from gastropath.report.wording import count
 from gastropath.tissue_classes import TISSUE_CLASSES
 
 _LATIN = str.maketrans(
@@ -72,10 +73,11 @@ class Joined:
     def sentence(self, what: str) -> str:
         """Say it, e.g. of a ``"label"``."""
         why = "differ in case only" if self.value.casefold() == self.other.casefold() else "print alike"
-        tiles = f"{self.n:,} tile{'s' * (self.n != 1)}"
+        tiles = f"{count(self.n, 'tile')} with the {what}"
+        verb = "counts" if self.n == 1 else "count"
         if why == "print alike":
-            return f"{tiles} with the {what} {self.other!a} count as {self.value!a}: the two {why}"
-        return f"{tiles} with the {what} {self.other!r} count as {self.value!r}: the two {why}"
+            return f"{tiles} {self.other!a} {verb} as {self.value!a}: the two {why}"
+        return f"{tiles} {self.other!r} {verb} as {self.value!r}: the two {why}"
 
 
 def joined(values: Sequence[str], known: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[Joined, ...]]:

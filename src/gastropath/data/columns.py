@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gastropath.data.alike import cleaned
 from gastropath.errors import CannotReadTable
+from gastropath.report.wording import count
 
 GROUP_WORDS = (
     "group", "patient", "case", "subject", "participant", "donor", "person", "individual", "specimen", "biopsy",
@@ -112,5 +113,5 @@ def counted_groups(groups: Sequence[str]) -> str:
     """Say how many groups there are, and how many tiles have none."""
     counts = Counter(groups)
     without = counts.pop("", 0)
-    more = f"; {without:,} tile{'s' * (without != 1)} without one" if without else ""
-    return f"{len(counts):,} group{'s' * (len(counts) != 1)}{more}"
+    more = f"; {count(without, 'tile')} without one" if without else ""
+    return f"{count(len(counts), 'group')}{more}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gastropath.evaluation.judged import JudgedTiles
 from gastropath.report.sections.split import method_warning
+from gastropath.report.wording import count
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import Leakage
 from gastropath.tissue_classes import TISSUE_CLASSES
@@ -59,9 +60,10 @@ def caveats(
             "other."
         )
     if refused := int((~tiles.predictions.is_classified).sum()):
-        yield f"{refused:,} files could not be read and are left out; predictions.csv names them"
-    if other_classes:
+        verb = "is" if refused == 1 else "are"
+        yield f"{count(refused, 'file')} could not be read and {verb} left out; predictions.csv names what was refused"
+    if others := sum(other_classes.values()):
         yield (
-            f"{sum(other_classes.values()):,} tiles of classes the model does not have "
-            f"({', '.join(sorted(other_classes))}) do not count in the accuracy; no answer to them is right"
+            f"{count(others, 'tile')} of classes the model does not have ({', '.join(sorted(other_classes))}) "
+            f"{'does' if others == 1 else 'do'} not count in the accuracy; no answer to them is right"
         )

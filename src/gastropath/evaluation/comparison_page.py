@@ -13,6 +13,7 @@ from gastropath.report.charts.forest import Panel, forest
 from gastropath.report.html import Page
 from gastropath.report.markdown import table as markdown_table
 from gastropath.report.parts import Chart, Section, Table, Text
+from gastropath.report.wording import count
 from gastropath.results.interval import Interval
 from gastropath.tables import write_table
 
@@ -135,7 +136,7 @@ def _markdown(comparison: Comparison) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    groups = f" in {comparison.groups:,} groups" if comparison.groups else ""
+    groups = f" in {count(comparison.groups, 'group')}" if comparison.groups else ""
     return [
         f"{comparison.part.capitalize()}, n = {comparison.n:,}{groups}, the same for all models. 95 % intervals: "
         f"paired bootstrap over {comparison.resampled}. p: McNemar's exact test, two-sided, which assumes that tiles "

@@ -11,6 +11,7 @@ import numpy as np
 from gastropath import formulas
 from gastropath.data.index import TileIndex
 from gastropath.evaluation.ranks import auroc
+from gastropath.report.wording import count
 from gastropath.results.card import Card
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import (
@@ -63,7 +64,11 @@ class Resampling:
         if len(known) >= ENOUGH_GROUPS:
             units = np.unique(names, return_inverse=True)[1]
             return cls(units, "groups", _alone(groups) or _unequal(units), seed)
-        why = f"there are only {len(known)} groups of tiles" if known else "no groups (patients, slides) are known"
+        why = (
+            f"there {'is' if len(known) == 1 else 'are'} only {count(len(known), 'group')} of tiles"
+            if known
+            else "no groups (patients, slides) are known"
+        )
         sentence = f"Intervals resample tiles because {why}: patients are unknown, and the intervals are too narrow."
         return cls(np.arange(len(groups)), "tiles", sentence, seed)
 
@@ -118,8 +123,10 @@ def _alone(groups: Sequence[str]) -> str | None:
     alone = sum(not group for group in groups)
     if not alone:
         return None
+    verbs = ("has", "is") if alone == 1 else ("have", "are")
     return (
-        f"{alone:,} of {len(groups):,} tiles have no group and are resampled one by one: the intervals are too narrow."
+        f"{alone:,} of {len(groups):,} tiles {verbs[0]} no group and {verbs[1]} resampled one by one: the intervals "
+        "are too narrow."
     )
 
 

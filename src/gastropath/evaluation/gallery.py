@@ -13,6 +13,7 @@ from gastropath.images import encode_jpeg, load_tile, resize
 from gastropath.inference.classifier import BATCH, Classifier
 from gastropath.inference.explain import heat, overlay
 from gastropath.report.parts import Cards, Gallery, Part, Text, Tile
+from gastropath.report.wording import count
 from gastropath.tissue_classes import tissue_class
 
 _SHOWN = 48
@@ -34,14 +35,14 @@ def misclassified_tiles(classifier: Classifier, errors: Sequence[Misclassified],
     if not errors:
         return [Text("None.")]
     caption = (
-        f"{len(errors):,} of {n:,} tiles, the most confident error first. Each card shows the tile, where the model "
-        "sees the predicted class, and where it sees the true class (bright: strong evidence; each map has its own "
-        "scale)."
+        f"{len(errors):,} of {count(n, 'tile')}, the most confident error first. Each card shows the tile, where the "
+        "model sees the predicted class, and where it sees the true class (bright: strong evidence; each map has its "
+        "own scale)."
     )
     galleries = list(_explained(classifier, errors[:_SHOWN]))
     parts: list[Part] = [Text(caption, "note"), Cards(galleries)]
     if len(errors) > _SHOWN:
-        parts.append(Text(f"{len(errors) - _SHOWN:,} more are in predictions.csv.", "note"))
+        parts.append(Text(f"{count(len(errors) - _SHOWN, 'more is', 'more are')} in predictions.csv.", "note"))
     return parts
 
 
@@ -75,8 +76,8 @@ def _gallery(classifier: Classifier, error: Misclassified, pixels: np.ndarray, m
 def suspected_labels(suspects: Sequence[Suspect], n: int) -> list[Part]:
     """Show tiles whose labels are doubted, the most suspicious first."""
     explanation = (
-        f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {n:,} labels: models that had not "
-        "seen the tile are surer of another class than they usually are. Many of these labels are right, and the "
+        f"Confident learning (Northcutt et al. 2021) doubts {len(suspects):,} of {count(n, 'label')}: models that had "
+        "not seen the tile are surer of another class than they usually are. Many of these labels are right, and the "
         "models err. label_issues.csv lists them all. To act on it, write keep, drop or a class into its last column "
         "and train again with this review; labels of the test part do not change."
     )

@@ -16,6 +16,7 @@ from gastropath.data.matching import PIXELS
 from gastropath.errors import CannotReadTable, UnknownSetting, did_you_mean
 from gastropath.evaluation.assessment import Assessment, assess_answers
 from gastropath.outputs import write_json
+from gastropath.report.wording import count
 from gastropath.results.card import Card, CardClass, CardInput, TrainingData
 from gastropath.results.interval import Interval
 from gastropath.results.metrics import Calibration, CalibrationMetrics, JudgedPart, Metrics
@@ -207,8 +208,8 @@ def assess(answers: Answers, *, seed: int = 0) -> Assessment:
     metrics = metrics.model_copy(update={"warnings": (*metrics.warnings, *answers.notes)})
     if others := answers.other_classes:
         told = (
-            f"{sum(others.values()):,} rows have a true label that is none of the model's classes "
-            f"({', '.join(sorted(others))}) and are left out"
+            f"{count(sum(others.values()), 'row has', 'rows have')} a true label that is none of the model's classes "
+            f"({', '.join(sorted(others))}), and left out"
         )
         metrics = metrics.model_copy(update={"warnings": (*metrics.warnings, told)})
     return replace(judged, metrics=metrics)
@@ -263,7 +264,7 @@ def write(assessment: Assessment, name: str, out: Path) -> None:
         trust = trust_sections(_unknown_model(metrics.classes), metrics)
         parts += trust if (metrics.abstention.coverage.value or 0) == 1 else trust[:1]
     summary = [
-        f"On {metrics.n:,} images the predictions are right on {metrics.accuracy.percent()}; macro-F1 "
+        f"On {count(metrics.n, 'image')} the predictions are right on {metrics.accuracy.percent()}; macro-F1 "
         f"{metrics.macro_f1}. The model itself was not asked: only what follows from its answers is here."
     ]
     footer = f"GastroPath {__version__}. Intervals: 95 % bootstrap over {metrics.resampled}."

@@ -23,6 +23,7 @@ from gastropath.report.parts import Bullets, Chart, Part, Section, Table, Text
 from gastropath.report.sections.accuracy import cross_validation
 from gastropath.report.sections.order import accuracy_sections, summary, trust_sections
 from gastropath.report.sections.split import review_in_words, split_rows
+from gastropath.report.wording import count
 from gastropath.results.card import Card
 from gastropath.results.predictions import Predictions
 from gastropath.tables import write_table
@@ -127,7 +128,7 @@ def _provenance(assessment: Assessment, card: Card) -> Table:
         ("model", f"{card.name}, {card.precision}, made {card.created}"),
         ("model SHA-256", card.files["model.tflite"]),
         *([("model fetched from", card.source)] if card.source else []),
-        ("trained on", f"{data.name}, {data.n_tiles:,} tiles"),
+        ("trained on", f"{data.name}, {count(data.n_tiles, 'tile')}"),
     ]
     if data.review:
         changed = review_in_words(data.review.dropped, data.review.relabelled)

@@ -22,6 +22,7 @@ from gastropath.report.html import Page
 from gastropath.report.notices import model_notices
 from gastropath.report.sections.adaptation import judgement_in_words
 from gastropath.report.sections.order import card_sections
+from gastropath.report.wording import count
 from gastropath.results.adaptation import Adaptation, Judgement, KeptKnowledge, LabelCount, Unit
 from gastropath.results.card import Card, CardClass
 from gastropath.results.interval import Interval
@@ -207,7 +208,7 @@ def _check_enough(examples: Examples) -> None:
     """Check that there is something to learn from."""
     n, classes = len(examples), len(set(examples.labels))
     if n < _FEWEST * 2 or classes < _FEWEST:
-        what = f"{n} label{'' if n == 1 else 's'} of {classes} class{'' if classes == 1 else 'es'} to learn from"
+        what = f"{count(n, 'label')} of {count(classes, 'class', 'classes')} to learn from"
         remedy = "label at least four tiles, of two classes or more"
         raise TooFewTiles(what, remedy=remedy)
 

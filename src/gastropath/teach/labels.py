@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from gastropath.errors import CannotReadTable, did_you_mean
+from gastropath.report.wording import count
 from gastropath.tables import read_table, write_table
 
 Source = Literal["own", "suggested", "check"]
@@ -106,7 +107,7 @@ def check_classes(labels: Sequence[str], classes: Collection[str], where: str | 
     """
     for name in sorted(set(labels) - set(classes)):
         raise CannotReadTable(
-            f"has {labels.count(name)} labels of class {name!r}, which the model has not"
+            f"has {count(labels.count(name), 'label')} of class {name!r}, which the model has not"
             f"{did_you_mean(name, list(classes))}",
             where=where,
             remedy=f"correct them, or add the class by `classes` {','.join((*classes, name))}",

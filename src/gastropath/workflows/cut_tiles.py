@@ -113,7 +113,7 @@ def without_learned(index: TileIndex, learned: Collection[str]) -> tuple[TileInd
 
 def _learned_all(n: int) -> NoTilesFound:
     return NoTilesFound(
-        f"the model learned from all {n} labelled tiles: how good it is shows on others",
+        f"the model learned from all {count(n, 'labelled tile')}: how good it is shows on others",
         remedy="label tiles of another slide, or places drawn at random",
     )
 

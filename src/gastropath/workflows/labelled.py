@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gastropath.errors import UnknownSetting
 from gastropath.progress import Progress
+from gastropath.report.wording import count
 from gastropath.workflows.arguments import Paths, StrPath, cache_folder, optional, paths, qupath_names
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class GivenLabels:
             raise UnknownSetting("nothing to learn from", remedy="give `tiles`, `labels` or `annotations`")
         n, drawn = len(paths(self.annotations)), len(paths(self.slides_of))
         if n != drawn:
-            what = f"{n} files of annotations for {drawn} slides"
+            what = f"{count(n, 'file')} of annotations for {count(drawn, 'slide')}"
             raise UnknownSetting(what, parameter="annotations", remedy="name the `slide` of each, in the same order")
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gastropath.errors import CannotReadTable, OutputExists, UnknownSetting
 from gastropath.progress import Progress, Stages
+from gastropath.report.wording import count
 from gastropath.workflows.arguments import (
     Paths,
     StrPath,
@@ -239,7 +240,7 @@ def _divided(
     has = len(set(parts.folds) - {""})
     if folds and has != folds:
         raise UnknownSetting(
-            f"{folds} asked for, but the split has {f'{has} folds' if has else 'no folds'}",
+            f"{folds} asked for, but the split has {count(has, 'fold') if has else 'no folds'}",
             parameter="folds",
             remedy="make the table of `split` with as many `folds`",
         )

@@ -187,8 +187,8 @@ def test_where_the_tiles_lie_does_not_matter():
         (singles({"A": 1, "B": 30}), r"class 'A' has 1 tile; it needs at least 3"),
         (singles({"A": 30}), r"only class 'A' found; a classifier needs at least two"),
         ([], r"no readable tile found"),
-        ([("A", "g1", str(i)) for i in range(30)] + singles({"B": 9}), r"class 'A' has 30 tiles in 1 groups"),
-        ([("A", "", "same") for _ in range(30)] + singles({"B": 9}), r"class 'A' has 30 tiles in 1 groups"),
+        ([("A", "g1", str(i)) for i in range(30)] + singles({"B": 9}), r"class 'A' has 30 tiles in 1 group"),
+        ([("A", "", "same") for _ in range(30)] + singles({"B": 9}), r"class 'A' has 30 tiles in 1 group"),
         (
             [(code, f"g{g}", f"{code}{g}") for g, codes in enumerate(["AB", "AC", "BC", "ABC"]) for code in codes],
             r"cannot be put into the \w+ part without emptying another",

@@ -127,8 +127,8 @@ def test_groups_that_print_alike_stay_together_and_that_is_said(tmp_path: Path):
     index = find_tiles([tmp_path / "tiles.csv"])
     assert index.groups == ("P1", "P1", "P1", "P1", "P01")
     said = " ".join(index.notes)
-    assert "1 tile with the group 'p1' count as 'P1': the two differ in case only" in said
-    assert r"'\u04201' count as 'P1': the two print alike" in said
+    assert "1 tile with the group 'p1' counts as 'P1': the two differ in case only" in said
+    assert r"'\u04201' counts as 'P1': the two print alike" in said
 
 
 def test_a_table_of_groups_says_what_it_replaces(tmp_path: Path):
@@ -137,7 +137,7 @@ def test_a_table_of_groups_says_what_it_replaces(tmp_path: Path):
     index = with_groups(find_tiles([tmp_path / "tiles.csv"]), tmp_path / "groups.csv")
     assert index.groups == ("P1", "s2")
     assert index.notes == (
-        "groups (patients or slides) are taken from column 'Patient' of groups.csv, of 1 tiles from column 'slide' of "
+        "groups (patients or slides) are taken from column 'Patient' of groups.csv, of 1 tile from column 'slide' of "
         "tiles.csv: 2 groups",
     )
 

@@ -64,7 +64,7 @@ def test_copies_and_groups_across_published_parts_are_counted_and_stay(divided):
     made = split(data, by="folders").split
     assert made.identical_pairs_across_parts == 1
     assert len(made.index) == 2 * 18 + 1
-    assert "1 groups (patients or slides) have tiles in several parts, as published (P1)" in " ".join(told(made))
+    assert "1 group (a patient or slide) has tiles in several parts, as published (P1)" in " ".join(told(made))
 
 
 def test_a_column_of_a_table_is_a_published_division_too(divided, tmp_path: Path):

@@ -62,7 +62,7 @@ def colour_section(audit: Audit, study: ColourStudy | None) -> Section:
             Bar(named(code), value, tissue_class(code).color, f"{value:.0%}") for code, value in study.recall.items()
         ]
         caption = (
-            f"Share of each class's tiles recognised from a colour histogram alone, n = {study.n:,} tiles in "
+            f"Share of each class's tiles recognised from a colour histogram alone, n = {count(study.n, 'tile')} in "
             f"{count(study.units, 'unit')} (tiles of one group or picture), {FOLDS}-fold cross-validation"
         )
         parts.append(Bars(bars, caption, full=1.0))

@@ -56,7 +56,8 @@ def duplicate_section(audit: Audit) -> Section:
         return Section("Duplicates", [Text("None found with one label." if conflicts else "None found."), *parts])
     copies = count(sum(len(group) - 1 for group in groups), "copy", "copies")
     finding = (
-        f"{count(len(groups), 'group')} of tiles with one label show the same picture, {copies} in all. A random split "
+        f"{count(len(groups), 'group')} of tiles with one label {'shows' if len(groups) == 1 else 'show'} the same "
+        f"picture, {copies} in all. A random split "
         "puts copies on both sides, and so tests a model on tiles that it learned from; the default split does not."
     )
     parts.append(Text(finding, "warning"))
@@ -70,7 +71,7 @@ def against_section(against: Against) -> Section:
     here, there = against.shared()
     root = against.other.index.root
     if not here:
-        finding = f"None of the {len(against.other.index):,} tiles in {root} is here too."
+        finding = f"Of the {count(len(against.other.index), 'tile')} in {root}, none is here too."
         return Section("Tiles shared with the other folder", [Text(finding)])
     finding = (
         f"{count(len(there), 'tile')} of the {len(against.other.index):,} in {root} show what "

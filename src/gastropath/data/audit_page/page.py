@@ -161,7 +161,9 @@ def _refused(audit: Audit, refused: dict[str, str]) -> list[Part]:
         rows = list(refused.items())[:_SHOWN_REFUSED]
         parts.append(Table(("file", "why it was refused"), rows))
     if len(refused) > _SHOWN_REFUSED:
-        parts.append(Text(f"{len(refused) - _SHOWN_REFUSED:,} more are listed in index.csv.", "note"))
+        parts.append(
+            Text(f"{count(len(refused) - _SHOWN_REFUSED, 'more is', 'more are')} listed in index.csv.", "note")
+        )
     if audit.index.left_out:
         parts.append(Table(("left out", "number"), [(str(entry), f"{entry.n:,}") for entry in audit.index.left_out]))
     return parts or [Text("Nothing was refused or left out.")]

@@ -18,6 +18,7 @@ from gastropath.data.index import find_tiles
 from gastropath.errors import BadArchive, CannotDownload, NoTilesFound, OutputExists
 from gastropath.outputs import write_text, writing
 from gastropath.progress import Progress, silent
+from gastropath.report.wording import count
 
 _SOURCE = "source.json"
 _UNPACKED_PER_BYTE = 1.1
@@ -163,7 +164,7 @@ def already_there(out: Path) -> Fetched | None:
         return Fetched(folder, counts, source, already_there=True, notes=difference(counts))
     n_expected = sum((expected if isinstance(expected, dict) else COUNTS).values())
     raise OutputExists(
-        f"already exists and holds {sum(counts.values()):,} tiles, expected were {n_expected:,}",
+        f"already exists and holds {count(sum(counts.values()), 'tile')}, expected were {n_expected:,}",
         where=folder,
         remedy="move it away, or choose another `out`",
     )

@@ -16,6 +16,7 @@ from gastropath.data.split.split import FRACTIONS, PARTS, Split
 from gastropath.data.split.strata import counts, deal
 from gastropath.data.split.units import KEPT_BY, Method, Units
 from gastropath.errors import TooFewTiles, UnknownSetting
+from gastropath.report.wording import count
 
 TOLERANCE = 0.05
 """How far a class's share of a part may be from the wanted one after tiles are left out, beyond one whole unit."""
@@ -226,13 +227,13 @@ def _check_enough(units: Units, sides: _Sides) -> None:
         n, n_units, needed = int(own.sum()), len(np.unique(units.ways[0][own])), len(sides.names)
         if n_units >= needed:
             continue
-        kind = "blocks" if units.neighbours else "groups"
-        tiles = f"{n} tiles in {n_units} {kind}" if n_units < n else f"{n} tile{'s' * (n != 1)}"
+        kind = "block" if units.neighbours else "group"
+        tiles = f"{count(n, 'tile')} in {count(n_units, kind)}" if n_units < n else count(n, "tile")
         aim = ("train and another part", "train, val and test")[needed > 2] if sides.are_parts else f"{needed} folds"
         fewer = "" if sides.are_parts else "choose fewer `folds`, "
         smaller = "choose a smaller `block`, " if units.neighbours and n_units < n else ""
         raise TooFewTiles(
-            f"class {label!r} has {tiles}; it needs at least {needed} independent {kind}, one for each of {aim}",
+            f"class {label!r} has {tiles}; it needs at least {needed} independent {kind}s, one for each of {aim}",
             where=units.index.root,
             remedy=f"add tiles, {fewer}{smaller}or select other `classes`"
             + ("; the method 'random' keeps nothing together, and its metrics are optimistic" if n_units < n else ""),
@@ -273,7 +274,7 @@ def _fault(
     had, lost = int(before[:, code].sum()), int(before[:, code].sum() - after[:, code].sum())
     return TooFewTiles(
         f"class {units.index.classes[code]!r} would have {f'no tile in {sides.names[part]}' if len(empty) else share}: "
-        f"{lost:,} of its {had:,} tiles would be left out, because their file numbers are too close to another "
+        f"{lost:,} of its {count(had, 'tile')} would be left out, because their file numbers are too close to another "
         "part or because they are copies",
         remedy=f"choose {'' if sides.are_parts else 'fewer `folds`, '}a smaller `gap` or another `block`, or select "
         "other `classes`",

@@ -12,6 +12,7 @@ from gastropath.data.index import TileIndex
 from gastropath.data.matching import rows_by_path, spelled
 from gastropath.data.spelling import TAKEN_FROM, told
 from gastropath.errors import CannotReadTable
+from gastropath.report.wording import count
 from gastropath.tables import read_table
 
 
@@ -69,7 +70,8 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
     if unknown:
         example = f", such as {index.paths[0]}" if len(index) else ""
         raise CannotReadTable(
-            f"{len(unknown):,} of its {len(rows):,} paths are not among the tiles ({unknown[0]})",
+            f"{len(unknown):,} of its {count(len(rows), 'path')} {'is' if len(unknown) == 1 else 'are'} not among the "
+            f"tiles ({unknown[0]})",
             where=table,
             remedy=f"write paths relative to {index.root}{example}",
         )
@@ -77,7 +79,7 @@ def with_groups(index: TileIndex, table: Path) -> TileIndex:
     source = f"column {column!r} of {table.name}"
     kept = [note for note in index.notes if not note.startswith(TAKEN_FROM)]
     if n := sum(bool(group) and i not in groups for i, group in enumerate(index.groups)):
-        source += f", of {n:,} tiles from {index.grouped_by or 'the tiles'}"
+        source += f", of {count(n, 'tile')} from {index.grouped_by or 'the tiles'}"
     note = f"{TAKEN_FROM} {source}: {counted_groups(together)}"
     notes = (*kept, note, *chosen.notes, *told("group", of_groups))
     return replace(index, groups=together, grouped_by=source, notes=notes)

@@ -12,6 +12,7 @@ from gastropath.data.gathered import PART
 from gastropath.data.index import TileIndex
 from gastropath.data.split.split import PARTS, Split
 from gastropath.errors import CannotReadTable, UnknownSetting
+from gastropath.report.wording import count
 
 _NAMED = 3
 
@@ -62,6 +63,7 @@ def published_in_words(split: Split) -> Iterator[str]:
     if torn:
         named = ", ".join(torn[:_NAMED]) + (", …" if len(torn) > _NAMED else "")
         yield (
-            f"warning: {len(torn):,} groups (patients or slides) have tiles in several parts, as published ({named}): "
+            f"warning: {count(len(torn), 'group (a patient or slide) has', 'groups (patients or slides) have')} tiles "
+            f"in several parts, as published ({named}): "
             "the metrics are optimistic"
         )

@@ -17,6 +17,7 @@ from gastropath.data.listing import extra_columns
 from gastropath.data.matching import PIXELS, matched
 from gastropath.errors import CannotReadTable, CannotWrite, TooFewTiles
 from gastropath.outputs import write_text
+from gastropath.report.wording import count
 from gastropath.results.split import FoldCounts, SplitDocument
 from gastropath.tables import fingerprint, read_table, write_table
 
@@ -226,8 +227,8 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
     if found.replaced:
         n = len(found.replaced)
         raise CannotReadTable(
-            f"{n:,} of its {len(rows):,} tiles {'is another picture' if n == 1 else 'are other pictures'} than when "
-            f"it was made ({rows[found.replaced[0]]['path']})",
+            f"{n:,} of its {count(len(rows), 'tile')} {'is another picture' if n == 1 else 'are other pictures'} than "
+            f"when it was made ({rows[found.replaced[0]]['path']})",
             where=path,
             remedy="make the split again",
         )
@@ -253,7 +254,7 @@ def _read_rows(path: Path, index: TileIndex, audit: Audit | None, *, own: bool =
         listed.append({**row, "part": part, "fold": fold})
     if not taken:
         raise CannotReadTable(
-            f"none of its {len(rows):,} tiles is among the data's {len(index):,}",
+            f"of its {count(len(rows), 'tile')}, none is among the data's {len(index):,}",
             where=path,
             remedy=f"write paths relative to {index.root}",
         )

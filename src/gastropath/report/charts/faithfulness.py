@@ -5,6 +5,7 @@ from __future__ import annotations
 from gastropath.report.charts.axes import SHARES, WIDTH, Axes, legend
 from gastropath.report.charts.drawing import GREY, ORANGE, Drawing
 from gastropath.report.parts import Chart
+from gastropath.report.wording import count
 from gastropath.results.faithfulness import ExplanationChecks
 
 _LEFT, _PANEL_PX, _ABOVE, _BELOW = 62, 190, 34, 48
@@ -25,9 +26,9 @@ def deletion_insertion(explained: ExplanationChecks) -> Chart:
         top += _ABOVE + _PANEL_PX + _BELOW
     legend(drawing, _LEFT, top + 4, [("order of the map", ORANGE, "line"), ("random order", GREY, "dashed")], WIDTH)
     caption = (
-        f"Mean probability of the predicted class over {explained.n:,} tiles of {explained.cells} cells each. If the "
-        "map shows what the model goes by, the probability falls sooner than in random order above, and rises sooner "
-        "below."
+        f"Mean probability of the predicted class over {count(explained.n, 'tile')} of {explained.cells} cells each. "
+        "If the map shows what the model goes by, the probability falls sooner than in random order above, and rises "
+        "sooner below."
     )
     alt = (
         f"Deletion and insertion. Area gained over random order: deletion {explained.deletion.gain}, "

@@ -57,7 +57,7 @@ def cross_validation(metrics: Metrics) -> Section:
 def cross_validation_in_words(metrics: Metrics) -> str:
     """Say in a sentence how good models are on tiles of folds that they did not learn from."""
     return (
-        f"In cross-validation over {metrics.n:,} tiles, accuracy is {metrics.accuracy.percent()} and macro-F1 "
+        f"In cross-validation over {count(metrics.n, 'tile')}, accuracy is {metrics.accuracy.percent()} and macro-F1 "
         f"{metrics.macro_f1}."
     )
 
@@ -72,7 +72,7 @@ def measured_on(metrics: Metrics) -> str:
     groups = count(metrics.groups, "known group") if metrics.groups else "groups that are not known"
     learned = ", none of which the model learned from" if metrics.remembered == 0 else ""
     return (
-        f"Measured on {tiles}: {metrics.n:,} tiles in {groups}{learned}. Intervals hold 95 % and resample "
+        f"Measured on {tiles}: {count(metrics.n, 'tile')} in {groups}{learned}. Intervals hold 95 % and resample "
         f"{metrics.resampled}."
     )
 

@@ -22,9 +22,9 @@ def judged_tiles(metrics: Metrics) -> Section | None:
         sizes.append(count(more, "more size"))
     parts: list[Part] = [
         Text(
-            f"Sizes of {sum(data.sizes.values()):,} tiles: {', '.join(sizes)}. The micrometres per pixel of "
-            f"{data.mpp_known:,} of {metrics.n:,} tiles are known. {count(data.guessed, 'tile')} of another size than "
-            f"the model's {'was' if data.guessed == 1 else 'were'} taken for one field of view."
+            f"Sizes of {count(sum(data.sizes.values()), 'tile')}: {', '.join(sizes)}. The micrometres per pixel of "
+            f"{data.mpp_known:,} of {count(metrics.n, 'tile')} are known. {count(data.guessed, 'tile')} of another "
+            f"size than the model's {'was' if data.guessed == 1 else 'were'} taken for one field of view."
         )
     ]
     if metrics.split is None and metrics.remembered is None:

@@ -13,6 +13,7 @@ from gastropath.report.sections import (
     model,
     robustness,
 )
+from gastropath.report.wording import count
 from gastropath.results.card import Card
 from gastropath.results.metrics import Metrics
 
@@ -66,7 +67,7 @@ def summary(metrics: Metrics, folds: Metrics | None = None) -> list[str]:
     total = len(metrics.classes)
     over = f"over {total} classes" if present == total else f"over the {present} of {total} classes that have tiles"
     lines = [
-        f"On {metrics.n:,} tiles ({metrics.judged}), accuracy is {metrics.accuracy.percent()} and macro-F1 "
+        f"On {count(metrics.n, 'tile')} ({metrics.judged}), accuracy is {metrics.accuracy.percent()} and macro-F1 "
         f"{metrics.macro_f1} {over}; brackets hold 95 % intervals.",
         accuracy.cross_validation_in_words(folds) if folds else None,
         accuracy.best_and_worst_class(metrics),

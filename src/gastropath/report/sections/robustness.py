@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gastropath.report.charts.robustness import changed_tiles
 from gastropath.report.parts import Section, Table, Text
-from gastropath.report.wording import interval, share
+from gastropath.report.wording import count, interval, share
 from gastropath.results.metrics import Metrics
 from gastropath.results.robustness import Robustness
 
@@ -32,7 +32,7 @@ def robustness_in_words(found: Robustness) -> str:
     if not costly:
         return (
             f"None of {len(found.changed)} computed changes of stain, focus, brightness and compression costs accuracy "
-            f"that could be told from chance on {found.n:,} tiles."
+            f"that could be told from chance on {count(found.n, 'tile')}."
         )
     worst = min(costly, key=lambda row: row.change.numbers[0])
     return (

@@ -76,7 +76,7 @@ def method_warning(method: str, kept_together: Mapping[str, int] | None = None, 
     """
     if kept_together and (n := kept_together.get("nothing", 0)):
         total = sum(kept_together.values())
-        of_whom = "all tiles" if n == total else f"{n:,} of {total:,} tiles"
+        of_whom = "all tiles" if n == total else f"{n:,} of {count(total, 'tile')}"
         numbers = ", and no numbered neighbours stay with them" if method == "block" else ""
         return (
             f"Nothing keeps the tiles of a slide together for {of_whom}: no group is known of them{numbers}. Tiles "

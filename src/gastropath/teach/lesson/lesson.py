@@ -12,6 +12,7 @@ import numpy as np
 
 from gastropath.errors import GastroPathError, UnknownSetting, did_you_mean
 from gastropath.inference.classifier import Classifier
+from gastropath.report.wording import count
 from gastropath.results.summary import SlideSummary
 from gastropath.teach.adapted import base_of
 from gastropath.teach.examples import Examples
@@ -307,7 +308,8 @@ class Lesson:
     def _check_record(self) -> None:
         for (name, tile), given in self.record.labels.items():
             if given.label not in self.codes:
-                what = f"{len(self.record.labels)} labels were given before, some of class {given.label!r}"
+                before = count(len(self.record.labels), "label was", "labels were")
+                what = f"{before} given before, also of class {given.label!r}"
                 raise UnknownSetting(what, parameter="classes", remedy="add that class")
             if name in self.pools and tile not in self.pools[name].row_of:
                 raise GastroPathError(f"the map {name} has no tile {tile}, which is labelled; was it made anew?")

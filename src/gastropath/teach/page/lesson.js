@@ -3,7 +3,7 @@
 import { REFUSED } from "./answers.js";
 import { askBytes, askJson, sendJson } from "./asking.js";
 import { Grades } from "./grades.js";
-import { element } from "./panel.js";
+import { count, element } from "./panel.js";
 import { Seal } from "./seal.js";
 
 const at = (id) => document.getElementById(id);
@@ -50,7 +50,7 @@ export class Lesson {
     const known = this.state.revision, { step } = this;
     try {
       const taken = await sendJson(`${page.address}/label`, { tiles, label: code, source });
-      if (taken.kept) this.tell(`${taken.kept} tiles check the model and keep their labels.`);
+      if (taken.kept) this.tell(`${count(taken.kept, "tile checks the model and keeps its label", "tiles check the model and keep their labels")}.`);
       this.#note(rows.filter((row) => this.given.get(row)?.source !== "check" || rows.length === 1), place, source);
       if (this.state.revision === known) this.grades.wait();
       this.pick([]);
@@ -241,7 +241,7 @@ export class Lesson {
       suggest: "Suggested. s passes it over.",
       free: this.isBlind ? "The map is hidden: labels are your own." : "The answer is in view, and labels are kept as such; m hides it.",
     }[this.mode];
-    const what = this.picked.length ? `${this.picked.length.toLocaleString("en")} tiles are chosen. ` : one ? `This tile is labelled ${classes[one.place].code}${one.source === "check" ? " to check" : ""}. ` : "";
+    const what = this.picked.length ? `${count(this.picked.length, "tile is", "tiles are")} chosen. ` : one ? `This tile is labelled ${classes[one.place].code}${one.source === "check" ? " to check" : ""}. ` : "";
     at("hint").textContent = `${what}${words}`;
     this.grades.mark(one?.place ?? -1);
   }

@@ -4,6 +4,8 @@ import { ABSTAINED, DECISIONS, RAMP_CSS, REFUSED } from "./answers.js";
 
 const at = (id) => document.getElementById(id);
 
+export const count = (n, one, several) => `${n.toLocaleString("en")} ${n === 1 ? one : several}`;
+
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -49,7 +51,7 @@ export class Panel {
     [...areas].forEach((area, place) => this.#figures(this.rows[place], area, answered ? area / answered : null));
     this.#figures(this.unsure, abstained, null);
     const { length } = this.answers;
-    const tiles = shown === length ? `${length.toLocaleString("en")} tiles` : `${shown.toLocaleString("en")} of ${length.toLocaleString("en")} tiles shown; areas are theirs`;
+    const tiles = shown === length ? count(length, "tile", "tiles") : `${shown.toLocaleString("en")} of ${count(length, "tile", "tiles")} shown; areas are theirs`;
     at("counted").textContent = `${tiles}. Shares are those of the area that has an answer; areas are of tiles, not of cells.`;
   }
 

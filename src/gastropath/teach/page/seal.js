@@ -1,11 +1,9 @@
 // Sealing: what goes into the model is said before, and how it is used afterwards.
 
 import { sendJson } from "./asking.js";
-import { element } from "./panel.js";
+import { count, element } from "./panel.js";
 
 const at = (id) => document.getElementById(id);
-
-const count = (n, word, many = "s") => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : many}`;
 
 export class Seal {
   constructor(state, tell) {
@@ -46,7 +44,7 @@ export class Seal {
     const learned = sum("own") + sum("suggested"), classes = Object.values(counts).filter(({ own, suggested }) => own + suggested).length;
     this.isReplaced = sealed.length > 0;
     return [
-      `${count(learned, "label")} of ${count(classes, "class", "es")} go into the model; ${sum("check") === 1 ? "1 tile checks" : `${sum("check")} tiles check`} it.`,
+      `${count(learned, "label", "labels")} of ${count(classes, "class", "classes")} go into the model; ${count(sum("check"), "tile checks", "tiles check")} it.`,
       ...(sum("check") ? [] : ["Without tiles to check, its card can only say how it does on labels that were chosen."]),
       ...(sum("suggested") && !sum("own") ? ["The answer was in view at every label: its figures are called figures of training."] : []),
       `It is written to ${folder}/model${this.isReplaced ? ", in place of the one sealed before" : ""}. Temperature, threshold and what counts as unlike are fitted anew.`,
