@@ -121,7 +121,7 @@ async def all_of_them(opened: Open, arguments: argparse.Namespace, deeds: Deeds)
     parts = urlsplit(arguments.url)
     address = (parts.hostname or "localhost", parts.port or 80)
     kinds: dict[str, Callable[[], Awaitable[None]]] = {
-        "slow": lambda: slow(address, end, deeds),
+        "slow": lambda: slow(arguments.url, address, end, deeds),
         "flooding": lambda: flooding(address, end, deeds),
         "leaving": lambda: leaving(opened(), end, deeds),
         "malformed": lambda: uploading(opened(), end, deeds, "malformed", malformed),
@@ -130,14 +130,15 @@ async def all_of_them(opened: Open, arguments: argparse.Namespace, deeds: Deeds)
     await asyncio.gather(*(kinds[kind]() for kind in arguments.only))
 
 
-async def slow(address: tuple[str, int], end: float, deeds: Deeds) -> None:
-    """Announce large uploads, send a byte now and then, and never finish one."""
+async def slow(url: str, address: tuple[str, int], end: float, deeds: Deeds) -> None:
+    """Open the page, announce large uploads, send a byte now and then, and never finish one."""
+    page = await Session.open(url)  # whoever has none is turned away
 
     async def one() -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             _, out = await asyncio.open_connection(*address)
             out.write(
-                f"PUT /_stcore/upload_file/{random.getrandbits(64):x}/1 HTTP/1.1\r\nHost: {address[0]}\r\n"
+                f"PUT /_stcore/upload_file/{page.id}/{random.getrandbits(64):x} HTTP/1.1\r\nHost: {address[0]}\r\n"
                 "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n--x\r\n".encode()
             )
             deeds.count("announced and never sent")
@@ -154,6 +155,7 @@ async def slow(address: tuple[str, int], end: float, deeds: Deeds) -> None:
             held.add(asyncio.create_task(one()))
         await asyncio.sleep(1 / A_SECOND)
     await asyncio.gather(*held)
+    await page.close()
 
 
 async def flooding(address: tuple[str, int], end: float, deeds: Deeds) -> None:

@@ -34,7 +34,7 @@ class Session:
     def __init__(self, url: str, stream: ClientConnection, browser: requests.Session) -> None:
         self._url, self._stream, self._browser = url, stream, browser
         self._numbers = itertools.count()
-        self._session = self._script = self._place = ""
+        self.id = self._script = self._place = ""
         self._files: list[UploadedFileInfo] = []
 
     @classmethod
@@ -52,13 +52,13 @@ class Session:
         await page._run()
         async for message in page._messages():
             if message.WhichOneof("type") == "new_session":
-                page._session = message.new_session.initialize.session_id
+                page.id = message.new_session.initialize.session_id
                 page._script = message.new_session.page_script_hash
             elif message.delta.new_element.file_uploader.id.endswith(KEY):
                 page._place = message.delta.new_element.file_uploader.id
             elif message.WhichOneof("type") == "script_finished":
                 break
-        assert page._session, "the page did not begin"
+        assert page.id, "the page did not begin"
         assert page._place, "the page has no place for files"
         return page
 
@@ -67,7 +67,7 @@ class Session:
         request = BackMsg()
         request.file_urls_request.request_id = str(next(self._numbers))
         request.file_urls_request.file_names.append(name)
-        request.file_urls_request.session_id = self._session
+        request.file_urls_request.session_id = self.id
         await self._stream.send(request.SerializeToString())
         urls = FileURLs()
         async for message in self._messages():

@@ -7,6 +7,7 @@ import pytest
 import starlette.formparsers
 import streamlit
 import streamlit.config
+import uvicorn
 from streamlit import net_util
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -14,6 +15,8 @@ from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web import bootstrap
 from streamlit.web.server import server_util
 from streamlit.web.server.starlette import starlette_routes
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gastropath.app import internals
 from gastropath.app.internals import INTERNALS, TESTED, check_internals, inline_scripts
@@ -48,6 +51,8 @@ MOVED = {
     "upload_file ": lambda patch: patch.delattr(starlette_routes, "create_upload_routes"),
     "index.html": _page_with("<script type='module'>second()</script>"),
     "index.html ": _page_with("<SCRIPT>third()</SCRIPT><script nonce='1'>second()</script>"),
+    "uvicorn.protocols": lambda patch: patch.delattr(WebSocketsSansIOProtocol, "resume_writing"),
+    "uvicorn.protocols ": lambda patch: patch.delattr(H11Protocol, "on_response_complete"),
     "load_config_options": lambda patch: patch.delattr(bootstrap, "load_config_options"),
 }
 
@@ -74,9 +79,10 @@ def test_streamlit_knows_every_setting():
     assert SETTINGS.keys() <= streamlit.config.get_config_options().keys()
 
 
-def test_the_extra_asks_for_the_version_that_was_tested_and_no_later_one():
+def test_the_extra_asks_for_the_versions_that_were_tested_and_no_later_ones():
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
-    (bound,) = (need for need in pyproject["project"]["optional-dependencies"]["app"] if need.startswith("streamlit"))
-    major, minor = TESTED.split(".")
-    assert bound == f"streamlit>={TESTED},<{major}.{int(minor) + 1}"
+    needs = pyproject["project"]["optional-dependencies"]["app"]
+    for name, installed in (("streamlit", streamlit.__version__), ("uvicorn", uvicorn.__version__)):
+        major, minor = installed.split(".")[:2]
+        assert f"{name}>={major}.{minor},<{major}.{int(minor) + 1}" in needs
     assert streamlit.__version__.startswith(f"{TESTED}.")

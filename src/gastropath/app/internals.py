@@ -1,4 +1,4 @@
-"""What the page relies on inside Streamlit and Starlette, because neither has a setting for it.
+"""What the page relies on inside Streamlit, Starlette and uvicorn, because none has a setting for it.
 
 Each is checked before anything is served: a limit on uploads that has lost its effect is worse than no page.
 """
@@ -106,6 +106,26 @@ def _takes_uploads_at_the_path() -> bool:
     return paths != [] and all(UPLOAD_PATH.fullmatch(path) for path in paths)
 
 
+def _streams_in_parts() -> bool:
+    """Tell whether uvicorn's protocols keep their state where ours look for it."""
+    import inspect
+
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from websockets.streams import StreamReader
+
+    of_stream, of_http = inspect.getsource(WebSocketsSansIOProtocol), inspect.getsource(H11Protocol)
+    states = ("self.frames", "self.read_paused", "self.writable", "self.disconnected", "self.conn")
+    methods = ("connection_made", "data_received", "on_response_complete", "connection_lost")
+    return (
+        all(state in of_stream for state in states)
+        and all(name in vars(WebSocketsSansIOProtocol) for name in ("data_received", "resume_writing", "receive"))
+        and all(name in vars(H11Protocol) for name in methods)
+        and "self.cycle" in of_http
+        and hasattr(StreamReader(), "buffer")
+    )
+
+
 def _reads_settings() -> bool:
     from streamlit.web.bootstrap import load_config_options
 
@@ -119,6 +139,7 @@ INTERNALS: Mapping[str, Callable[[], bool]] = {
     "Runtime.close_session": _forgets_sessions,
     "Runtime._session_mgr": _lists_sessions,
     "/_stcore/upload_file": _takes_uploads_at_the_path,
+    "uvicorn.protocols": _streams_in_parts,
     "an inline script of static/index.html": _finds_all_scripts,
     "streamlit.web.bootstrap.load_config_options": _reads_settings,
 }
