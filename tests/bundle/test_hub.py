@@ -313,7 +313,7 @@ def test_what_is_pushed_is_what_is_fetched_with_the_card_as_readme(hub, tmp_path
 @pytest.mark.usefixtures("logged_in")
 def test_a_second_push_needs_overwrite_and_clears_what_the_model_no_longer_has(hub):
     first = push_bundle(starter(), NAME)
-    with pytest.raises(OutputExists, match=r"already holds card\.json and 2 files more; .* its history stays"):
+    with pytest.raises(OutputExists, match=r"already holds card\.json and 2 more files; .* its history stays"):
         push_bundle(starter(), NAME)
     hub.commit(NAME, {**files_of(starter()), "bestmodel.keras": b"old", "figure.png": b"of the owner"})
     push_bundle(starter(), NAME, overwrite=True)

@@ -67,7 +67,7 @@ def _tell(audit: Audit, shared: Against | None) -> None:
     if shared:
         here, there = shared.shared()
         of = count(len(shared.other.index), "tile")
-        told = f"{len(there):,} of {of} of {shared.other.index.root} {'is' if len(there) == 1 else 'are'} here too"
+        told = f"{len(there):,} of the {of} of {shared.other.index.root} {'is' if len(there) == 1 else 'are'} here too"
         console.say(f"warning: {told} ({count(len(here), 'tile')} here)" if there else told)
     for group in (conflicts := audit.conflicts())[:_SHOWN_CONFLICTS]:
         console.say("label conflict: " + " = ".join(index.paths[i] for i in group[:_SHOWN_TILES]))
