@@ -8,7 +8,7 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,9 @@ class HubServer:
     messages: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     """What is said of the size of a file, where that is not true."""
+
+    before_commit: Callable[[], object] = lambda: None
+    """Called when a commit is about to be added."""
 
     is_down: bool = False
 
@@ -127,7 +130,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def info(self, kind: str, name: str, revision: str | None) -> None:
         if found := self.found(kind, name, revision):
             siblings = [{"rfilename": n, "size": self.hub.sizes.get(n, len(data))} for n, data in found[1].items()]
-            self.say(200, {"id": name, "sha": found[0], "siblings": siblings, "tags": [], "private": False})
+            self.say(
+                200,
+                {"id": name, "sha": found[0], "siblings": siblings, "tags": [], "private": name in self.hub.private},
+            )
 
     def tree(self, kind: str, name: str, revision: str) -> None:
         if found := self.found(kind, name, revision):
@@ -159,11 +165,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.say(200, {"url": f"{self.hub.address}/{prefix}{name}", "name": name})
 
     def add(self, kind: str, name: str, body: bytes) -> None:
-        _, files = self.hub.files(kind, name, None) or ("", {})
+        self.hub.before_commit()
+        newest, files = self.hub.files(kind, name, None) or ("", {})
         files = dict(files)
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
             match line["key"]:
+                case "header" if value.get("parentCommit", newest) != newest:
+                    return self.say(412, {"error": "A commit has happened since."})
                 case "header":
                     self.hub.messages.append(value["summary"])
                 case "file":
@@ -173,7 +182,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 case "deletedFile":
                     del files[value["path"]]
         sha = self.hub.commit(name, files, kind)
-        self.say(200, {"commitUrl": f"{self.hub.address}/{name}/commit/{sha}", "commitOid": sha, "success": True})
+        return self.say(
+            200, {"commitUrl": f"{self.hub.address}/{name}/commit/{sha}", "commitOid": sha, "success": True}
+        )
 
     def say(self, status: int, document: object, headers: Mapping[str, str] | None = None) -> None:
         self.send(status, json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})})

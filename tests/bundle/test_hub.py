@@ -21,7 +21,7 @@ from PIL import Image
 
 import gastropath
 from gastropath.bundle.address import HubAddress, is_hub_address, source_of
-from gastropath.bundle.files import open_bundle, starter
+from gastropath.bundle.files import open_bundle, sha256, starter
 from gastropath.bundle.hub import fetch, kept_folder, said
 from gastropath.bundle.upload import push_bundle, push_space
 from gastropath.errors import BadBundle, CannotDownload, CannotUpload, GastroPathError, OutputExists, UnknownSetting
@@ -327,6 +327,64 @@ def test_a_second_push_needs_overwrite_and_clears_what_the_model_no_longer_has(h
 def test_a_private_repository_is_made_private(hub):
     push_bundle(starter(), NAME, private=True)
     assert hub.private == {NAME}
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_what_shall_be_private_is_not_put_where_everybody_sees_it(hub):
+    hub.commit(NAME, {"README.md": b""})
+    with pytest.raises(CannotUpload, match="everybody sees it; make it private on its page first"):
+        push_bundle(starter(), NAME, private=True)
+    assert list(hub.files("models", NAME, None)[1]) == ["README.md"]
+    hub.private.add(NAME)
+    assert push_bundle(starter(), NAME, private=True)
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_nothing_is_put_upon_what_somebody_else_puts_there_meanwhile(hub):
+    hub.commit(NAME, {"README.md": b""})
+    hub.before_commit = lambda: hub.commit(NAME, {"card.json": b"of somebody else"})
+    with pytest.raises(CannotUpload, match="was changed by somebody meanwhile; look at what it holds now"):
+        push_bundle(starter(), NAME)
+    assert list(hub.files("models", NAME, None)[1]) == ["card.json"]
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_model_that_changes_while_it_is_sent_is_sent_as_it_was_verified(hub, tmp_path, monkeypatch):
+    shutil.copytree(starter(), tmp_path / "model")
+    create = huggingface_hub.HfApi.create_commit
+
+    def late(*arguments, **named):
+        (tmp_path / "model" / "model.tflite").write_bytes(b"another")
+        return create(*arguments, **named)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_commit", late)
+    assert fetch(push_bundle(tmp_path / "model", NAME).address)
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_model_that_changes_while_it_is_read_is_not_pushed(hub, tmp_path, monkeypatch):
+    shutil.copytree(starter(), tmp_path / "model")
+    copy = shutil.copyfile
+
+    def changed(source: Path, target: Path) -> None:
+        copy(source, target)
+        if target.name == "model.tflite":
+            target.write_bytes(b"another")
+
+    monkeypatch.setattr(shutil, "copyfile", changed)
+    with pytest.raises(BadBundle, match="was changed while it was read; push it when it is finished"):
+        push_bundle(tmp_path / "model", NAME)
+    assert hub.asked == []
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_readme_that_the_card_names_is_pushed_as_it_is(hub, tmp_path):
+    shutil.copytree(starter(), tmp_path / "model")
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    (tmp_path / "model" / "README.md").write_text("by hand")
+    card["files"]["README.md"] = sha256(tmp_path / "model" / "README.md")
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card))
+    assert fetch(push_bundle(tmp_path / "model", NAME).address)
 
 
 def test_a_damaged_bundle_is_not_pushed(hub, logged_in, tmp_path):

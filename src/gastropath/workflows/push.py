@@ -47,7 +47,8 @@ def push(
     OutputExists
         If the repository holds something and ``overwrite`` is false.
     CannotUpload
-        If the Hub cannot be reached, or does not let this user.
+        If the Hub cannot be reached or does not let this user, if the repository changes meanwhile, or if it is public
+        though ``private`` was asked for.
     """
     need("push")
     from gastropath.bundle.upload import push_bundle
