@@ -145,6 +145,17 @@ def test_a_page_that_leaves_a_message_unfinished_is_closed(monkeypatch, sent):
     with_a_page(story)
 
 
+@pytest.mark.parametrize("more", [b"X: " + b"x" * 10_000, b"X: x\r\n" * 200 + b"X: x"], ids=["long", "many"])
+def test_a_request_for_a_stream_that_cannot_be_read_is_closed(more):
+    async def story() -> None:
+        page = Page()
+        page.protocol.data_received(REQUEST.replace(b"Host: x", b"Host: x\r\n" + more))
+        assert page.transport.is_closed
+        assert not page.transport.written
+
+    asyncio.run(story())
+
+
 def test_a_page_that_finishes_its_messages_is_not_closed(monkeypatch):
     monkeypatch.setattr(stream, "MESSAGE_SECONDS", 0.02)
     whole = frame(bytes(100))

@@ -67,6 +67,8 @@ class FairStream(WebSocketsSansIOProtocol):
         part = bytes(self._come[:_AT_ONCE])
         del self._come[:_AT_ONCE]
         super().data_received(part)
+        if not self.handshake_initiated:  # it comes whole; one that cannot be read would be kept, unanswered, for ever
+            self.transport.close()
         self._rest = _REST * (self.loop.time() - began)
         self._watch()
         self._go_on()
