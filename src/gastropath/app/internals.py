@@ -115,10 +115,10 @@ def _streams_in_parts() -> bool:
     from websockets.streams import StreamReader
 
     of_stream, of_http = inspect.getsource(WebSocketsSansIOProtocol), inspect.getsource(H11Protocol)
-    states = ("self.frames", "self.read_paused", "self.writable", "self.disconnected", "self.conn")
+    states = ("frames", "read_paused", "writable", "disconnected", "conn", "handshake_initiated")
     methods = ("connection_made", "data_received", "on_response_complete", "connection_lost")
     return (
-        all(state in of_stream for state in states)
+        all(f"self.{state}" in of_stream for state in states)
         and all(name in vars(WebSocketsSansIOProtocol) for name in ("data_received", "resume_writing", "receive"))
         and all(name in vars(H11Protocol) for name in methods)
         and "self.cycle" in of_http
