@@ -186,7 +186,7 @@ def test_a_new_class_has_no_tile_until_it_is_given_one(small_model: Path, write_
     learned(lesson)
     assert answers(lesson).count("MUC") >= 4
     lesson.end()
-    with pytest.raises(UnknownSetting, match="some of class 'MUC'"):
+    with pytest.raises(UnknownSetting, match="2 labels of class 'MUC' were given before"):
         begun(tmp_path / "ours", small_model, [tmp_path / "1.png"])
 
 

@@ -308,8 +308,8 @@ class Lesson:
     def _check_record(self) -> None:
         for (name, tile), given in self.record.labels.items():
             if given.label not in self.codes:
-                before = count(len(self.record.labels), "label was", "labels were")
-                what = f"{before} given before, also of class {given.label!r}"
+                n = sum(other.label == given.label for other in self.record.labels.values())
+                what = f"{count(n, 'label')} of class {given.label!r} {'was' if n == 1 else 'were'} given before"
                 raise UnknownSetting(what, parameter="classes", remedy="add that class")
             if name in self.pools and tile not in self.pools[name].row_of:
                 raise GastroPathError(f"the map {name} has no tile {tile}, which is labelled; was it made anew?")
