@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -75,6 +76,7 @@ def main() -> None:
         with viewed("view", made / "maps") as address:
             photograph_view(page, address)
         foreign = demo / "foreign-slide"
+        shutil.rmtree(made / "taught", ignore_errors=True)  # of an earlier call: its labels and its sealed model
         os.chdir(made)  # the page names its folder as it was given
         with viewed("teach", foreign / "drawn.tif", "--model", demo / "run", "--out", "taught") as address:
             photograph_lesson(page, address, foreign)
