@@ -179,54 +179,36 @@ def test_what_is_announced_and_never_sent_takes_no_room(server, visitors):
     assert visitors.contents("a")["tile.png"] == bytes(90_000)
 
 
+def refused_unread(server, session: str, **headers: str) -> int:
+    """Announce an upload, and return the status; fails where anything of it is read, or the connection is kept."""
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    async def receive():
+        pytest.fail("the body was read")
+
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/{session}/4", "headers": named}
+    asyncio.run(server(scope, receive, send))
+    assert (b"connection", b"close") in answers[0]["headers"]
+    return answers[0]["status"]
+
+
 def test_very_many_files_are_refused_however_small(server, visitors, monkeypatch):
     monkeypatch.setattr(limits, "MAX_VISITOR_FILES", 3)
     for i in range(3):
         visitors.hold("a", f"{i}.png", b"")
-    scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/a/4", "headers": []}
-    answers = []
-
-    async def send(message):
-        answers.append(message)
-
-    async def receive():
-        pytest.fail("the body was read")
-
-    asyncio.run(server(scope, receive, send))
-    assert answers[0]["status"] == 429
+    assert refused_unread(server, "a") == 429
 
 
-def test_a_file_that_is_announced_too_large_is_refused_unread(server, visitors):
-    length = str((limits.MAX_FILE_MB + 2) * 2**20).encode()
-    scope = {
-        "type": "http", "method": "PUT", "path": "/_stcore/upload_file/a/4", "headers": [(b"content-length", length)]
-    }  # fmt: skip
-    answers = []
-
-    async def send(message):
-        answers.append(message)
-
-    async def receive():
-        pytest.fail("the body was read")
-
-    asyncio.run(server(scope, receive, send))
-    assert answers[0]["status"] == 413
-    assert (b"connection", b"close") in answers[0]["headers"]
+def test_a_file_that_is_announced_too_large_is_refused_unread(server):
+    assert refused_unread(server, "a", content_length=str((limits.MAX_FILE_MB + 2) * 2**20)) == 413
 
 
-def test_whoever_has_no_page_open_takes_no_room(server, visitors):
-    answers = []
-
-    async def send(message):
-        answers.append(message)
-
-    async def receive():
-        pytest.fail("the body was read")
-
-    scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/nobody/4", "headers": []}
-    asyncio.run(server(scope, receive, send))
-    assert answers[0]["status"] == 400
-    assert (b"connection", b"close") in answers[0]["headers"]
+def test_whoever_has_no_page_open_takes_no_room(server):
+    assert refused_unread(server, "nobody") == 400
 
 
 def test_a_file_that_turns_out_too_large_is_read_no_further(server, visitors):

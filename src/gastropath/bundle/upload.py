@@ -76,7 +76,8 @@ def push_bundle(model: Path, name: str, *, private: bool = False, overwrite: boo
     with tempfile.TemporaryDirectory(prefix="gastropath-") as held:  # what is verified is what is sent, come what may
         files: dict[str, Path | bytes] = dict(_held(bundle, Path(held)))
         files.setdefault(README, model_card(bundle.card).encode())
-        return _put_bundle(bundle, files, name, private=private, overwrite=overwrite)
+        message = f"{bundle.card.name}, {bundle.card.precision}, {count(len(bundle.card.classes), 'class', 'classes')}"
+        return _put(name, files, NAMES, message, kind="model", private=private, overwrite=overwrite)
 
 
 def _held(bundle: Bundle, folder: Path) -> dict[str, Path]:
@@ -92,13 +93,6 @@ def _held(bundle: Bundle, folder: Path) -> dict[str, Path]:
     if held is None or held.card.files != bundle.card.files:
         raise BadBundle("was changed while it was read", where=bundle.folder, remedy="push it when it is finished")
     return files
-
-
-def _put_bundle(
-    bundle: Bundle, files: Mapping[str, Path | bytes], name: str, *, private: bool, overwrite: bool
-) -> Uploaded:
-    message = f"{bundle.card.name}, {bundle.card.precision}, {count(len(bundle.card.classes), 'class', 'classes')}"
-    return _put(name, files, NAMES, message, kind="model", private=private, overwrite=overwrite)
 
 
 def push_space(folder: Path, name: str, *, private: bool = False, overwrite: bool = False) -> Uploaded:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated
 
 import typer
@@ -158,10 +158,17 @@ def _is_here() -> bool:
 
 
 def _spelled(arguments: Sequence[str], name: str) -> str:
-    """Return how the command that was run spells a parameter: an option, or what its help calls it."""
+    """Return how the command that was run spells a parameter."""
+    return _options_of(tuple(arguments)).get(name, name)
+
+
+@cache
+def _options_of(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Return how the command that was run spells each of its parameters: an option, or what its help calls it."""
     commands = typer.main.get_group(app).commands
     command = next((commands[word] for word in arguments if word in commands), None)
+    spelled: dict[str, str] = {}
     for parameter in command.params if command else ():
-        if parameter.name == name:
-            return next((option for option in parameter.opts if option.startswith("--")), name.upper())
-    return name
+        options = [option for option in parameter.opts if option.startswith("--")]
+        spelled[parameter.name or ""] = options[0] if options else str(parameter.name).upper()
+    return spelled
